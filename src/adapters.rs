@@ -1,0 +1,1 @@
+//! Adapters: one file per thing talked to. They parse at the edge and know nothing of policy.

@@ -1,0 +1,1 @@
+//! The HTTP API: actix-web, one file a resource.

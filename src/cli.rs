@@ -1,0 +1,1 @@
+//! The command line: pick a mode; one file a subcommand.

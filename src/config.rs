@@ -1,0 +1,1 @@
+//! One typed configuration, layered: defaults < file < environment < flags.

@@ -1,0 +1,26 @@
+//! Ground values: what every other part of APOS speaks in.
+//!
+//! Nothing here reads a clock, performs IO, draws entropy or knows another folder of this crate. Values are
+//! parsed once, at the edge, by the one `parse` of their type; inside, nothing is checked again.
+
+pub mod change;
+pub mod command;
+pub mod decision;
+pub mod entry;
+pub mod ids;
+pub mod kinds;
+pub mod money;
+pub mod payment;
+pub mod settings;
+pub mod time;
+
+pub use change::{ActionClass, Change, PriorityMove};
+pub use command::{Command, Order, Role};
+pub use decision::{Approach, Candidate, Decision, Exclusion, Request};
+pub use entry::{Body, Effect, EffectId, EffectResult, Entry, Position, Record, ResourceSample, Step};
+pub use ids::{ActionId, ConnectorAccount, ConnectorName, EventId, IncidentId, OperatorName, PaymentId, ProfileId};
+pub use kinds::{Autonomy, DeclineClass, EventKind, Method, Network, Source};
+pub use money::{Currency, Money};
+pub use payment::{Bin, Context, Country, Decline, PaymentEvent};
+pub use settings::Settings;
+pub use time::Time;

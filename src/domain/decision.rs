@@ -1,0 +1,116 @@
+//! A routing decision: a complete value that carries its reasons.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ConnectorAccount, Context, Money, PaymentId, Position, ProfileId};
+
+/// What a caller asks: where should this attempt go?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The merchant.
+    pub profile: ProfileId,
+    /// The payment.
+    pub payment: PaymentId,
+    /// The attempt's number, from 1.
+    pub attempt: u16,
+    /// The amount to be authorised.
+    pub amount: Money,
+    /// What else is known of the payment.
+    pub context: Context,
+    /// The accounts the caller allows, in the caller's own order.
+    pub eligible: Vec<ConnectorAccount>,
+}
+
+/// How the choice was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approach {
+    /// Only one account was left.
+    Single,
+    /// The merchant's fixed priority list.
+    Priority,
+    /// The highest score: what is expected, plus the worth of learning more.
+    Bandit,
+    /// The uniform slice: a fair draw among those close to the best, so that the past can be judged without bias.
+    Uniform,
+    /// A probe of an account whose breaker is open or which is excluded.
+    Probe,
+    /// Nothing was left: the least bad of those that were excluded.
+    LeastBad,
+}
+
+/// Why a candidate was not to be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exclusion {
+    /// It does not handle the payment's method.
+    Method,
+    /// It does not handle the payment's currency.
+    Currency,
+    /// Its circuit breaker is open.
+    BreakerOpen,
+    /// An operator, or an approved action, excluded it.
+    Operator,
+}
+
+impl Exclusion {
+    /// The reason in words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Method => "does not support the payment method",
+            Self::Currency => "does not support the currency",
+            Self::BreakerOpen => "its circuit breaker is open",
+            Self::Operator => "excluded by an operator",
+        }
+    }
+}
+
+/// One account that was considered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The account.
+    pub account: ConnectorAccount,
+    /// Why it could not be chosen, if so.
+    pub excluded: Option<Exclusion>,
+    /// Expected probability of success, 0 to 1.
+    pub expected: f64,
+    /// Standard deviation of the connector's own part of the score, in logits.
+    pub spread: f64,
+    /// What learning more about it was worth, in logits; part of the score.
+    pub bonus: f64,
+    /// Attempts in flight on it when this was decided, known only to the deciding replica (not yet in its view).
+    pub pending: u16,
+    /// Effective sample size behind `expected`, in outcomes.
+    pub evidence: f64,
+}
+
+/// A routing decision, as it is answered and recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// What was asked.
+    pub request: Request,
+    /// The position of the view it was decided on: with it, the decision can be computed again, exactly.
+    pub view: Position,
+    /// Index of the chosen one in `candidates`.
+    pub chosen: u16,
+    /// How it was chosen.
+    pub approach: Approach,
+    /// All considered, in the order of preference; those excluded come last.
+    pub candidates: Vec<Candidate>,
+    /// Probability that this choice would be made for such a payment, 0 to 1 (for estimates on past traffic).
+    pub propensity: f64,
+    /// Probability that the chosen one is the best, 0 to 1.
+    pub confidence: f64,
+}
+
+impl Decision {
+    /// The chosen candidate.
+    ///
+    /// # Panics
+    /// When `chosen` is not an index of `candidates`: a decision is only ever built by `decide`, which ensures it.
+    #[must_use]
+    pub fn chosen(&self) -> &Candidate {
+        &self.candidates[usize::from(self.chosen)]
+    }
+}

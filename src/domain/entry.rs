@@ -1,0 +1,180 @@
+//! The log's alphabet: every fact the engine can learn, in the past tense, and every effect it can ask for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ActionId, Change, Command, ConnectorAccount, Decision, PaymentEvent, ProfileId, Settings, Time};
+
+/// Where an entry stands in the one total order: the record, and the entry's index within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Position {
+    /// The record's number, from 1; 0 is "before the log".
+    pub record: u64,
+    /// The entry's index within its record, from 0.
+    pub index: u32,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.record, self.index)
+    }
+}
+
+impl core::str::FromStr for Position {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split_once('.')
+            .and_then(|(record, index)| Some(Self { record: record.parse().ok()?, index: index.parse().ok()? }))
+            .ok_or_else(|| format!("`{text}` is not a position such as 1042.3"))
+    }
+}
+
+/// One row of the log: the batch of one group commit, stamped once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Its number, from 1, without gaps.
+    pub number: u64,
+    /// The log's time: never before the record's predecessor.
+    pub at: Time,
+    /// The fencing epoch of its writer; 0 where the writer held no lease.
+    pub epoch: u64,
+    /// What happened, in order.
+    pub bodies: Vec<Body>,
+}
+
+impl Record {
+    /// The record's entries, each with its position and time.
+    pub fn entries(self) -> impl Iterator<Item = Entry> {
+        let (record, at) = (self.number, self.at);
+        self.bodies.into_iter().zip(0_u32..).map(move |(body, index)| Entry { position: Position { record, index }, at, body })
+    }
+}
+
+/// One fact, at its place and time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Where it stands.
+    pub position: Position,
+    /// The log's time.
+    pub at: Time,
+    /// What happened.
+    pub body: Body,
+}
+
+/// What happened. A closed set; variants are only ever added, at the end, so that old logs decode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Body {
+    /// A leader took over: what follows is its.
+    EngineStarted {
+        /// The program's version.
+        version: String,
+        /// The leader's fencing epoch.
+        epoch: u64,
+    },
+    /// A configuration came into force. Everything `apply` and `decide` read of it is in here.
+    Configured(Arc<Settings>),
+    /// A payment event arrived.
+    Payment(Box<PaymentEvent>),
+    /// A routing decision was answered.
+    Decided(Arc<Decision>),
+    /// An operator gave a command.
+    Commanded(Command),
+    /// The leader is about to execute an effect. Only effects with an intent in the log are executed.
+    Intended {
+        /// Which effect.
+        id: EffectId,
+        /// Its full content.
+        effect: Effect,
+    },
+    /// An effect ended.
+    Ended {
+        /// Which effect.
+        id: EffectId,
+        /// How.
+        result: EffectResult,
+    },
+    /// Resources were measured.
+    Sampled(ResourceSample),
+    /// Time passed without anything else to say so.
+    Ticked,
+    /// The switch (by the peer's API) or an operator gave a merchant its routing: a priority list, or none.
+    MerchantConfigured {
+        /// The merchant.
+        profile: ProfileId,
+        /// The fixed order, first choice first; empty: the bandit chooses.
+        priority: Vec<ConnectorAccount>,
+    },
+    /// The switch stored a rule of the peer's kind (`successRate`, `elimination`) for a merchant.
+    PeerRuleStored {
+        /// The merchant.
+        profile: ProfileId,
+        /// The rule's kind.
+        kind: String,
+        /// The rule, in the peer's JSON.
+        rule: String,
+    },
+}
+
+/// An effect's identity: the position of the entry that asked for it, and a running number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EffectId {
+    /// The entry that asked.
+    pub position: Position,
+    /// Which of its effects.
+    pub number: u16,
+}
+
+impl fmt::Display for EffectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.position, self.number)
+    }
+}
+
+/// Which way an action's change is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Make the change.
+    Execute,
+    /// Take it back.
+    RollBack,
+}
+
+/// What the engine asks of the world. Imperative; set-state, so that repeating it is safe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// The action it belongs to.
+    pub action: ActionId,
+    /// Forth or back.
+    pub step: Step,
+    /// The change to make, complete (for a roll-back: the inverse, already turned round).
+    pub change: Change,
+}
+
+/// How an effect ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EffectResult {
+    /// The target is as the effect wanted it.
+    Done,
+    /// The target refused, or could not be reached within the allowed retries.
+    Refused {
+        /// Why, for the operator.
+        reason: String,
+    },
+}
+
+/// One measurement of the resources the switch runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ResourceSample {
+    /// CPU in use, percent of what there is, 0 to 100.
+    pub cpu_percent: f64,
+    /// Memory in use, percent, 0 to 100.
+    pub memory_percent: f64,
+    /// Requests waiting.
+    pub queue_depth: u32,
+    /// Instances running.
+    pub instances: u16,
+}

@@ -1,0 +1,195 @@
+//! Identifiers: short texts and numbers that name things, each a type of its own.
+
+use std::fmt;
+
+use compact_str::CompactString;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::entry::Position;
+
+/// Longest identifier accepted. Hyperswitch's are at most 64 characters; the rest is room for a connector prefix.
+pub const ID_MAX: usize = 128;
+
+/// Accepts a non-empty text of at most [`ID_MAX`] visible characters.
+fn checked(what: &str, text: &str) -> Result<CompactString, String> {
+    if text.is_empty() {
+        return Err(format!("{what} is empty"));
+    }
+    if text.len() > ID_MAX {
+        return Err(format!("{what} has {} bytes; at most {ID_MAX} are allowed", text.len()));
+    }
+    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(format!("{what} holds white space or a control character"));
+    }
+    Ok(CompactString::from(text))
+}
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        pub struct $name(CompactString);
+
+        impl $name {
+            /// Parses the identifier.
+            ///
+            /// # Errors
+            /// A sentence that says what is wrong: empty, longer than [`ID_MAX`], white space or control characters.
+            pub fn parse(text: &str) -> Result<Self, String> {
+                checked($what, text).map(Self)
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", self.0.as_str())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            /// Checked where a person or a peer wrote it; taken as it is from our own encoding.
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let human = from.is_human_readable();
+                let text = CompactString::deserialize(from)?;
+                if human { Self::parse(&text).map_err(serde::de::Error::custom) } else { Ok(Self(text)) }
+            }
+        }
+    };
+}
+
+identifier!(
+    /// A Hyperswitch business profile: what the peer's API calls `merchantId`, and what this product calls a merchant.
+    ProfileId,
+    "the merchant (profile) id"
+);
+identifier!(
+    /// A payment, unique within its profile.
+    PaymentId,
+    "the payment id"
+);
+identifier!(
+    /// A connector, the payment service provider's name: `stripe`.
+    ConnectorName,
+    "the connector name"
+);
+identifier!(
+    /// A connector account, one merchant's configured instance of a connector: `stripe:mca_…`.
+    ConnectorAccount,
+    "the connector account"
+);
+identifier!(
+    /// The sender's own identifier of an event: a webhook's `event_id`.
+    EventId,
+    "the event id"
+);
+identifier!(
+    /// Who gave a command: an operator's name, or `apos` for the engine itself.
+    OperatorName,
+    "the operator name"
+);
+
+impl ConnectorAccount {
+    /// The connector's part of the account: what stands before the first colon, or all of it.
+    #[must_use]
+    pub fn connector(&self) -> &str {
+        self.0.split_once(':').map_or(self.0.as_str(), |(name, _)| name)
+    }
+
+    /// The part after the colon (`mca_…`); empty where the account is a bare connector name.
+    #[must_use]
+    pub fn reference(&self) -> &str {
+        self.0.split_once(':').map_or("", |(_, reference)| reference)
+    }
+
+    /// The account a connector and its merchant-connector id name together.
+    ///
+    /// # Errors
+    /// As [`ConnectorAccount::parse`].
+    pub fn of(connector: &str, reference: Option<&str>) -> Result<Self, String> {
+        match reference {
+            Some(reference) => Self::parse(&format!("{connector}:{reference}")),
+            None => Self::parse(connector),
+        }
+    }
+}
+
+macro_rules! position_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(pub Position);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0)
+            }
+        }
+
+        impl core::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                text.strip_prefix($prefix)
+                    .and_then(|rest| rest.parse().ok())
+                    .map(Self)
+                    .ok_or_else(|| format!(concat!("`{}` is not an id such as ", $prefix, "1042.3"), text))
+            }
+        }
+    };
+}
+
+position_id!(
+    /// An action, named by the position of the entry that proposed it and a running number there: `act-1042.3`.
+    ActionId,
+    "act-"
+);
+position_id!(
+    /// An incident (an anomaly record), named by the position of the entry that opened it: `inc-1042.3`.
+    IncidentId,
+    "inc-"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_knows_its_connector() {
+        let account = ConnectorAccount::parse("stripe:mca_1").unwrap();
+        assert_eq!((account.connector(), account.reference()), ("stripe", "mca_1"));
+        assert_eq!(ConnectorAccount::parse("adyen").unwrap().connector(), "adyen");
+    }
+
+    #[test]
+    fn bad_identifiers_say_what_is_wrong() {
+        assert!(PaymentId::parse("").unwrap_err().contains("empty"));
+        assert!(PaymentId::parse("a b").unwrap_err().contains("white space"));
+        assert!(PaymentId::parse(&"x".repeat(129)).unwrap_err().contains("129"));
+    }
+
+    #[test]
+    fn action_ids_read_back() {
+        let id = ActionId(Position { record: 1042, index: 3 });
+        assert_eq!(id.to_string(), "act-1042.3");
+        assert_eq!("act-1042.3".parse::<ActionId>(), Ok(id));
+        assert!("inc-1042.3".parse::<ActionId>().is_err());
+    }
+}

@@ -1,0 +1,123 @@
+//! Money: whole minor units of one currency, never a float.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An ISO 4217 currency, by its alphabetic code.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// Parses an alphabetic ISO 4217 code, in either case.
+    ///
+    /// # Errors
+    /// A sentence that names the code when ISO 4217 does not list it.
+    pub fn parse(code: &str) -> Result<Self, String> {
+        let upper = code.to_ascii_uppercase();
+        iso_currency::Currency::from_code(&upper)
+            .and_then(|_| <[u8; 3]>::try_from(upper.as_bytes()).ok())
+            .map(Self)
+            .ok_or_else(|| format!("`{code}` is not an ISO 4217 currency code such as EUR"))
+    }
+
+    /// The alphabetic code, upper case.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        core::str::from_utf8(&self.0).unwrap_or("???")
+    }
+
+    /// Digits after the decimal point: 2 for EUR, 0 for JPY, 3 for KWD.
+    #[must_use]
+    pub fn exponent(self) -> u32 {
+        iso_currency::Currency::from_code(self.code()).and_then(iso_currency::Currency::exponent).map_or(2, u32::from)
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() { to.serialize_str(self.code()) } else { self.0.serialize(to) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Currency {
+    /// Human-readable formats give the code; the binary one gives the three bytes that were written.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if from.is_human_readable() {
+            let code = String::deserialize(from)?;
+            Self::parse(&code).map_err(serde::de::Error::custom)
+        } else {
+            <[u8; 3]>::deserialize(from).map(Self)
+        }
+    }
+}
+
+/// An amount in minor units (cents, yen, fils) of one currency. May be negative: a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Money {
+    /// Minor units.
+    pub minor: i64,
+    /// The currency they are of.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// So many minor units of a currency.
+    #[must_use]
+    pub const fn new(minor: i64, currency: Currency) -> Self {
+        Self { minor, currency }
+    }
+
+    /// The amount in major units, for estimates and display only.
+    #[must_use]
+    pub fn major(self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "an estimate: 2^53 minor units are beyond any payment")]
+        let minor = self.minor as f64;
+        minor / f64::from(10_u32.pow(self.currency.exponent()))
+    }
+}
+
+impl fmt::Display for Money {
+    /// `EUR 65.40`, `JPY 1200`: grouping and symbols are the screen's business.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exponent = self.currency.exponent();
+        let unit = 10_i64.pow(exponent);
+        let (sign, minor) = if self.minor < 0 { ("-", self.minor.unsigned_abs()) } else { ("", self.minor.unsigned_abs()) };
+        let (whole, part) = (minor / unit.unsigned_abs(), minor % unit.unsigned_abs());
+        if exponent == 0 {
+            write!(f, "{} {sign}{whole}", self.currency)
+        } else {
+            write!(f, "{} {sign}{whole}.{part:0width$}", self.currency, width = exponent as usize)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_the_exponent_of_its_currency() {
+        let check = |minor, code, shown: &str| {
+            assert_eq!(Money::new(minor, Currency::parse(code).unwrap()).to_string(), shown);
+        };
+        check(6540, "usd", "USD 65.40");
+        check(-5, "EUR", "EUR -0.05");
+        check(1200, "JPY", "JPY 1200");
+        check(1234, "KWD", "KWD 1.234");
+        assert!(Currency::parse("EURO").is_err());
+        assert!(Currency::parse("ZZZ").is_err());
+    }
+}

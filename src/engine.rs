@@ -1,0 +1,5 @@
+//! The engine: a pure function of the log.
+
+pub mod snapshot;
+
+pub use snapshot::Snapshot;

@@ -1,0 +1,1 @@
+//! The log: one total order of records; append, tail, checkpoint, trim, lease. In memory, SQLite, Redis Stream.

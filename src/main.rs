@@ -1,0 +1,3 @@
+//! The `apos` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Wiring: intake, the engine's loop, projector, executor, leader, clock, shutdown.

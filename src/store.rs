@@ -1,0 +1,1 @@
+//! The tables: projections of the log for queries and reports, on SQLite and PostgreSQL.

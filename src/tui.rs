@@ -1,0 +1,1 @@
+//! The dashboard: a screen drawn from a snapshot, keys that become commands.
