@@ -17,7 +17,7 @@ pub mod time;
 pub use change::{ActionClass, Change, PriorityMove};
 pub use command::{Command, Order, Role};
 pub use decision::{Approach, Candidate, Decision, Exclusion, Request};
-pub use entry::{Body, Effect, EffectId, EffectResult, Entry, Position, Record, ResourceSample, Step};
+pub use entry::{Act, Body, EffectId, EffectResult, Entry, Position, Record, ResourceSample, Step};
 pub use ids::{ActionId, ConnectorAccount, ConnectorName, EventId, IncidentId, OperatorName, PaymentId, ProfileId};
 pub use kinds::{Autonomy, DeclineClass, EventKind, Method, Network, Source};
 pub use money::{Currency, Money};

@@ -82,12 +82,12 @@ pub enum Body {
     Decided(Arc<Decision>),
     /// An operator gave a command.
     Commanded(Command),
-    /// The leader is about to execute an effect. Only effects with an intent in the log are executed.
+    /// The leader is about to act. Only acts with an intent in the log are executed.
     Intended {
         /// Which effect.
         id: EffectId,
         /// Its full content.
-        effect: Effect,
+        act: Act,
     },
     /// An effect ended.
     Ended {
@@ -145,7 +145,7 @@ pub enum Step {
 
 /// What the engine asks of the world. Imperative; set-state, so that repeating it is safe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Effect {
+pub struct Act {
     /// The action it belongs to.
     pub action: ActionId,
     /// Forth or back.

@@ -1,0 +1,1 @@
+//! The configuration: layers, errors with file and line.

@@ -1,0 +1,1 @@
+//! Golden screens and keys of the dashboard.

@@ -1,0 +1,1 @@
+//! The whole program live: crash, restart, nothing lost, nothing twice.

@@ -1,0 +1,1 @@
+//! One suite for the log in memory, on SQLite and on a Redis Stream.

@@ -1,0 +1,1 @@
+//! One suite for the tables on SQLite and on PostgreSQL.

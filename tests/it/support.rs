@@ -1,0 +1,1 @@
+//! Servers, folders and fixtures the tests share.

@@ -1,0 +1,1 @@
+//! The simulated world: seeds, scenarios, the demo.

@@ -1,0 +1,3 @@
+//! The open-loop load generator.
+
+fn main() {}
