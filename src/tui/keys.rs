@@ -154,7 +154,7 @@ const ANYWHERE: &[Scope] = &[Scope::Panels, Scope::Reading, Scope::Review, Scope
 pub const BINDINGS: &[Binding] = &[
     bind("Enter", &[Key::Enter], "open", PANELS, Does::Open).shown(),
     bind("Tab", &[Key::Tab, Key::Right], "panel", PANELS, Does::Next).shown(),
-    bind("w", &[Key::Char('w')], "what waits", PANELS, Does::Waiting).shown(),
+    bind("w", &[Key::Char('w')], "waits", PANELS, Does::Waiting).shown(),
     bind("u", &[Key::Char('u')], "undo", &[Scope::Panels, Scope::Reading], Does::AskUndo).needs(Role::Operator).shown(),
     bind("l", &[Key::Char('l')], "autonomy", PANELS, Does::Levels).needs(Role::Operator).shown(),
     bind("!", &[Key::Char('!')], "panic", ANYWHERE, Does::ArmPanic).needs(Role::Operator).shown(),

@@ -3,11 +3,11 @@
 //! ```text
 //! 80×24                    120×36                        200×60
 //! header                   header                        header
-//! 1 connectors             1 connectors                  1 connectors  │ analytics
-//! 2 incidents              2 incidents │ details         2 incidents   │ details
-//! 3 healing queue          3 healing   │                 3 healing     │
-//! 4 scaling                4 scaling   │ 5 events        4 scaling     │ 5 events
-//! 5 events
+//! 1 connectors             1 connectors                  1 connectors, accounts │ analytics
+//! 2 incidents              2 incidents                   2 incidents            │ details
+//! 3 healing queue          3 healing queue               3 healing queue        │
+//! 4 scaling                details      │ 4 scaling      4 scaling              │ 5 events
+//! 5 events                              │ 5 events
 //! keys                     keys                          keys
 //! ```
 
@@ -132,33 +132,31 @@ fn narrow(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
 }
 
 fn roomy(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
-    let top = connectors::rows(scene).min(area.height / 3);
-    let [top, middle, bottom] =
-        Layout::vertical([Constraint::Length(top), Constraint::Fill(3), Constraint::Fill(1)]).areas(area);
+    let top = connectors::rows(scene).min(area.height / 3) + 1;
+    let [top, incidents, actions, bottom] =
+        Layout::vertical([Constraint::Length(top), Constraint::Length(4), Constraint::Length(5), Constraint::Fill(1)])
+            .areas(area);
     connectors::draw(frame, top, scene);
-    lists_and_details(frame, middle, scene);
-    resources_and_events(frame, bottom, scene);
+    incidents::draw(frame, incidents, scene);
+    actions::draw(frame, actions, scene);
+    let [left, right] = beside(bottom, bottom.width * 3 / 5);
+    details::draw(frame, left, scene);
+    let [scaling, events] = Layout::vertical([Constraint::Length(4), Constraint::Fill(1)]).areas(right);
+    scaling::draw(frame, scaling, scene);
+    events::draw(frame, events, scene);
 }
 
 fn wide(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
-    let [top, middle, bottom] = Layout::vertical([Constraint::Fill(4), Constraint::Fill(6), Constraint::Fill(4)]).areas(area);
+    let [top, middle, bottom] = Layout::vertical([Constraint::Fill(5), Constraint::Fill(6), Constraint::Fill(3)]).areas(area);
     let [left, right] = beside(top, 124);
     connectors::draw(frame, left, scene);
     analytics::draw(frame, right, scene);
-    lists_and_details(frame, middle, scene);
-    resources_and_events(frame, bottom, scene);
-}
-
-fn lists_and_details(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
-    let [left, right] = beside(area, area.width / 2);
-    let [incidents, actions] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(left);
+    let [left, right] = beside(middle, middle.width / 2);
+    let [incidents, actions] = Layout::vertical([Constraint::Fill(2), Constraint::Fill(3)]).areas(left);
     incidents::draw(frame, incidents, scene);
     actions::draw(frame, actions, scene);
     details::draw(frame, right, scene);
-}
-
-fn resources_and_events(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
-    let [left, right] = beside(area, area.width / 2);
+    let [left, right] = beside(bottom, bottom.width / 2);
     scaling::draw(frame, left, scene);
     events::draw(frame, right, scene);
 }

@@ -1,1 +1,229 @@
-//! The program on a real pseudo-terminal: signals, loss, restore.
+//! The program on a real pseudo-terminal: first frame, resize, split keys, signals, loss, restore.
+
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Long enough for a loaded machine; every wait ends as soon as what it waits for is there.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// A dialog takes no keys in its first 300 ms: a person's pause.
+const PAUSE: Duration = Duration::from_millis(400);
+
+/// `apos demo` on a terminal of its own.
+struct Pty {
+    master: Option<Box<dyn MasterPty + Send>>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    seen: Arc<Mutex<Seen>>,
+    _home: tempfile::TempDir,
+}
+
+/// What the terminal received.
+struct Seen {
+    screen: vt100::Parser,
+    bytes: Vec<u8>,
+}
+
+fn size(cols: u16, rows: u16) -> PtySize {
+    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
+}
+
+fn nonzero(n: u16) -> NonZero<u16> {
+    NonZero::new(n).unwrap()
+}
+
+impl Pty {
+    fn demo(cols: u16, rows: u16) -> Self {
+        let pair = native_pty_system().openpty(size(cols, rows)).unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_apos"));
+        command.args(["demo", "--scenario", "outage", "--seed", "7"]);
+        command.env_clear();
+        for (key, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin")] {
+            command.env(key, value);
+        }
+        for key in ["HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
+            command.env(key, home.path());
+        }
+        command.cwd(home.path());
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let seen =
+            Arc::new(Mutex::new(Seen { screen: vt100::Parser::new(nonzero(rows), nonzero(cols), 0), bytes: Vec::new() }));
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let record = Arc::clone(&seen);
+        std::thread::Builder::new()
+            .name("pty".into())
+            .spawn(move || {
+                let mut chunk = [0; 65_536];
+                while let Ok(read @ 1..) = reader.read(&mut chunk) {
+                    let mut seen = record.lock().unwrap();
+                    seen.screen.process(&chunk[..read]);
+                    seen.bytes.extend_from_slice(&chunk[..read]);
+                }
+            })
+            .unwrap();
+        let keys = pair.master.take_writer().unwrap();
+        Self { master: Some(pair.master), keys, child, seen, _home: home }
+    }
+
+    /// The demo, once its world runs.
+    fn running() -> Self {
+        let mut pty = Self::demo(80, 24);
+        pty.wait("the first connectors", |seen| seen.screen.screen().contents().contains("healthy"));
+        pty
+    }
+
+    fn type_bytes(&mut self, bytes: &[u8]) {
+        self.keys.write_all(bytes).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    fn contents(&self) -> String {
+        self.seen.lock().unwrap().screen.screen().contents()
+    }
+
+    fn wait(&mut self, what: &str, is_there: impl Fn(&Seen) -> bool) {
+        let end = Instant::now() + DEADLINE;
+        while !is_there(&self.seen.lock().unwrap()) {
+            assert!(Instant::now() < end, "no {what} within {DEADLINE:?}; the screen:\n{}", self.contents());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn wait_for_text(&mut self, text: &str) {
+        self.wait(&format!("`{text}`"), |seen| seen.screen.screen().contents().contains(text));
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.process_id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// Waits for the end; returns the exit code.
+    fn ended(&mut self) -> u32 {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.exit_code();
+            }
+            assert!(Instant::now() < end, "still running after {DEADLINE:?}:\n{}", self.contents());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The private modes that were switched on and not off again, but for those that are on from the start.
+    fn modes_left_on(&self) -> Vec<u16> {
+        let bytes = self.seen.lock().unwrap().bytes.clone();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let mut on = Vec::new();
+        for part in text.split("\u{1b}[?").skip(1) {
+            let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+            let (Ok(mode), switch) = (part[..end].parse::<u16>(), part[end..].chars().next()) else { continue };
+            on.retain(|m| *m != mode);
+            if switch == Some('h') && mode != 25 && mode != 7 {
+                on.push(mode);
+            }
+            if switch == Some('l') && mode == 25 {
+                on.push(mode);
+            }
+        }
+        on
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        // Only our own child, and only where a failed assertion left it running.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.child.kill().ok();
+            self.child.wait().ok();
+        }
+    }
+}
+
+#[test]
+fn leaving_asks_and_gives_the_terminal_back() {
+    let mut pty = Pty::running();
+    assert!(pty.contents().contains("SIMULATION"));
+    pty.type_bytes(b"q");
+    pty.wait_for_text("Leave the simulation?");
+    std::thread::sleep(PAUSE);
+    pty.type_bytes(b"y");
+    assert_eq!(pty.ended(), 0);
+    pty.wait("the restored screen", |seen| !seen.screen.screen().alternate_screen());
+    assert_eq!(pty.modes_left_on(), Vec::<u16>::new());
+}
+
+#[test]
+fn sigterm_gives_the_terminal_back() {
+    let mut pty = Pty::running();
+    pty.signal(Signal::TERM);
+    pty.ended();
+    pty.wait("the restored screen", |seen| !seen.screen.screen().alternate_screen());
+    assert_eq!(pty.modes_left_on(), Vec::<u16>::new());
+}
+
+#[test]
+fn a_lost_terminal_ends_the_demo() {
+    let mut pty = Pty::running();
+    pty.keys = Box::new(std::io::sink());
+    pty.master = None;
+    pty.ended();
+}
+
+#[test]
+fn a_resize_is_drawn_and_a_small_one_says_what_is_needed() {
+    let mut pty = Pty::running();
+    for (cols, rows, text) in [(60, 20, "have 60x20, need 80x24"), (120, 36, "Healing queue")] {
+        pty.seen.lock().unwrap().screen.screen_mut().set_size(nonzero(rows), nonzero(cols));
+        pty.master.as_ref().unwrap().resize(size(cols, rows)).unwrap();
+        pty.wait_for_text(text);
+    }
+}
+
+#[test]
+fn an_arrow_cut_in_three_does_not_close_what_is_open() {
+    let mut pty = Pty::running();
+    pty.type_bytes(b"?");
+    pty.wait_for_text("Keys");
+    for byte in b"\x1b[B" {
+        pty.type_bytes(&[*byte]);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    pty.wait("a key's echo", |seen| seen.bytes.len() > 2_000);
+    assert!(pty.contents().contains("Approval of an action") || pty.contents().contains("Details and help"));
+    pty.type_bytes(b"\x1b");
+    pty.wait("the closed help", |seen| !seen.screen.screen().contents().contains("Details and help"));
+}
+
+#[test]
+fn stopping_leaves_the_screen_and_going_on_brings_it_back() {
+    let mut pty = Pty::running();
+    pty.signal(Signal::TSTP);
+    pty.wait("the shell's screen", |seen| !seen.screen.screen().alternate_screen());
+    pty.signal(Signal::CONT);
+    pty.wait("the dashboard's screen", |seen| {
+        seen.screen.screen().alternate_screen() && seen.screen.screen().contents().contains("SIMULATION")
+    });
+}
+
+#[test]
+fn a_paused_demo_sends_nothing() {
+    let mut pty = Pty::running();
+    pty.type_bytes(b" ");
+    pty.wait_for_text("PAUSED");
+    let quiet_for = |pty: &Pty, span: Duration| {
+        let before = pty.seen.lock().unwrap().bytes.len();
+        std::thread::sleep(span);
+        pty.seen.lock().unwrap().bytes.len() == before
+    };
+    let end = Instant::now() + DEADLINE;
+    while !quiet_for(&pty, Duration::from_millis(1_500)) {
+        assert!(Instant::now() < end, "a screen on which nothing changes still sends");
+    }
+}

@@ -13,17 +13,17 @@
 //! ```
 
 use ratatui::style::Style;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
 use super::Scene;
 use crate::engine::snapshot::{ActionRow, ActionStatus, BlastRadius, Evidence, Prediction};
 use crate::tui::format;
-use crate::tui::widget::sheet::{field, labelled, paragraph};
+use crate::tui::widget::sheet::{field, labelled, paragraph, spark_line};
 use crate::tui::widget::spark;
-use crate::tui::widget::text::{fit, wrap_most};
+use crate::tui::widget::text::{fit, width, wrap_most};
 
-/// Pairs of before and after that stand fixed: more would push the rest off a screen of 24 rows.
-const PAIRS: usize = 2;
+/// Lines of before and after that stand fixed: more would push the rest off a screen of 24 rows.
+const CHANGE_LINES: usize = 4;
 /// Columns of the evidence's sparkline at most: a column a second.
 const SERIES: usize = 60;
 
@@ -32,11 +32,7 @@ pub(super) fn fixed(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<L
     let theme = scene.theme;
     let mut lines: Vec<Line<'static>> =
         wrap_most(&row.sentence, columns, 2).into_iter().map(|line| Line::styled(line, theme.focus)).collect();
-    lines.extend(row.before_after.iter().take(PAIRS).flat_map(|pair| pair_lines(pair, columns, scene)));
-    if row.before_after.len() > PAIRS {
-        let more = format!("and {} more, listed below", row.before_after.len() - PAIRS);
-        lines.push(labelled("", more, theme.quiet, theme));
-    }
+    lines.extend(changes(&row.before_after, columns, scene).0);
     lines.extend(field("touches", &blast(&row.blast), theme.text, (columns, 2), theme));
     let against = row.against.first().map_or("nothing known", String::as_str);
     lines.extend(field("against", against, theme.warning, (columns, 2), theme));
@@ -45,10 +41,38 @@ pub(super) fn fixed(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<L
     lines
 }
 
-fn pair_lines((before, after): &(String, String), columns: usize, scene: &Scene<'_>) -> [Line<'static>; 2] {
+/// What is now and what will be: the lines that stand fixed, and those that page.
+fn changes(pairs: &[(String, String)], columns: usize, scene: &Scene<'_>) -> (Vec<Line<'static>>, Vec<Line<'static>>) {
+    let theme = scene.theme;
+    let mut fixed = Vec::new();
+    let mut fitting = 0;
+    for pair in pairs {
+        let lines = pair_lines(pair, columns, scene);
+        let rest = usize::from(fitting + 1 < pairs.len());
+        if fixed.len() + lines.len() + rest > CHANGE_LINES && fitting > 0 {
+            break;
+        }
+        fixed.extend(lines);
+        fitting += 1;
+    }
+    let paged: Vec<_> = pairs[fitting..].iter().flat_map(|pair| pair_lines(pair, columns, scene)).collect();
+    if fitting < pairs.len() {
+        fixed.push(labelled("", format!("and {} more, on the pages below", pairs.len() - fitting), theme.quiet, theme));
+    }
+    (fixed, paged)
+}
+
+/// `change    before → after` on one line where it fits, else one line each.
+fn pair_lines((before, after): &(String, String), columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
     let theme = scene.theme;
     let room = columns.saturating_sub(10);
-    [labelled("now", fit(before, room), theme.text, theme), labelled("then", fit(after, room), theme.good, theme)]
+    if width(before) + width(after) + 3 <= room {
+        let mut line = labelled("change", before.clone(), theme.text, theme);
+        line.push_span(Span::styled(" → ", theme.quiet));
+        line.push_span(Span::styled(after.clone(), theme.good));
+        return vec![line];
+    }
+    vec![labelled("now", fit(before, room), theme.text, theme), labelled("then", fit(after, room), theme.good, theme)]
 }
 
 /// Whom it touches, in one sentence.
@@ -103,7 +127,7 @@ pub(super) fn paged(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<L
     if let Some(verification) = &row.verification {
         lines.extend(text("verified", verification));
     }
-    lines.extend(row.before_after.iter().skip(PAIRS).flat_map(|pair| pair_lines(pair, columns, scene)));
+    lines.extend(changes(&row.before_after, columns, scene).1);
     if !row.blast.merchants.is_empty() {
         let merchants = row.blast.merchants.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(", ");
         lines.extend(text("merchants", &merchants));
@@ -116,14 +140,12 @@ pub(super) fn paged(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<L
 pub(super) fn evidence(seen: &Evidence, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
     let theme = scene.theme;
     let width = columns.saturating_sub(10).min(SERIES);
-    let series = if seen.metric.contains("rate") {
-        spark::rates(&seen.series, width, seen.at)
-    } else {
-        spark::heights(&seen.series, width, seen.at)
-    };
     let mut lines = field("seen", &format::evidence(seen), theme.text, (columns, usize::MAX), theme);
-    if !seen.series.is_empty() {
-        lines.push(labelled("", series, theme.bad, theme));
+    if seen.metric.contains("rate") {
+        let floor = super::connectors::floor(Some(seen.baseline));
+        lines.push(spark_line(&spark::rates(&seen.series, width, seen.at, floor), theme));
+    } else if !seen.series.is_empty() {
+        lines.push(labelled("", spark::heights(&seen.series, width, seen.at), theme.text, theme));
     }
     let age = format!("judged {}, {} s of samples", ago(scene.since(seen.at)), seen.window_s);
     lines.push(labelled("", age, theme.quiet, theme));
@@ -181,9 +203,9 @@ fn history(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'stat
 pub(super) fn undo_question(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
     let theme = scene.theme;
     let mut lines = paragraph(&format!("Take back: {}", row.sentence), theme.focus, columns);
-    for (before, after) in row.before_after.iter().take(PAIRS) {
-        lines.extend(pair_lines(&(after.clone(), before.clone()), columns, scene));
-    }
+    // The pairs as they were shown when it was proposed: what stands first is what it goes back to.
+    lines.push(Line::styled("what was changed, and is put back:", theme.quiet));
+    lines.extend(changes(&row.before_after, columns, scene).0);
     lines.extend(field("touches", &blast(&row.blast), theme.text, (columns, 2), theme));
     lines.extend(field("undo", &row.undo, theme.text, (columns, 3), theme));
     lines

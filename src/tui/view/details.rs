@@ -9,12 +9,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
+use super::connectors::{account_state, floor, health};
 use super::{Scene, approval};
 use crate::engine::snapshot::{ActionRow, ActionStatus, AggregateRow, ConnectorRow, IncidentRow};
 use crate::tui::format;
 use crate::tui::ui::Panel;
 use crate::tui::widget::panel::{Title, titled};
-use crate::tui::widget::sheet::{field, labelled, paragraph};
+use crate::tui::widget::sheet::{field, labelled, paragraph, spark_line};
 use crate::tui::widget::spark;
 use crate::tui::widget::text::{put, put_lines};
 
@@ -105,13 +106,13 @@ pub(super) fn incident(row: &IncidentRow, columns: usize, scene: &Scene<'_>) -> 
 /// A connector, in lines: its last minute, its accounts, its day.
 pub(super) fn connector(row: &ConnectorRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
     let theme = scene.theme;
-    let (word, style) = super::connectors::health(row.health, theme);
+    let (word, style) = health(row.health, theme);
     let at = scene.snapshot.at;
     let width = columns.saturating_sub(10).min(60);
     let mut lines = vec![
         labelled("health", word.to_owned(), style, theme),
         labelled("rate", rate_line(row), theme.text, theme),
-        labelled("", spark::rates(&row.rate_spark, width, at), style, theme),
+        spark_line(&spark::rates(&row.rate_spark, width, at, floor(row.baseline_rate)), theme),
         labelled(
             "attempts",
             format!(
@@ -152,14 +153,10 @@ pub(super) fn accounts(row: &ConnectorRow, columns: usize, scene: &Scene<'_>) ->
     let theme = scene.theme;
     let mut lines = vec![Line::styled("accounts", theme.quiet)];
     for account in &row.accounts {
-        let state = match (account.excluded, &account.breaker_reason) {
-            (true, _) => ("excluded: probes only".to_owned(), theme.warning),
-            (false, Some(reason)) => (format!("circuit open: {reason}"), theme.bad),
-            (false, None) => ("circuit closed".to_owned(), theme.quiet),
-        };
-        let seen = format!("{} tried, {} approved", format::count(account.attempts), format::count(account.approved));
+        let (state, style) = account_state(account, theme);
+        let seen = format!("{} approved of {} today", format::count(account.approved), format::count(account.attempts));
         lines.push(Line::styled(format!("· {}  {seen}", account.account), theme.text));
-        lines.extend(field("", &state.0, state.1, (columns, 2), theme));
+        lines.extend(field("", &state, style, (columns, 2), theme));
     }
     lines
 }

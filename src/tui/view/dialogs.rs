@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{Scene, approval, details, help, levels, scaling};
-use crate::domain::ActionId;
+use crate::domain::{ActionId, IncidentId, Role};
 use crate::engine::snapshot::{ActionRow, ActionStatus};
 use crate::tui::format;
 use crate::tui::keys;
@@ -79,7 +79,11 @@ fn changed(shown: &Shown, scene: &Scene<'_>) -> Option<Line<'static>> {
 
 fn action(shown: &Shown, columns: usize, scene: &Scene<'_>) -> Sheet {
     let Some(row) = find(scene, shown.id) else { return gone(&shown.id.to_string(), columns, scene) };
-    let title = if row.status == ActionStatus::Pending { format!("Approve {}?", row.id) } else { format!("Action {}", row.id) };
+    let title = match row.status {
+        ActionStatus::Pending if scene.ui.session.role >= Role::Operator => format!("Approve {}?", row.id),
+        ActionStatus::Pending => format!("Proposal {}", row.id),
+        _ => format!("Action {}", row.id),
+    };
     let mut fixed: Vec<Line<'static>> = changed(shown, scene).into_iter().collect();
     fixed.extend(approval::fixed(row, columns, scene));
     Sheet { title, tag: tag(row), fixed, paged: approval::paged(row, columns, scene), ..Sheet::default() }
@@ -105,7 +109,7 @@ fn undo(shown: &Shown, columns: usize, scene: &Scene<'_>) -> Sheet {
     Sheet { title: format!("Undo {}?", row.id), tag: tag(row), fixed, ..Sheet::default() }
 }
 
-fn incident(id: crate::domain::IncidentId, columns: usize, scene: &Scene<'_>) -> Sheet {
+fn incident(id: IncidentId, columns: usize, scene: &Scene<'_>) -> Sheet {
     let Some(row) = scene.snapshot.incidents.iter().find(|row| row.id == id) else {
         return gone(&id.to_string(), columns, scene);
     };

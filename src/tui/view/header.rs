@@ -71,9 +71,9 @@ fn figures(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let risk_style = if at_risk.is_some() { theme.bad } else { theme.text };
     let spans: [(&str, Style); 8] = [
         (" ", theme.text),
-        (&format!("{:<4}", format::number(header.payments_per_s)), theme.text),
-        ("payments/s   rate ", theme.quiet),
-        (&format!("{:>7}", format::rate(header.attempt_rate)), rate_style(header, scene)),
+        (&format::number(header.payments_per_s), theme.text),
+        (" payments/s   rate ", theme.quiet),
+        (&format::rate(header.attempt_rate), rate_style(header, scene)),
         (&format!(" of {}", format::count(header.attempts)), theme.quiet),
         (&format!(", expected {}", format::rate(header.baseline_rate)), theme.quiet),
         ("   at risk ", theme.quiet),

@@ -18,7 +18,7 @@ use crate::tui::widget::panel::{Title, titled};
 use crate::tui::widget::text::{figures, put, put_row, words};
 
 /// From this width on a row tells what the incident costs.
-const COST_FROM: u16 = 96;
+const COST_FROM: u16 = 116;
 
 pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let Scene { snapshot, ui, theme } = scene;
@@ -52,7 +52,7 @@ fn draw_row(frame: &mut Buffer, area: Rect, row: &IncidentRow, here: bool, scene
         None => format::age(scene.since(row.detected_at)),
         Some(at) => format!("over {}", format::age(scene.since(at))),
     };
-    let cost = if area.width >= COST_FROM { 18 } else { 0 };
+    let cost = if area.width >= COST_FROM { 26 } else { 0 };
     let at_risk = if row.at_risk.is_empty() { String::new() } else { format!("{}/min", format::amounts(&row.at_risk)) };
     let mut cells = vec![
         words(word, 10, if here { theme.selection } else { style }),

@@ -15,6 +15,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::panel::boxed;
+use super::spark::Run;
 use super::text::{put, put_lines, put_right, wrap, wrap_most};
 use crate::tui::theme::Theme;
 
@@ -96,6 +97,15 @@ pub(crate) fn field(
 /// One line with its label.
 pub(crate) fn labelled(label: &str, text: String, style: Style, theme: &Theme) -> Line<'static> {
     Line::from(vec![Span::styled(format!("{label:<LABEL$}"), theme.quiet), Span::styled(text, style)])
+}
+
+/// A sparkline under the field it belongs to.
+pub(crate) fn spark_line(runs: &[Run], theme: &Theme) -> Line<'static> {
+    let mut line = labelled("", String::new(), theme.text, theme);
+    for run in runs {
+        line.push_span(Span::styled(run.blocks.clone(), if run.low { theme.bad } else { theme.quiet }));
+    }
+    line
 }
 
 /// Wrapped lines of one style.

@@ -5,11 +5,31 @@
 
 use crate::domain::Time;
 
-const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// Seven of the eight blocks: the full one would join the rows of a table into one slab.
+const BLOCKS: [char; 7] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇'];
 
-/// A rate of 0 to 1, one bucket a second up to `at`; blank where nothing was measured.
-pub(crate) fn rates(series: &[Option<f32>], columns: usize, at: Time) -> String {
-    grouped(series, columns, at).map(|mean| mean.map_or(' ', |rate| block(rate))).collect()
+/// A stretch of a sparkline, all of it below what was expected, or none of it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Run {
+    /// The blocks.
+    pub(crate) blocks: String,
+    /// Whether they are worth a colour.
+    pub(crate) low: bool,
+}
+
+/// A rate of 0 to 1, one bucket a second up to `at`; blank where nothing was measured. Told apart below `floor`.
+pub(crate) fn rates(series: &[Option<f32>], columns: usize, at: Time, floor: f32) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for mean in grouped(series, columns, at) {
+        let low = mean.is_some_and(|rate| rate < floor);
+        if runs.last().is_none_or(|run| run.low != low) {
+            runs.push(Run { blocks: String::new(), low });
+        }
+        if let Some(run) = runs.last_mut() {
+            run.blocks.push(mean.map_or(' ', block));
+        }
+    }
+    runs
 }
 
 /// Any other series, from zero to its own maximum.
@@ -28,7 +48,7 @@ pub(crate) fn volumes(series: &[u32], columns: usize, at: Time) -> String {
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the blocks there are")]
 fn block(share: f32) -> char {
-    BLOCKS[(share.clamp(0.0, 1.0) * 7.99) as usize]
+    BLOCKS[(share.clamp(0.0, 1.0) * 6.99) as usize]
 }
 
 /// The means of the newest groups that fit, oldest first. The newest group may still be filling.
@@ -54,17 +74,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_use_the_whole_scale() {
+    fn rates_use_the_whole_scale_and_tell_what_is_low() {
+        let run = |blocks: &str, low| Run { blocks: blocks.into(), low };
         let series = [Some(0.0), Some(0.5), None, Some(1.0)];
-        assert_eq!(rates(&series, 4, Time::ZERO), "▁▄ █");
-        assert_eq!(volumes(&[0, 10, 5], 3, Time::ZERO), "▁█▄");
+        assert_eq!(rates(&series, 4, Time::ZERO, 0.4), [run("▁", true), run("▄ ▇", false)]);
+        assert_eq!(volumes(&[0, 10, 5], 3, Time::ZERO), "▁▇▄");
     }
 
     #[test]
     fn a_column_moves_only_when_its_group_is_complete() {
         let second =
             |n: i64| (0..60).map(|i| Some(if (n - 59 + i) % 7 == 0 { 1.0 } else { 0.2 })).collect::<Vec<Option<f32>>>();
-        let drawn: Vec<String> = (600..606).map(|n| rates(&second(n), 12, Time::from_secs(n))).collect();
+        let line = |series: &[_], at| rates(series, 12, at, 0.0).into_iter().map(|run| run.blocks).collect::<String>();
+        let drawn: Vec<String> = (600..606).map(|n| line(&second(n), Time::from_secs(n))).collect();
         let heads: Vec<String> = drawn.iter().map(|line| line.chars().take(11).skip(1).collect()).collect();
         assert!(heads[..5].iter().all(|head| *head == heads[0]), "{drawn:?}");
         assert_eq!(heads[5].chars().take(9).collect::<String>(), heads[0].chars().skip(1).collect::<String>());

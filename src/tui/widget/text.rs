@@ -39,7 +39,7 @@ fn head(text: &str, columns: usize) -> &str {
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
+    for word in words_of(text) {
         let mut word = word;
         let last = lines.last_mut().map_or(0, |line| width(line));
         if last > 0 && last + 1 + width(word) > columns {
@@ -49,12 +49,34 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
             // At least one character a line: a wide one in a single column would otherwise never end.
             let cut = head(word, columns).len().max(word.chars().next().map_or(1, char::len_utf8));
             push_word(&mut lines, &word[..cut]);
-            lines.push(String::new());
             word = &word[cut..];
+            if !word.is_empty() {
+                lines.push(String::new());
+            }
         }
-        push_word(&mut lines, word);
+        if !word.is_empty() {
+            push_word(&mut lines, word);
+        }
     }
     lines
+}
+
+/// The words of a text; a percent sign stays with its figure.
+fn words_of(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text.trim();
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let mut end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        if rest[end..].starts_with(" %") {
+            let sign = end + 1;
+            end = rest[sign..].find(char::is_whitespace).map_or(rest.len(), |length| sign + length);
+        }
+        let (word, after) = rest.split_at(end);
+        rest = after.trim_start();
+        Some(word)
+    })
 }
 
 fn push_word(lines: &mut [String], word: &str) {
@@ -112,11 +134,21 @@ pub(crate) struct Cell<'a> {
     columns: u16,
     /// Whether it stands at the right of its columns: figures do.
     right: bool,
+    /// Columns between it and the next cell.
+    gap: u16,
+}
+
+impl Cell<'_> {
+    /// Without a gap after it.
+    pub(crate) const fn joined(mut self) -> Self {
+        self.gap = 0;
+        self
+    }
 }
 
 /// A cell of words.
 pub(crate) fn words<'a>(text: impl Into<Cow<'a, str>>, columns: u16, style: Style) -> Cell<'a> {
-    Cell { text: text.into(), style, columns, right: false }
+    Cell { text: text.into(), style, columns, right: false, gap: 1 }
 }
 
 /// A cell of figures.
@@ -124,7 +156,7 @@ pub(crate) fn figures<'a>(text: impl Into<Cow<'a, str>>, columns: u16, style: St
     Cell { right: true, ..words(text, columns, style) }
 }
 
-/// Writes a table's row, one column between the cells.
+/// Writes a table's row, one column between the cells unless they are joined.
 pub(crate) fn put_row(buffer: &mut Buffer, area: Rect, x: u16, y: u16, cells: &[Cell<'_>]) {
     let mut x = x;
     for cell in cells {
@@ -134,7 +166,7 @@ pub(crate) fn put_row(buffer: &mut Buffer, area: Rect, x: u16, y: u16, cells: &[
         } else {
             put(buffer, slot, x, y, (&cell.text, cell.style));
         }
-        x += cell.columns + 1;
+        x += cell.columns + cell.gap;
     }
 }
 
@@ -147,6 +179,7 @@ mod tests {
         assert_eq!([fit("adyen", 5), fit("adyen fails", 8), fit("日本語", 4), fit("x", 0)], ["adyen", "adyen f…", "日…", ""]);
         assert_eq!(wrap("adyen fails for three merchants", 12), ["adyen fails", "for three", "merchants"]);
         assert_eq!(wrap("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
+        assert_eq!(wrap("it was 91 % then", 10), ["it was", "91 % then"]);
         assert_eq!(wrap("日本", 1), ["日", "本"]);
         assert_eq!(wrap("", 10), [""]);
         assert_eq!(wrap_most("one two three four five", 9, 2), ["one two", "three fo…"]);

@@ -39,11 +39,11 @@ fn profile(text: &str) -> ProfileId {
 }
 
 pub(crate) fn action_id() -> ActionId {
-    ActionId(Position { record: 1_204, index: 3 })
+    ActionId(12)
 }
 
 fn incident_id() -> IncidentId {
-    IncidentId(Position { record: 1_203, index: 0 })
+    IncidentId(7)
 }
 
 /// A series that wavers around a rate without any entropy.
@@ -204,7 +204,7 @@ pub(crate) fn outage() -> Snapshot {
         position: Position { record: 2_100, index: 0 },
         at: now(),
         class: EventClass::Engine,
-        text: "proposed act-1204.3: put stripe first for 3 pinned merchants".into(),
+        text: "proposed act-12: put stripe first for 3 pinned merchants".into(),
     });
     snapshot
 }
@@ -249,7 +249,7 @@ fn incident() -> IncidentRow {
 
 fn resolved() -> IncidentRow {
     IncidentRow {
-        id: IncidentId(Position { record: 610, index: 0 }),
+        id: IncidentId(6),
         kind: AnomalyType::UnusualPattern,
         slice: "connector checkout".into(),
         sentence: "checkout is slow: 1.9 s mean over 210 attempts, expected 198 ms".into(),
@@ -322,12 +322,13 @@ fn pending() -> ActionRow {
         undoable: false,
         history: vec![HistoryRow { at: now() - s(28), who: "apos".into(), what: "proposed".into() }],
         verification: None,
+        recovery_time_ms: None,
     }
 }
 
 fn done() -> ActionRow {
     ActionRow {
-        id: ActionId(Position { record: 640, index: 1 }),
+        id: ActionId(11),
         version: 3,
         status: ActionStatus::Succeeded,
         class: ActionClass::Exclusion,
