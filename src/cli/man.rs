@@ -11,7 +11,7 @@ pub(super) fn run(subcommand: Option<&str>, mut command: clap::Command) -> Resul
         None => command,
         Some(name) => command
             .find_subcommand(name)
-            .map(|found| found.clone().name(format!("apos-{name}")))
+            .cloned()
             .ok_or_else(|| Failure::usage(format!("there is no command `{name}`: see apos --help")))?,
     };
     let mut page = Vec::new();

@@ -165,7 +165,8 @@ impl Surroundings {
     #[must_use]
     pub fn look(flags: &Flags, environment: &Environment) -> Self {
         let mut found = Vec::new();
-        let configs = flags.config.clone().into_iter().chain(paths::user_config(environment)).chain([paths::SYSTEM_CONFIG.into()]);
+        let configs =
+            flags.config.clone().into_iter().chain(paths::user_config(environment)).chain([paths::SYSTEM_CONFIG.into()]);
         found.extend(configs.filter(|path| path.exists()).map(|path| format!("the configuration {}", path.display())));
         let data = flags.data_dir.clone().or_else(|| paths::data_dir(environment));
         found.extend(data.filter(|path| path.exists()).map(|path| format!("the data folder {}", path.display())));
@@ -237,7 +238,8 @@ mod tests {
     fn the_demo_starts_by_itself_only_where_nothing_is_set_up() {
         let home = tempfile::tempdir().unwrap();
         let home_path = home.path().to_str().unwrap();
-        let look = |pairs: &[(&str, &str)]| Surroundings::look(&Flags::default(), &Environment::from_pairs(pairs.iter().copied()));
+        let look =
+            |pairs: &[(&str, &str)]| Surroundings::look(&Flags::default(), &Environment::from_pairs(pairs.iter().copied()));
         assert!(look(&[("HOME", home_path)]).allow_demo().is_ok());
         let refused = look(&[("HOME", home_path), ("APOS__SEED", "1")]).allow_demo().unwrap_err().to_string();
         assert!(refused.contains("APOS__SEED") && refused.contains("apos run") && refused.contains("apos demo"), "{refused}");

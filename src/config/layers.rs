@@ -164,8 +164,7 @@ pub fn load(file: Option<&Path>, environment: &Environment, flags: &[Override]) 
 }
 
 fn read_file(path: &Path) -> Result<Table, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_path_buf(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_path_buf(), source })?;
     let refused = |error: &toml::de::Error| refused_file(path, &text, error);
     toml::from_str::<Config>(&text).map_err(|error| refused(&error))?;
     toml::from_str(&text).map_err(|error| refused(&error))
