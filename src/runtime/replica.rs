@@ -1,0 +1,342 @@
+//! The engine's loop: one thread owns State, folds every record in order, and publishes what others may see.
+//!
+//! After each batch the routing view is published, so that decisions see an outcome within milliseconds; at most ten
+//! times a second, and only when something was folded, the snapshot. Others read both without ever making it wait.
+//! A panic in `apply` halts folding at that position for good: the last view goes on deciding, and readiness says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+
+use super::clock;
+use super::conditions::Conditions;
+use super::overlay::Overlay;
+use crate::domain::{Act, ActionId, Body, Command, Decision, EffectId, Order, Position, Record, Time};
+use crate::engine::route::RoutingView;
+use crate::engine::snapshot::{ActionRow, EventClass, Snapshot};
+use crate::engine::{self, Effect, State};
+
+/// Entries folded before the view is published at the latest: about 3 ms of folding, well within the 10 ms in which an
+/// outcome must be seen.
+const BATCH: usize = 512;
+
+/// The snapshot is built at most this often: ten times a second is as fast as a screen is worth drawing.
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
+
+/// Entries between checkpoints: what a restart folds at most, in about a second.
+pub const CHECKPOINT_EVERY: u64 = 200_000;
+
+/// What became of commands, kept for those who wait for it: more than can be waiting at once.
+const OUTCOMES_KEPT: usize = 1_024;
+
+/// What the leader and the executor follow: all that is due, as of one position.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Agenda {
+    /// The last entry folded.
+    pub position: Position,
+    /// The log's time there.
+    pub at: Time,
+    /// When the next tick is due.
+    pub deadline: Option<Time>,
+    /// The epoch of the latest leadership.
+    pub epoch: u64,
+    /// Acts that were asked for and have not ended.
+    pub outstanding: Vec<(EffectId, Act)>,
+    /// Those among them whose intent was appended under the latest leadership.
+    pub intended: BTreeSet<EffectId>,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CommandOutcome {
+    /// The command's place in the log.
+    pub position: Position,
+    /// Whether it took effect.
+    pub accepted: bool,
+    /// What happened, or why nothing did, in words.
+    pub message: String,
+    /// The action it names, as it stands now.
+    pub action: Option<ActionRow>,
+}
+
+/// What the engine's thread lets others see.
+#[derive(Debug)]
+pub struct Published {
+    view: ArcSwap<RoutingView>,
+    snapshot: ArcSwap<Snapshot>,
+    agenda: watch::Sender<Agenda>,
+    folded: watch::Sender<Position>,
+    outcomes: Mutex<BTreeMap<Position, CommandOutcome>>,
+}
+
+impl Default for Published {
+    fn default() -> Self {
+        let state = State::new();
+        Self {
+            view: ArcSwap::from_pointee(state.view().clone()),
+            snapshot: ArcSwap::default(),
+            agenda: watch::Sender::default(),
+            folded: watch::Sender::default(),
+            outcomes: Mutex::default(),
+        }
+    }
+}
+
+impl Published {
+    /// The latest view.
+    #[must_use]
+    pub fn view(&self) -> Arc<RoutingView> {
+        self.view.load_full()
+    }
+
+    /// The latest snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// What is due; changes with the fold.
+    #[must_use]
+    pub fn agenda(&self) -> watch::Receiver<Agenda> {
+        self.agenda.subscribe()
+    }
+
+    /// The last position that the view covers.
+    #[must_use]
+    pub fn folded(&self) -> Position {
+        *self.folded.borrow()
+    }
+
+    /// Waits until the view covers a position.
+    pub async fn folded_to(&self, position: Position) {
+        // The sender lives in `self`: waiting cannot end with an error.
+        let _ = self.folded.subscribe().wait_for(|folded| *folded >= position).await;
+    }
+
+    /// What became of the command at a position; none before it is folded, or long after.
+    #[must_use]
+    pub fn outcome(&self, position: Position) -> Option<CommandOutcome> {
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).get(&position).cloned()
+    }
+
+    fn keep(&self, outcome: CommandOutcome) {
+        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        outcomes.insert(outcome.position, outcome);
+        while outcomes.len() > OUTCOMES_KEPT {
+            outcomes.pop_first();
+        }
+    }
+}
+
+/// The engine's thread: State and what it publishes.
+pub struct Replica {
+    state: State,
+    published: Arc<Published>,
+    overlay: Arc<Overlay>,
+    conditions: Conditions,
+    checkpoints: mpsc::Sender<State>,
+    effects: Vec<Effect>,
+    intended: BTreeSet<EffectId>,
+    epoch: u64,
+    /// Decisions folded since the view was published: no longer only this replica's.
+    settled: Vec<Arc<Decision>>,
+    acts_changed: bool,
+    since_checkpoint: u64,
+    snapshot_at: Option<Instant>,
+}
+
+/// `apply` panicked: State may be half changed and is not to be used again.
+struct Poisoned;
+
+impl Replica {
+    /// On from `state`; checkpoints are handed to `checkpoints` as copies of State.
+    #[must_use]
+    pub fn new(
+        state: State,
+        published: Arc<Published>,
+        overlay: Arc<Overlay>,
+        conditions: Conditions,
+        checkpoints: mpsc::Sender<State>,
+    ) -> Self {
+        Self {
+            state,
+            published,
+            overlay,
+            conditions,
+            checkpoints,
+            effects: Vec::new(),
+            intended: BTreeSet::new(),
+            epoch: 0,
+            settled: Vec::new(),
+            acts_changed: true,
+            since_checkpoint: 0,
+            snapshot_at: None,
+        }
+    }
+
+    /// Folds records until their sender is gone; then hands over a last checkpoint.
+    pub fn run(mut self, mut records: mpsc::Receiver<Record>, runtime: &tokio::runtime::Handle) {
+        self.publish();
+        self.show(clock::instant());
+        let mut stale = false;
+        loop {
+            let next = if stale { runtime.block_on(self.wait(&mut records)) } else { Some(records.blocking_recv()) };
+            let Some(next) = next else {
+                self.show(clock::instant());
+                stale = false;
+                continue;
+            };
+            let Some(record) = next else { break };
+            if self.fold_batch(record, &mut records).is_err() {
+                return;
+            }
+            self.publish();
+            stale = true;
+            let now = clock::instant();
+            if self.snapshot_at.is_none_or(|at| now.duration_since(at) >= SNAPSHOT_EVERY) {
+                self.show(now);
+                stale = false;
+            }
+        }
+        self.show(clock::instant());
+        if self.since_checkpoint > 0 {
+            // The receiver is gone only when nobody wants the checkpoint any more.
+            let _ = self.checkpoints.blocking_send(self.state);
+        }
+    }
+
+    /// The next record, or nothing once a snapshot is due.
+    async fn wait(&self, records: &mut mpsc::Receiver<Record>) -> Option<Option<Record>> {
+        let due = self.snapshot_at.map_or(Duration::ZERO, |at| SNAPSHOT_EVERY.saturating_sub(at.elapsed()));
+        tokio::time::timeout(due, records.recv()).await.ok()
+    }
+
+    /// Folds a record and those already waiting behind it, up to a batch.
+    fn fold_batch(&mut self, first: Record, records: &mut mpsc::Receiver<Record>) -> Result<(), Poisoned> {
+        let mut folded = 0;
+        let mut next = Some(first);
+        while let Some(record) = next {
+            folded += record.bodies.len();
+            self.fold(record)?;
+            next = if folded < BATCH { records.try_recv().ok() } else { None };
+        }
+        Ok(())
+    }
+
+    fn fold(&mut self, record: Record) -> Result<(), Poisoned> {
+        for entry in record.entries() {
+            if entry.position <= self.state.position() {
+                continue;
+            }
+            let applied = catch_unwind(AssertUnwindSafe(|| engine::apply(&mut self.state, &entry, &mut self.effects)));
+            if applied.is_err() {
+                let reason = format!("the entry at {} cannot be folded; decisions go on from the last view", entry.position);
+                tracing::error!(component = "engine", position = %entry.position, "{reason}");
+                self.conditions.set("engine", reason);
+                return Err(Poisoned);
+            }
+            self.note(entry.position, entry.body);
+            self.effects.clear();
+        }
+        self.checkpoint();
+        Ok(())
+    }
+
+    /// What the shell must know of an entry that was folded.
+    fn note(&mut self, position: Position, body: Body) {
+        self.since_checkpoint += 1;
+        self.acts_changed |= self.effects.iter().any(|effect| matches!(effect, Effect::Act { .. }));
+        match body {
+            Body::Decided(decision) => self.settled.push(decision),
+            Body::Commanded(command) => self.published.keep(outcome(&self.state, position, &command, &self.effects)),
+            Body::EngineStarted { epoch, .. } => {
+                self.epoch = epoch;
+                self.intended.clear();
+                self.acts_changed = true;
+            }
+            Body::Intended { id, .. } => self.acts_changed |= self.intended.insert(id),
+            Body::Ended { id, .. } => {
+                self.intended.remove(&id);
+                self.acts_changed = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes all folded so far visible, the view first: who waits for a position finds it in the view.
+    fn publish(&mut self) {
+        self.published.view.store(Arc::new(self.state.view().clone()));
+        for decision in self.settled.drain(..) {
+            self.overlay.settle(&decision);
+        }
+        self.published.folded.send_replace(self.state.position());
+        let acts = self.acts_changed.then(|| (self.state.outstanding(), self.intended.clone()));
+        self.acts_changed = false;
+        let (position, at, deadline) = (self.state.position(), self.state.at(), self.state.deadline());
+        let epoch = self.epoch;
+        self.published.agenda.send_if_modified(|agenda| {
+            let news = acts.is_some() || agenda.deadline != deadline || agenda.epoch != epoch;
+            (agenda.position, agenda.at, agenda.deadline, agenda.epoch) = (position, at, deadline, epoch);
+            if let Some((outstanding, intended)) = acts {
+                (agenda.outstanding, agenda.intended) = (outstanding, intended);
+            }
+            news
+        });
+    }
+
+    fn show(&mut self, now: Instant) {
+        self.published.snapshot.store(Arc::new(engine::snapshot(&self.state)));
+        self.snapshot_at = Some(now);
+    }
+
+    /// Hands over a copy when it is time; one that is still being written is not waited for.
+    fn checkpoint(&mut self) {
+        if self.since_checkpoint >= CHECKPOINT_EVERY && self.checkpoints.try_send(self.state.clone()).is_ok() {
+            self.since_checkpoint = 0;
+        }
+    }
+}
+
+/// What became of a command: the engine says so by the action's new state, by a line of the event stream, or not at all.
+fn outcome(state: &State, position: Position, command: &Command, effects: &[Effect]) -> CommandOutcome {
+    let snapshot = engine::snapshot(state);
+    let named = action_of(&command.order);
+    let changed = effects.iter().find_map(|effect| match effect {
+        Effect::Action(row) if Some(row.id) == named => Some(ActionRow::clone(row)),
+        _ => None,
+    });
+    let accepted = changed.is_some() || autonomy_is_set(&snapshot, &command.order);
+    let action = changed.or_else(|| snapshot.actions.iter().find(|row| Some(row.id) == named).cloned());
+    let line = snapshot.events.iter().rev().find(|row| row.position == position && row.class == EventClass::Operator);
+    let message = match (line, accepted, &action) {
+        (Some(line), ..) => line.text.clone(),
+        (None, true, Some(action)) => format!("{} is {} now", action.id, action.status.as_str()),
+        (None, true, None) => "done".to_owned(),
+        (None, false, Some(action)) => {
+            format!("{} is {} at version {} by now", action.id, action.status.as_str(), action.version)
+        }
+        (None, false, None) => "there is no such action".to_owned(),
+    };
+    CommandOutcome { position, accepted, message, action }
+}
+
+const fn action_of(order: &Order) -> Option<ActionId> {
+    match order {
+        Order::Approve { action, .. }
+        | Order::Reject { action, .. }
+        | Order::Override { action, .. }
+        | Order::Undo { action, .. } => Some(*action),
+        Order::SetAutonomy { .. } => None,
+    }
+}
+
+fn autonomy_is_set(snapshot: &Snapshot, order: &Order) -> bool {
+    let Order::SetAutonomy { class, level } = order else { return false };
+    let Some(levels) = &snapshot.header.autonomy else { return false };
+    crate::domain::ActionClass::ALL.iter().filter(|of| class.is_none_or(|class| class == **of)).all(|of| levels.of(*of) == *level)
+}
