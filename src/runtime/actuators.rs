@@ -35,6 +35,11 @@ impl Actuators {
         self.scaler.instances.load(Ordering::Relaxed)
     }
 
+    /// Takes up the number of instances that the log knows of, after a restart.
+    pub fn resume(&self, instances: u16) {
+        self.scaler.instances.store(instances, Ordering::Relaxed);
+    }
+
     /// Sets the target of a change to what the change wants.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! again; every act sets a state, so repeating it is safe. Nothing is executed without leadership.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -14,7 +15,7 @@ use tokio::task::JoinSet;
 use super::actuators::{Actuators, Refusal};
 use super::clock::Clock;
 use super::leader::Lease;
-use super::replica::Agenda;
+use super::replica::{Agenda, Published};
 use super::supervisor::{Phase, Stop};
 use crate::domain::{Act, Body, EffectId, EffectResult};
 use crate::log::{Log, LogError};
@@ -72,14 +73,12 @@ pub struct Executor {
     pub log: Log,
     /// Stamps them.
     pub clock: Clock,
-    /// What the engine asks for.
-    pub agenda: watch::Receiver<Agenda>,
+    /// What the engine asks for, and its settings.
+    pub published: Arc<Published>,
     /// Whether this process leads.
     pub lease: watch::Receiver<Option<Lease>>,
     /// What can be acted on.
     pub actuators: Actuators,
-    /// How long one act may take with all its tries.
-    pub timeout: Duration,
 }
 
 type Executed = (Lease, EffectId, EffectResult);
@@ -87,12 +86,13 @@ type Executed = (Lease, EffectId, EffectResult);
 impl Executor {
     /// Runs until the runtime is quiet.
     pub async fn run(mut self, stop: Stop) {
+        let mut agenda_changes = self.published.agenda();
         let mut begun = BTreeMap::new();
         let mut executing: JoinSet<Executed> = JoinSet::new();
         let mut led = None;
         loop {
             let lease = *self.lease.borrow_and_update();
-            let agenda = self.agenda.borrow_and_update().clone();
+            let agenda = agenda_changes.borrow_and_update().clone();
             let epoch = lease.map(|lease| lease.epoch);
             if led != epoch {
                 begun.clear();
@@ -107,7 +107,7 @@ impl Executor {
             }
             tokio::select! {
                 () = stop.at(Phase::Quiet) => return,
-                Ok(()) = self.agenda.changed() => {}
+                Ok(()) = agenda_changes.changed() => {}
                 Ok(()) = self.lease.changed() => {}
                 Some(done) = executing.join_next(), if !executing.is_empty() => self.end(done.ok(), &mut begun).await,
                 () = tokio::time::sleep(REPLAN_AFTER), if refused => {}
@@ -133,7 +133,8 @@ impl Executor {
             }
             Move::Execute(id, act) => {
                 begun.insert(id, Stage::Executing);
-                let (actuators, timeout, live) = (self.actuators.clone(), self.timeout, (self.lease.clone(), lease.epoch));
+                let timeout = Duration::from_secs(self.published.view().settings().healing.execute_timeout_s);
+                let (actuators, live) = (self.actuators.clone(), (self.lease.clone(), lease.epoch));
                 executing.spawn(async move { (lease, id, execute(&actuators, &act, live, timeout).await) });
                 true
             }
@@ -194,7 +195,7 @@ mod tests {
 
     fn act(record: u64) -> (EffectId, Act) {
         let position = Position { record, index: 0 };
-        let act = Act { action: ActionId(position), step: Step::Execute, change: Change::Scale { from: 2, to: 3 } };
+        let act = Act { action: ActionId(record), step: Step::Execute, change: Change::Scale { from: 2, to: 3 } };
         (EffectId { position, number: 0 }, act)
     }
 

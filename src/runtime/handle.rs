@@ -12,13 +12,13 @@ use super::conditions::Conditions;
 use super::intake::{self, AppendError, Receipt};
 use super::leader::Lease;
 use super::overlay::Overlay;
-use super::replica::{CommandOutcome, Published};
+use super::replica::Published;
 use super::status::{self, DecisionStatus, LogStatus, SharedGauges, Status};
 use super::{Durability, TableHolder};
 use crate::domain::{Body, Command, Decision, PaymentEvent, Position, Request, Time};
 use crate::engine::route::{self, NoCandidate, RoutingView};
-use crate::engine::snapshot::Snapshot;
-use crate::log::{Appender, Log};
+use crate::engine::snapshot::{CommandOutcome, Snapshot};
+use crate::log::{Appender, Log, LogError};
 use crate::store::Tables;
 
 /// How long a command may take to be folded. Folding takes milliseconds; this is for an engine that is catching up.
@@ -40,8 +40,6 @@ pub enum DecideError {
     #[error("the decision could not be recorded")]
     NotRecorded(#[from] LogError),
 }
-
-use crate::log::LogError;
 
 /// A running engine, as the API and the dashboard see it. Cheap to clone.
 #[derive(Clone)]
@@ -191,7 +189,9 @@ impl Handle {
     pub async fn command(&self, command: Command) -> Result<CommandOutcome, AppendError> {
         let position = self.append(Body::Commanded(command)).await?;
         self.applied(position).await?;
-        self.0.published.outcome(position).ok_or(AppendError::NotFolded(position))
+        let snapshot = self.snapshot();
+        let outcome = snapshot.outcomes.iter().rev().find(|outcome| outcome.position == position);
+        outcome.cloned().ok_or(AppendError::NotFolded(position))
     }
 
     /// Waits until the view covers a position.

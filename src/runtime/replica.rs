@@ -4,21 +4,20 @@
 //! times a second, and only when something was folded, the snapshot. Others read both without ever making it wait.
 //! A panic in `apply` halts folding at that position for good: the last view goes on deciding, and readiness says so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use super::clock;
 use super::conditions::Conditions;
 use super::overlay::Overlay;
-use crate::domain::{Act, ActionId, Body, Command, Decision, EffectId, Order, Position, Record, Time};
+use crate::domain::{Act, Body, Decision, EffectId, Position, Record, Time};
 use crate::engine::route::RoutingView;
-use crate::engine::snapshot::{ActionRow, EventClass, Snapshot};
+use crate::engine::snapshot::Snapshot;
 use crate::engine::{self, Effect, State};
 
 /// Entries folded before the view is published at the latest: about 3 ms of folding, well within the 10 ms in which an
@@ -30,9 +29,6 @@ const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
 
 /// Entries between checkpoints: what a restart folds at most, in about a second.
 pub const CHECKPOINT_EVERY: u64 = 200_000;
-
-/// What became of commands, kept for those who wait for it: more than can be waiting at once.
-const OUTCOMES_KEPT: usize = 1_024;
 
 /// What the leader and the executor follow: all that is due, as of one position.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -51,19 +47,6 @@ pub struct Agenda {
     pub intended: BTreeSet<EffectId>,
 }
 
-/// What became of a command.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct CommandOutcome {
-    /// The command's place in the log.
-    pub position: Position,
-    /// Whether it took effect.
-    pub accepted: bool,
-    /// What happened, or why nothing did, in words.
-    pub message: String,
-    /// The action it names, as it stands now.
-    pub action: Option<ActionRow>,
-}
-
 /// What the engine's thread lets others see.
 #[derive(Debug)]
 pub struct Published {
@@ -71,7 +54,6 @@ pub struct Published {
     snapshot: ArcSwap<Snapshot>,
     agenda: watch::Sender<Agenda>,
     folded: watch::Sender<Position>,
-    outcomes: Mutex<BTreeMap<Position, CommandOutcome>>,
 }
 
 impl Default for Published {
@@ -82,7 +64,6 @@ impl Default for Published {
             snapshot: ArcSwap::default(),
             agenda: watch::Sender::default(),
             folded: watch::Sender::default(),
-            outcomes: Mutex::default(),
         }
     }
 }
@@ -118,18 +99,10 @@ impl Published {
         let _ = self.folded.subscribe().wait_for(|folded| *folded >= position).await;
     }
 
-    /// What became of the command at a position; none before it is folded, or long after.
-    #[must_use]
-    pub fn outcome(&self, position: Position) -> Option<CommandOutcome> {
-        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).get(&position).cloned()
-    }
-
-    fn keep(&self, outcome: CommandOutcome) {
-        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-        outcomes.insert(outcome.position, outcome);
-        while outcomes.len() > OUTCOMES_KEPT {
-            outcomes.pop_first();
-        }
+    /// Waits until the view covers a whole record.
+    pub async fn folded_record(&self, number: u64) {
+        // As above.
+        let _ = self.folded.subscribe().wait_for(|folded| folded.record >= number).await;
     }
 }
 
@@ -146,6 +119,8 @@ pub struct Replica {
     /// Decisions folded since the view was published: no longer only this replica's.
     settled: Vec<Arc<Decision>>,
     acts_changed: bool,
+    /// A command was folded: somebody waits for the snapshot that tells what became of it.
+    commanded: bool,
     since_checkpoint: u64,
     snapshot_at: Option<Instant>,
 }
@@ -174,6 +149,7 @@ impl Replica {
             epoch: 0,
             settled: Vec::new(),
             acts_changed: true,
+            commanded: false,
             since_checkpoint: 0,
             snapshot_at: None,
         }
@@ -240,7 +216,7 @@ impl Replica {
                 self.conditions.set("engine", reason);
                 return Err(Poisoned);
             }
-            self.note(entry.position, entry.body);
+            self.note(entry.body);
             self.effects.clear();
         }
         self.checkpoint();
@@ -248,12 +224,12 @@ impl Replica {
     }
 
     /// What the shell must know of an entry that was folded.
-    fn note(&mut self, position: Position, body: Body) {
+    fn note(&mut self, body: Body) {
         self.since_checkpoint += 1;
         self.acts_changed |= self.effects.iter().any(|effect| matches!(effect, Effect::Act { .. }));
         match body {
             Body::Decided(decision) => self.settled.push(decision),
-            Body::Commanded(command) => self.published.keep(outcome(&self.state, position, &command, &self.effects)),
+            Body::Commanded(_) => self.commanded = true,
             Body::EngineStarted { epoch, .. } => {
                 self.epoch = epoch;
                 self.intended.clear();
@@ -273,6 +249,9 @@ impl Replica {
         self.published.view.store(Arc::new(self.state.view().clone()));
         for decision in self.settled.drain(..) {
             self.overlay.settle(&decision);
+        }
+        if std::mem::take(&mut self.commanded) {
+            self.show(clock::instant());
         }
         self.published.folded.send_replace(self.state.position());
         let acts = self.acts_changed.then(|| (self.state.outstanding(), self.intended.clone()));
@@ -300,43 +279,4 @@ impl Replica {
             self.since_checkpoint = 0;
         }
     }
-}
-
-/// What became of a command: the engine says so by the action's new state, by a line of the event stream, or not at all.
-fn outcome(state: &State, position: Position, command: &Command, effects: &[Effect]) -> CommandOutcome {
-    let snapshot = engine::snapshot(state);
-    let named = action_of(&command.order);
-    let changed = effects.iter().find_map(|effect| match effect {
-        Effect::Action(row) if Some(row.id) == named => Some(ActionRow::clone(row)),
-        _ => None,
-    });
-    let accepted = changed.is_some() || autonomy_is_set(&snapshot, &command.order);
-    let action = changed.or_else(|| snapshot.actions.iter().find(|row| Some(row.id) == named).cloned());
-    let line = snapshot.events.iter().rev().find(|row| row.position == position && row.class == EventClass::Operator);
-    let message = match (line, accepted, &action) {
-        (Some(line), ..) => line.text.clone(),
-        (None, true, Some(action)) => format!("{} is {} now", action.id, action.status.as_str()),
-        (None, true, None) => "done".to_owned(),
-        (None, false, Some(action)) => {
-            format!("{} is {} at version {} by now", action.id, action.status.as_str(), action.version)
-        }
-        (None, false, None) => "there is no such action".to_owned(),
-    };
-    CommandOutcome { position, accepted, message, action }
-}
-
-const fn action_of(order: &Order) -> Option<ActionId> {
-    match order {
-        Order::Approve { action, .. }
-        | Order::Reject { action, .. }
-        | Order::Override { action, .. }
-        | Order::Undo { action, .. } => Some(*action),
-        Order::SetAutonomy { .. } => None,
-    }
-}
-
-fn autonomy_is_set(snapshot: &Snapshot, order: &Order) -> bool {
-    let Order::SetAutonomy { class, level } = order else { return false };
-    let Some(levels) = &snapshot.header.autonomy else { return false };
-    crate::domain::ActionClass::ALL.iter().filter(|of| class.is_none_or(|class| class == **of)).all(|of| levels.of(*of) == *level)
 }

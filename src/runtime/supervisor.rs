@@ -23,11 +23,18 @@ pub enum Phase {
     /// Everything runs.
     #[default]
     Running,
-    /// No more entries are made here: stream, sampler, leader and executor stop.
+    /// Nothing is taken in or begun here: stream, sampler, leader and executor have stopped.
     Quiet,
-    /// All that was appended is folded: the tail, the projector and the clock's watch stop.
+    /// What was queued is in the log: the appender has stopped.
+    Drained,
+    /// What was appended is folded: tail, projector and engine stop.
     Folded,
+    /// The last checkpoint is in the log.
+    Saved,
 }
+
+/// How many phases stop tasks.
+const PHASES: usize = 4;
 
 /// Tells a task when to stop. Also said when the runtime is dropped.
 #[derive(Debug, Clone)]
@@ -55,7 +62,7 @@ impl Stop {
 /// The runtime's tasks and threads.
 pub struct Supervisor {
     phase: watch::Sender<Phase>,
-    tasks: [JoinSet<()>; 2],
+    tasks: [JoinSet<()>; PHASES],
     threads: Vec<(&'static str, JoinHandle<()>)>,
     conditions: Conditions,
 }
@@ -71,7 +78,7 @@ impl Supervisor {
     /// Nothing started yet. Panics of tasks are noted in `conditions`.
     #[must_use]
     pub fn new(conditions: Conditions) -> Self {
-        Self { phase: watch::Sender::default(), tasks: [JoinSet::new(), JoinSet::new()], threads: Vec::new(), conditions }
+        Self { phase: watch::Sender::default(), tasks: std::array::from_fn(|_| JoinSet::new()), threads: Vec::new(), conditions }
     }
 
     /// What to give to whatever is to be stopped.
@@ -86,7 +93,7 @@ impl Supervisor {
     /// Outside a tokio runtime.
     pub fn task(&mut self, name: &'static str, phase: Phase, work: impl Future<Output = ()> + Send + 'static) {
         let fall = Fall { name, conditions: self.conditions.clone() };
-        self.tasks[usize::from(phase == Phase::Folded)].spawn(async move {
+        self.of(phase).spawn(async move {
             let _fall = fall;
             work.await;
         });
@@ -109,12 +116,17 @@ impl Supervisor {
     /// Moves on to a phase and waits for what it stops; tasks that do not end in time are aborted.
     pub async fn enter(&mut self, phase: Phase) {
         self.phase.send_replace(phase);
-        let tasks = &mut self.tasks[usize::from(phase == Phase::Folded)];
+        let tasks = self.of(phase);
         let all = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, all).await.is_err() {
             tracing::warn!(component = "runtime", left = tasks.len(), "tasks did not stop in time and are aborted");
             tasks.shutdown().await;
         }
+    }
+
+    /// The tasks that stop in a phase.
+    fn of(&mut self, phase: Phase) -> &mut JoinSet<()> {
+        &mut self.tasks[(phase as usize).clamp(1, PHASES) - 1]
     }
 
     /// Waits for the threads, which the last phase has told to end.
