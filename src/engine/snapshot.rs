@@ -3,6 +3,10 @@
 //! A snapshot is plain data, built from State and nothing else: no clock, no
 //! IO. Ages and countdowns are computed by the reader against [`Snapshot::at`].
 
+mod build;
+
+pub use build::snapshot;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::settings::Levels;
