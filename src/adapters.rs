@@ -1,1 +1,3 @@
 //! Adapters: one file per thing talked to. They parse at the edge and know nothing of policy.
+
+pub mod stream;
