@@ -5,9 +5,13 @@
 
 mod completions;
 mod config;
+mod demo;
+mod lines;
 mod man;
 mod output;
+mod screen;
 mod setup;
+mod simulate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,7 +21,9 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::config::{Environment, Level};
 use crate::domain::Role;
 
+pub use demo::DemoArguments;
 pub use setup::{Setup, Surroundings};
+pub use simulate::SimulateArguments;
 
 /// The command line.
 #[derive(Debug, Clone, PartialEq, Parser)]
@@ -99,6 +105,10 @@ impl From<RoleName> for Role {
 /// The subcommands.
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum Command {
+    /// Show a simulated world; nothing real is touched
+    Demo(DemoArguments),
+    /// Run a scenario without a screen, as fast as the machine can, and report
+    Simulate(SimulateArguments),
     /// Show the configuration in force, or check it
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -174,7 +184,12 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments, environment: &Environment) -> Result<Ended, Failure> {
     let Arguments { flags, command } = arguments;
     match command {
-        None => Surroundings::look(&flags, environment).allow_demo().map(|()| Ended::Fine),
+        None => {
+            Surroundings::look(&flags, environment).allow_demo()?;
+            demo::run(&DemoArguments::default(), &Setup::read(&flags, environment)?)
+        }
+        Some(Command::Demo(demo)) => demo::run(&demo, &Setup::read(&flags, environment)?),
+        Some(Command::Simulate(simulate)) => simulate::run(&simulate, &Setup::read(&flags, environment)?),
         Some(Command::Config(command)) => config::run(command, &flags, environment),
         Some(Command::Completions { shell }) => completions::run(shell, Arguments::command()),
         Some(Command::Man { command }) => man::run(command.as_deref(), Arguments::command()),

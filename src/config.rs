@@ -100,11 +100,7 @@ impl Config {
         ordered(
             ("scaling.memory_down_percent", scaling.memory_down_percent),
             ("scaling.memory_up_percent", scaling.memory_up_percent),
-        )?;
-        if self.stream.key == self.stream.dead_letter_key {
-            return Err(format!("stream.key and stream.dead_letter_key are both `{}`: they must differ", self.stream.key));
-        }
-        Ok(())
+        )
     }
 }
 
@@ -128,12 +124,24 @@ pub enum LogKind {
     Memory,
 }
 
+/// When a decision is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// At once; it goes to the log behind the answer.
+    Behind,
+    /// Once it is durable.
+    Sync,
+}
+
 /// The log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// Which log.
     pub kind: LogKind,
+    /// When a decision is answered; events are always durable before they are.
+    pub durability: Durability,
     /// The Redis server, for `kind = "redis"`; without a password.
     pub redis_url: RedisUrl,
     /// The key of the stream there; the lease and the checkpoints lie beside it.
@@ -148,6 +156,7 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             kind: LogKind::Sqlite,
+            durability: Durability::Behind,
             redis_url: RedisUrl::local(),
             redis_key: "apos:log".to_owned(),
             redis_password_env: "APOS_REDIS_PASSWORD".to_owned(),
@@ -200,20 +209,17 @@ pub struct Stream {
     /// Name of the environment variable that holds the server's password; unset or empty there: no password.
     #[serde(deserialize_with = "variable")]
     pub redis_password_env: String,
-    /// The key of the stream.
+    /// The key of the stream; malformed entries go to `<key>:dead`, each with the reason.
     #[serde(deserialize_with = "name")]
     pub key: String,
     /// The consumer group, shared by every replica.
     #[serde(deserialize_with = "name")]
     pub group: String,
-    /// This process's name in the group; empty: host name and process id.
+    /// This process's name in the group, the same after a restart; empty: the host name.
     pub consumer: String,
     /// An entry that a consumer left unacknowledged for so long is claimed by another, in milliseconds.
     #[serde(deserialize_with = "whole::<_, 100, 3_600_000>")]
     pub claim_idle_ms: u64,
-    /// The stream that takes malformed entries, each with the reason.
-    #[serde(deserialize_with = "name")]
-    pub dead_letter_key: String,
 }
 
 impl Default for Stream {
@@ -225,7 +231,6 @@ impl Default for Stream {
             group: "apos".to_owned(),
             consumer: String::new(),
             claim_idle_ms: 30_000,
-            dead_letter_key: "apos:payments:dead".to_owned(),
         }
     }
 }
@@ -394,8 +399,6 @@ mod tests {
     fn two_keys_that_contradict_each_other_are_both_named() {
         let refused = toml::from_str::<Config>("[scaling]\nmin_instances = 12\n").unwrap().check().unwrap_err();
         assert!(refused.contains("scaling.min_instances = 12") && refused.contains("scaling.max_instances = 10"), "{refused}");
-        let same = "[stream]\nkey = \"a\"\ndead_letter_key = \"a\"\n";
-        assert!(toml::from_str::<Config>(same).unwrap().check().unwrap_err().contains("must differ"));
     }
 
     #[test]
