@@ -5,6 +5,7 @@
 //! the connectors and the customers, and must not know what the engine thinks of them.
 
 pub mod chance;
+pub mod driver;
 pub mod market;
 mod outcome;
 pub mod scenario;
@@ -12,5 +13,6 @@ mod switch;
 mod trouble;
 pub mod world;
 
+pub use driver::{Driver, Score};
 pub use scenario::{Scenario, ScenarioError};
 pub use world::{World, WorldEvent};

@@ -98,8 +98,11 @@ impl Market {
     #[must_use]
     pub fn new(scenario: &Scenario, seed: u64) -> Self {
         let cells = cells(scenario);
-        let acquirers: Vec<Acquirer> =
-            scenario.connectors.iter().map(|(name, profile)| acquirer(scenario, seed, &cells, name, profile.get_ref())).collect();
+        let acquirers: Vec<Acquirer> = scenario
+            .connectors
+            .iter()
+            .map(|(name, profile)| acquirer(scenario, seed, &cells, name, profile.get_ref()))
+            .collect();
         let shops = shops(scenario, seed, &acquirers);
         Self {
             cell_totals: running_totals(cells.iter().map(|cell| cell.weight)),
@@ -246,7 +249,8 @@ fn acquirer(scenario: &Scenario, seed: u64, cells: &[Cell], name: &ConnectorName
     let effects: Vec<f64> =
         cells.iter().map(|cell| slice("issuers", cell) + slice(&format!("connector {name}"), cell)).collect();
     let wanted = profile.success / (1.0 - scenario.customer_declines);
-    let weight = |cell: &Cell| if profile.methods.is_empty() || profile.methods.contains(&cell.method) { cell.weight } else { 0.0 };
+    let weight =
+        |cell: &Cell| if profile.methods.is_empty() || profile.methods.contains(&cell.method) { cell.weight } else { 0.0 };
     let weighted: Vec<(f64, f64)> = cells.iter().map(weight).zip(effects.iter().copied()).collect();
     let constant = constant_for(wanted, &weighted);
     Acquirer {

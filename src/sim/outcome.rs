@@ -26,8 +26,7 @@ const TECHNICAL: &Codes = &[
 const OUTAGE: &Codes =
     &[(DeclineClass::Gateway, "psp_acquirer_error", 0.75), (DeclineClass::Gateway, "transaction_timed_out", 0.25)];
 const BIN_FAILURE: &Codes = &[(DeclineClass::Gateway, "issuer_unavailable", 1.0)];
-const CARD_TESTING: &Codes =
-    &[(DeclineClass::User, "invalid_cvv", 0.6), (DeclineClass::Mixed, "suspected_fraud", 0.4)];
+const CARD_TESTING: &Codes = &[(DeclineClass::User, "invalid_cvv", 0.6), (DeclineClass::Mixed, "suspected_fraud", 0.4)];
 const UNSUPPORTED: &Codes = &[(DeclineClass::DataError, "payment_method_not_supported", 1.0)];
 
 const TIMED_OUT: &str = "transaction_timed_out";
@@ -159,7 +158,9 @@ mod tests {
     #[test]
     fn the_share_that_succeeds_is_the_probability_stated() {
         let family = super::super::chance::Family::new(1, "luck");
-        for chances in [FINE, Chances { survives: 0.4, ..FINE }, Chances { honest: 0.1, ..FINE }, Chances { handled: false, ..FINE }] {
+        for chances in
+            [FINE, Chances { survives: 0.4, ..FINE }, Chances { honest: 0.1, ..FINE }, Chances { handled: false, ..FINE }]
+        {
             let luck = |n| Luck::draw(&mut family.stream(n));
             let won = (0..50_000).filter(|n| chances.outcome(&luck(*n), Method::Card).kind == EventKind::Authorised).count();
             let rate = f64::from(u32::try_from(won).unwrap()) / 50_000.0;

@@ -311,9 +311,18 @@ impl Scenario {
                 ));
             }
         }
-        for (method, currency) in self.methods.get_ref().keys().flat_map(|m| self.currencies.get_ref().keys().map(move |c| (m, c))) {
-            if !self.connectors.values().any(|connector| connector.get_ref().handles(*method, *currency)) {
-                return Err((self.methods.span(), format!("no connector handles {method} in {currency}: add both to one connector")));
+        self.check_coverage()
+    }
+
+    /// Every payment must have somewhere to go.
+    fn check_coverage(&self) -> Result<(), (Range<usize>, String)> {
+        let handled =
+            |method, currency| self.connectors.values().any(|connector| connector.get_ref().handles(method, currency));
+        let written = self.connectors.values().map(Spanned::span).find(|span| !span.is_empty());
+        for &method in self.methods.get_ref().keys() {
+            if let Some(currency) = self.currencies.get_ref().keys().find(|currency| !handled(method, **currency)) {
+                let message = format!("no connector handles {method} in {currency}: add both to one, or take the method out");
+                return Err((written.unwrap_or_else(|| self.methods.span()), message));
             }
         }
         Ok(())
@@ -321,7 +330,10 @@ impl Scenario {
 
     fn check_merchants(&self) -> Result<(), (Range<usize>, String)> {
         if *self.pinned.get_ref() > self.merchants {
-            return Err((self.pinned.span(), format!("pinned is out of range: allowed are 0 to {} (merchants)", self.merchants)));
+            return Err((
+                self.pinned.span(),
+                format!("pinned is out of range: allowed are 0 to {} (merchants)", self.merchants),
+            ));
         }
         if self.merchants + self.listed.len() == 0 {
             return Err((self.pinned.span(), "there are no merchants: set merchants to 1 or more".to_owned()));
@@ -361,7 +373,8 @@ impl Scenario {
         if let Some(profile) = &fault.merchant
             && !self.all_merchants().iter().any(|merchant| merchant.profile == *profile)
         {
-            let known: Vec<String> = self.all_merchants().iter().take(30).map(|merchant| merchant.profile.to_string()).collect();
+            let known: Vec<String> =
+                self.all_merchants().iter().take(30).map(|merchant| merchant.profile.to_string()).collect();
             return Err(format!("no merchant is called `{profile}`: there are {}", known.join(", ")));
         }
         if let Some(bin) = fault.bin

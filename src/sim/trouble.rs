@@ -35,7 +35,8 @@ pub(super) struct Harm {
 impl Troubles {
     pub(super) fn new(scenario: &Scenario, market: &Market) -> Self {
         let place = |fault: &Fault| {
-            let shop = fault.merchant.as_ref().and_then(|profile| market.shops.iter().position(|shop| shop.profile == *profile));
+            let shop =
+                fault.merchant.as_ref().and_then(|profile| market.shops.iter().position(|shop| shop.profile == *profile));
             let acquirer = fault.connector.as_ref().and_then(|name| market.acquirers.iter().position(|a| a.name == *name));
             let burst = fault.kind == FaultKind::FraudBurst;
             Trouble {

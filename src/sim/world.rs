@@ -17,8 +17,8 @@ use super::scenario::Scenario;
 use super::switch::Switch;
 use super::trouble::Troubles;
 use crate::domain::{
-    Act, Bin, ConnectorAccount, EffectResult, EventKind, Money, PaymentEvent, PaymentId, Request, ResourceSample, Settings, Source,
-    Time,
+    Act, Bin, ConnectorAccount, EffectResult, EventKind, Money, PaymentEvent, PaymentId, Request, ResourceSample, Settings,
+    Source, Time,
 };
 
 /// How often resources are measured: often enough for a scaling rule that acts within a minute.
@@ -187,7 +187,8 @@ impl World {
     pub fn routed(&mut self, request: &Request, account: &ConnectorAccount, at: Time) {
         let place = self.market.place(request, account);
         let luck = Luck::draw(&mut self.luck.stream(luck_number(request)));
-        let outcome = self.chances(request, place, at).outcome(&luck, request.context.method.unwrap_or(crate::domain::Method::Card));
+        let outcome =
+            self.chances(request, place, at).outcome(&luck, request.context.method.unwrap_or(crate::domain::Method::Card));
         let mut event = PaymentEvent {
             source: Source::Simulation,
             event_id: None,

@@ -102,7 +102,9 @@ impl Fault {
             return Err("`for` is out of range: a fault lasts 1ms or more".to_owned());
         }
         let given = [self.connector.is_some(), self.bin.is_some(), self.merchant.is_some()];
-        for ((name, given), (needed, possible)) in ["connector", "bin", "merchant"].into_iter().zip(given).zip(self.kind.targets()) {
+        for ((name, given), (needed, possible)) in
+            ["connector", "bin", "merchant"].into_iter().zip(given).zip(self.kind.targets())
+        {
             if needed && !given {
                 return Err(format!("this kind of fault needs a `{name}`: say which one it hits"));
             }
