@@ -19,6 +19,7 @@ use crate::engine::Snapshot;
 use crate::sim::Scenario;
 use crate::tui::ui::{Mode, Pace};
 use crate::tui::{self, Exit, Wake};
+pub(super) use world::within;
 use world::{Ask, Stage};
 
 /// What `apos demo` takes.

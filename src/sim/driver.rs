@@ -91,6 +91,11 @@ impl Driver {
         self.execute(on_record);
     }
 
+    /// Activates another configuration at the current time.
+    pub fn configure(&mut self, settings: Settings, on_record: &mut dyn FnMut(&Record)) {
+        self.fold(self.now, vec![Body::Configured(Arc::new(settings))], on_record);
+    }
+
     /// The current simulated time.
     #[must_use]
     pub const fn now(&self) -> Time {
