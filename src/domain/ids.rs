@@ -5,8 +5,6 @@ use std::fmt;
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::entry::Position;
-
 /// Longest identifier accepted. Hyperswitch's are at most 64 characters; the rest is room for a connector prefix.
 pub const ID_MAX: usize = 128;
 
@@ -131,11 +129,11 @@ impl ConnectorAccount {
     }
 }
 
-macro_rules! position_id {
+macro_rules! serial_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub struct $name(pub Position);
+        pub struct $name(pub u64);
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,19 +148,19 @@ macro_rules! position_id {
                 text.strip_prefix($prefix)
                     .and_then(|rest| rest.parse().ok())
                     .map(Self)
-                    .ok_or_else(|| format!(concat!("`{}` is not an id such as ", $prefix, "1042.3"), text))
+                    .ok_or_else(|| format!(concat!("`{}` is not an id such as ", $prefix, "17"), text))
             }
         }
     };
 }
 
-position_id!(
-    /// An action, named by the position of the entry that proposed it and a running number there: `act-1042.3`.
+serial_id!(
+    /// An action, numbered from 1 in the order of the log, so that people can say it to each other: `act-17`.
     ActionId,
     "act-"
 );
-position_id!(
-    /// An incident (an anomaly record), named by the position of the entry that opened it: `inc-1042.3`.
+serial_id!(
+    /// An incident (an anomaly record), numbered from 1 in the order of the log: `inc-5`.
     IncidentId,
     "inc-"
 );
@@ -187,9 +185,9 @@ mod tests {
 
     #[test]
     fn action_ids_read_back() {
-        let id = ActionId(Position { record: 1042, index: 3 });
-        assert_eq!(id.to_string(), "act-1042.3");
-        assert_eq!("act-1042.3".parse::<ActionId>(), Ok(id));
-        assert!("inc-1042.3".parse::<ActionId>().is_err());
+        let id = ActionId(17);
+        assert_eq!(id.to_string(), "act-17");
+        assert_eq!("act-17".parse::<ActionId>(), Ok(id));
+        assert!("inc-17".parse::<ActionId>().is_err());
     }
 }
