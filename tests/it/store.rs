@@ -103,7 +103,7 @@ fn evidence() -> Evidence {
 
 fn incident(position: Position, resolved_at: Option<Time>) -> Row {
     let row = IncidentRow {
-        id: IncidentId(at(1, 0)),
+        id: IncidentId(1),
         kind: AnomalyType::HighFailureRate,
         slice: "connector adyen".to_owned(),
         sentence: "adyen fails: 12 % of 83 attempts approved in 30 s, expected 91 %".to_owned(),
@@ -112,7 +112,7 @@ fn incident(position: Position, resolved_at: Option<Time>) -> Row {
         resolved_at,
         evidence: evidence(),
         at_risk: Vec::new(),
-        actions: vec![ActionId(at(1, 1)), ActionId(at(2, 0))],
+        actions: vec![ActionId(1), ActionId(2)],
     };
     Row::Incident { position, row: Box::new(row) }
 }
@@ -123,14 +123,14 @@ fn line(number: i64, who: &str, what: &str) -> HistoryRow {
 
 fn action(position: Position, status: ActionStatus, version: u32, history: Vec<HistoryRow>) -> Row {
     let row = ActionRow {
-        id: ActionId(at(1, 1)),
+        id: ActionId(1),
         version,
         status,
         class: ActionClass::Exclusion,
         change: Change::ExcludeAccount { account: account("adyen:mca_2") },
         sentence: "Exclude adyen:mca_2".to_owned(),
         before_after: Vec::new(),
-        incident: Some(IncidentId(at(1, 0))),
+        incident: Some(IncidentId(1)),
         evidence: Some(evidence()),
         confidence: 0.875,
         confidence_basis: "83 attempts".to_owned(),
@@ -146,6 +146,7 @@ fn action(position: Position, status: ActionStatus, version: u32, history: Vec<H
         undoable: false,
         history,
         verification: None,
+        recovery_time_ms: (status == ActionStatus::Succeeded).then_some(7_000),
     };
     Row::Action { position, row: Box::new(row) }
 }
@@ -186,7 +187,7 @@ async fn every_row_comes_back_as_it_was_written(home: Home) -> Result<()> {
     assert_eq!((anomaly.anomaly_type.as_str(), anomaly.status.as_str()), ("HighFailureRate", "open"));
     assert_eq!((anomaly.detected_at, anomaly.resolved_at), (second(4), None));
     assert!((anomaly.score - 12.0).abs() < 1e-9, "{}", anomaly.score);
-    assert_eq!(anomaly.resolution_actions.0, serde_json::json!(["act-1.1", "act-2.0"]));
+    assert_eq!(anomaly.resolution_actions.0, serde_json::json!(["act-1", "act-2"]));
     assert_eq!(anomaly.evidence.0["samples"], 83);
 
     let healing = tables.recent_actions(10).await?.pop().context("one action")?;
