@@ -12,6 +12,12 @@ pub const WEBHOOK_KEY: &str = "APOS_WEBHOOK_KEY__";
 /// Variables that hold an API key end with its role: `VIEWER`, `OPERATOR`, `ADMIN`.
 pub const API_KEY: &str = "APOS_API_KEY__";
 
+/// Holds the secret that the switch sends with every call (Hyperswitch's `[open_router] admin_secret`).
+pub const PEER_SECRET: &str = "APOS_PEER_SECRET";
+
+/// Set to 1, opens the switch's calls to whoever reaches the listener.
+pub const PEER_OPEN: &str = "APOS_PEER_OPEN";
+
 /// Fewest characters of an API key: 128 bits in hexadecimal; anything shorter can be tried out.
 const API_KEY_MIN: usize = 32;
 
@@ -46,6 +52,10 @@ pub struct Secrets {
     pub webhook_keys: BTreeMap<ProfileId, Secret>,
     /// API keys, one a role.
     pub api_keys: BTreeMap<Role, Secret>,
+    /// The secret that the switch sends with every call.
+    pub peer_secret: Option<Secret>,
+    /// Whether the switch's calls need no secret.
+    pub peer_open: bool,
 }
 
 impl Secrets {
@@ -54,7 +64,9 @@ impl Secrets {
     /// # Errors
     /// Names the variable, never its text: an empty one, a profile or a role that is none, a key that is too short.
     pub fn read(environment: &Environment) -> Result<Self, ConfigError> {
-        let mut secrets = Self::default();
+        let peer_secret = environment.get(PEER_SECRET).map(|text| Secret::new(text.to_owned()));
+        let peer_open = switched_on(PEER_OPEN, environment)?;
+        let mut secrets = Self { peer_secret, peer_open, ..Self::default() };
         for (variable, suffix, text) in environment.starting_with(WEBHOOK_KEY) {
             let profile = ProfileId::parse(suffix).map_err(|reason| ConfigError::secret(variable, reason))?;
             if text.is_empty() {
@@ -72,6 +84,14 @@ impl Secrets {
             secrets.api_keys.insert(role, Secret::new(text.to_owned()));
         }
         Ok(secrets)
+    }
+}
+
+fn switched_on(variable: &str, environment: &Environment) -> Result<bool, ConfigError> {
+    match environment.get(variable) {
+        None | Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(_) => Err(ConfigError::secret(variable, "allowed are 0 and 1")),
     }
 }
 
@@ -100,6 +120,7 @@ mod tests {
         let refused = read("APOS_API_KEY__ADMIN", "swordfish").unwrap_err().to_string();
         assert!(refused.contains("APOS_API_KEY__ADMIN") && !refused.contains("swordfish"), "{refused}");
         assert!(read("APOS_API_KEY__ROOT", &"x".repeat(64)).unwrap_err().to_string().contains("OPERATOR"));
+        assert!(read("APOS_PEER_OPEN", "yes").unwrap_err().to_string().contains("0 and 1"));
         assert!(read("APOS_WEBHOOK_KEY__pro_1", "").unwrap_err().to_string().contains("empty"));
     }
 }
