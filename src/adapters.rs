@@ -3,4 +3,4 @@
 pub mod decline;
 pub mod hyperswitch;
 pub mod json;
-
+pub mod peer;
