@@ -4,3 +4,4 @@ pub mod decline;
 pub mod hyperswitch;
 pub mod json;
 pub mod peer;
+pub mod stream;

@@ -1,8 +1,25 @@
 //! The engine: a pure function of the log.
+//!
+//! [`apply`] folds one entry into [`State`]; it has no clock, no IO and no entropy, and it cannot fail. What should
+//! happen in the world comes out as [`Effect`]s. The same log gives the same state, byte for byte, on every replica.
 
+mod analyse;
+mod apply;
+mod detect;
+mod feed;
+mod heal;
+mod monitor;
+mod names;
+mod payments;
+pub mod route;
+mod scale;
 pub mod snapshot;
+mod state;
 
-pub use snapshot::Snapshot;
+pub use apply::apply;
+pub use route::{NoCandidate, RoutingView, decide};
+pub use snapshot::{Snapshot, snapshot};
+pub use state::{RestoreError, State};
 
 use crate::domain::{Act, EffectId};
 

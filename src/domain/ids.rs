@@ -5,8 +5,6 @@ use std::fmt;
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::entry::Position;
-
 /// Longest identifier accepted. Hyperswitch's are at most 64 characters; the rest is room for a connector prefix.
 pub const ID_MAX: usize = 128;
 
@@ -131,14 +129,14 @@ impl ConnectorAccount {
     }
 }
 
-macro_rules! position_id {
+macro_rules! serial_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(pub Position);
+        pub struct $name(pub u64);
 
         impl Serialize for $name {
-            /// The id's text to people and peers; the position in our own encoding.
+            /// The id's text to people and peers; the number in our own encoding.
             fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 if to.is_human_readable() { to.collect_str(self) } else { self.0.serialize(to) }
             }
@@ -149,7 +147,7 @@ macro_rules! position_id {
                 if from.is_human_readable() {
                     CompactString::deserialize(from)?.parse().map_err(serde::de::Error::custom)
                 } else {
-                    Position::deserialize(from).map(Self)
+                    u64::deserialize(from).map(Self)
                 }
             }
         }
@@ -167,19 +165,19 @@ macro_rules! position_id {
                 text.strip_prefix($prefix)
                     .and_then(|rest| rest.parse().ok())
                     .map(Self)
-                    .ok_or_else(|| format!(concat!("`{}` is not an id such as ", $prefix, "1042.3"), text))
+                    .ok_or_else(|| format!(concat!("`{}` is not an id such as ", $prefix, "17"), text))
             }
         }
     };
 }
 
-position_id!(
-    /// An action, named by the position of the entry that proposed it and a running number there: `act-1042.3`.
+serial_id!(
+    /// An action, numbered from 1 in the order of the log, so that people can say it to each other: `act-17`.
     ActionId,
     "act-"
 );
-position_id!(
-    /// An incident (an anomaly record), named by the position of the entry that opened it: `inc-1042.3`.
+serial_id!(
+    /// An incident (an anomaly record), numbered from 1 in the order of the log: `inc-5`.
     IncidentId,
     "inc-"
 );
@@ -204,12 +202,12 @@ mod tests {
 
     #[test]
     fn action_ids_read_back() {
-        let id = ActionId(Position { record: 1042, index: 3 });
-        assert_eq!(id.to_string(), "act-1042.3");
-        assert_eq!("act-1042.3".parse::<ActionId>(), Ok(id));
-        assert!("inc-1042.3".parse::<ActionId>().is_err());
-        assert_eq!(serde_json::to_string(&id).unwrap(), "\"act-1042.3\"");
-        assert_eq!(serde_json::from_str::<ActionId>("\"act-1042.3\"").unwrap(), id);
+        let id = ActionId(17);
+        assert_eq!(id.to_string(), "act-17");
+        assert_eq!("act-17".parse::<ActionId>(), Ok(id));
+        assert!("inc-17".parse::<ActionId>().is_err());
+        assert_eq!(serde_json::to_string(&id).unwrap(), "\"act-17\"");
+        assert_eq!(serde_json::from_str::<ActionId>("\"act-17\"").unwrap(), id);
         assert_eq!(postcard::from_bytes::<ActionId>(&postcard::to_allocvec(&id).unwrap()).unwrap(), id);
     }
 }

@@ -68,6 +68,11 @@ impl fmt::Display for Country {
 pub struct Bin(u32);
 
 impl Bin {
+    /// Below every BIN, for ranges.
+    pub const LOWEST: Self = Self(0);
+    /// Above every BIN, for ranges.
+    pub const HIGHEST: Self = Self(u32::MAX);
+
     /// Parses six to eight digits.
     ///
     /// # Errors

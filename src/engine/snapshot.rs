@@ -3,7 +3,11 @@
 //! A snapshot is plain data, built from State and nothing else: no clock, no
 //! IO. Ages and countdowns are computed by the reader against [`Snapshot::at`].
 
-use serde::Serialize;
+mod build;
+
+pub use build::snapshot;
+
+use serde::{Deserialize, Serialize};
 
 use crate::domain::settings::Levels;
 use crate::domain::{
@@ -41,6 +45,19 @@ pub struct Snapshot {
     pub merchants: Vec<MerchantRow>,
     /// Running totals since the log began.
     pub statistics: Statistics,
+    /// What became of the latest commands, the newest last; at most 64.
+    pub outcomes: Vec<CommandOutcome>,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandOutcome {
+    /// The command's position in the log.
+    pub position: Position,
+    /// Whether it was carried out.
+    pub accepted: bool,
+    /// What happened, or why it was refused and what to do: one sentence.
+    pub text: String,
 }
 
 /// The ten-second summary.
@@ -152,7 +169,7 @@ pub struct AccountRow {
 }
 
 /// How bad an incident is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Worth knowing.
@@ -164,7 +181,7 @@ pub enum Severity {
 }
 
 /// Kinds of anomaly, by the seed document's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum AnomalyType {
     /// Sudden increase in transactions.
     VolumeSpike,
@@ -193,7 +210,7 @@ impl AnomalyType {
 }
 
 /// The measurement behind an incident or a proposal.
-#[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// What is measured, with its unit: `attempt rate`, `mean latency (ms)`, `attempts a minute`.
     pub metric: String,
@@ -214,7 +231,7 @@ pub struct Evidence {
 }
 
 /// One incident (an anomaly record).
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IncidentRow {
     /// Its id.
     pub id: IncidentId,
@@ -239,7 +256,7 @@ pub struct IncidentRow {
 }
 
 /// An action's state, by the seed document's machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionStatus {
     /// Proposed; waits for a person (or for a veto).
@@ -275,7 +292,7 @@ impl ActionStatus {
 }
 
 /// One action: a proposal and what became of it. Everything an approval must show.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActionRow {
     /// Its id.
     pub id: ActionId,
@@ -323,10 +340,12 @@ pub struct ActionRow {
     pub history: Vec<HistoryRow>,
     /// How its success is verified, and what was seen.
     pub verification: Option<String>,
+    /// From the incident's detection to a verified success, in milliseconds of the log's time.
+    pub recovery_time_ms: Option<u64>,
 }
 
 /// Whom an action touches.
-#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct BlastRadius {
     /// Payments a minute.
     pub payments_per_min: f64,
@@ -341,7 +360,7 @@ pub struct BlastRadius {
 }
 
 /// What an action is predicted to bring.
-#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Prediction {
     /// Attempt rate of the touched traffic now, 0 to 1.
     pub rate_now: Option<f64>,
@@ -358,7 +377,7 @@ pub struct Prediction {
 }
 
 /// One line of an action's history.
-#[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HistoryRow {
     /// When.
     pub at: Time,
@@ -386,7 +405,7 @@ pub struct ScalingView {
 }
 
 /// What kind of line the event stream shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventClass {
     /// An attempt was approved.
@@ -462,7 +481,7 @@ pub struct MerchantRow {
 }
 
 /// Running totals.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Statistics {
     /// Payment events folded, repeats among them.
     pub events: u64,

@@ -1,0 +1,337 @@
+//! The one door: folds an entry into State. Every fact the engine learns comes through here.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use super::Effect;
+use super::analyse::Counted;
+use super::detect;
+use super::feed::Line;
+use super::heal::{Asking, Site};
+use super::monitor::{Outcome, Slice};
+use super::payments::{Horizon, Key, Merge};
+use super::route::breaker::Turn;
+use super::route::weights::{Observation, Subject};
+use super::snapshot::IncidentRow;
+use super::state::State;
+use crate::domain::payment::LATE_AFTER;
+use crate::domain::{
+    Body, Command, ConnectorAccount, Decision, DeclineClass, EffectId, EffectResult, Entry, EventKind, PaymentEvent, ProfileId,
+    Settings, Time,
+};
+
+/// Folds one entry. Pure, and without failure: what cannot be is ignored and counted.
+///
+/// # Panics
+/// When an entry is folded twice or out of order: a mistake of the caller, never of the log's content.
+pub fn apply(state: &mut State, entry: &Entry, effects: &mut Vec<Effect>) {
+    assert!(entry.position > state.view.position, "entries are folded once, in order");
+    state.view.position = entry.position;
+    state.view.at = state.view.at.max(entry.at);
+    let mut asking = Asking { position: entry.position, at: state.view.at, effects, numbered: 0 };
+    match &entry.body {
+        Body::EngineStarted { version, epoch } => state.started(version, *epoch),
+        Body::Configured(settings) => state.configure(settings),
+        Body::Payment(event) => state.payment(event),
+        Body::Decided(decision) => state.decided(decision),
+        Body::Commanded(command) => state.command(command, &mut asking),
+        Body::Intended { .. } => {}
+        Body::Ended { id, result } => state.ended(*id, result, &mut asking),
+        Body::Sampled(sample) => state.scaler.sampled(*sample, state.view.at),
+        Body::Ticked => state.tick(&mut asking),
+        Body::MerchantConfigured { profile, priority } => state.merchant(profile, priority),
+        Body::PeerRuleStored { profile, kind, rule } => state.peer_rule(profile, kind, rule),
+    }
+    state.busy |= matches!(entry.body, Body::Payment(_) | Body::Decided(_) | Body::Commanded(_) | Body::Ended { .. });
+    state.forget();
+}
+
+impl State {
+    fn started(&mut self, version: &str, epoch: u64) {
+        version.clone_into(&mut self.version);
+        self.epoch = epoch;
+        self.feed.push(&self.view, Line::Engine(format!("engine {version} started, epoch {epoch}")));
+    }
+
+    /// A configuration comes into force. The merchants it lists get its order; what operators set since stays.
+    fn configure(&mut self, settings: &Arc<Settings>) {
+        let before = Arc::clone(&self.view.settings);
+        self.view.settings = Arc::clone(settings);
+        for (profile, merchant) in &settings.merchants {
+            let unchanged = before.merchants.get(profile).is_some_and(|old| old.priority == merchant.priority);
+            if !unchanged {
+                self.merchant(profile, &merchant.priority);
+            }
+        }
+        if !self.configured || before.autonomy != settings.autonomy {
+            self.healer.levels = settings.autonomy.clone();
+        }
+        self.configured = true;
+        self.feed.push(&self.view, Line::Engine("configuration activated".to_owned()));
+    }
+
+    fn merchant(&mut self, profile: &ProfileId, priority: &[ConnectorAccount]) {
+        for account in priority {
+            self.view.intern_account(account);
+        }
+        let number = self.view.intern_profile(profile);
+        if let Some(merchant) = number.and_then(|n| self.view.merchants.get_mut(n as usize)) {
+            merchant.priority = priority.to_vec();
+        }
+    }
+
+    fn peer_rule(&mut self, profile: &ProfileId, kind: &str, rule: &str) {
+        let number = self.view.intern_profile(profile);
+        if let Some(merchant) = number.and_then(|n| self.view.merchants.get_mut(n as usize)) {
+            merchant.peer_rules.insert(kind.to_owned(), rule.to_owned());
+        }
+    }
+
+    fn decided(&mut self, decision: &Arc<Decision>) {
+        self.statistics.decisions += 1;
+        let request = &decision.request;
+        self.view.intern_profile(&request.profile);
+        let account = self.view.intern_account(&decision.chosen().account);
+        let at = self.view.at;
+        let (payment, new) = self.view.payments.entry(Key::of(&request.profile, &request.payment), at);
+        let launched = payment.decided(decision, account);
+        self.statistics.payments += u64::from(new);
+        if let Some(account) = account.filter(|_| launched) {
+            self.view.launch(account);
+        }
+    }
+
+    /// A payment event: counted once, whatever its source, order and repetition.
+    fn payment(&mut self, event: &PaymentEvent) {
+        self.statistics.events += 1;
+        if self.view.settings.event_monitor.ignore.contains(&event.kind) {
+            self.statistics.ignored += 1;
+            return;
+        }
+        let at = self.view.at;
+        if let Some(id) = &event.event_id
+            && !self.view.payments.remember_event(&event.profile, id, at)
+        {
+            self.statistics.repeats += 1;
+            return;
+        }
+        let Some(merchant) = self.view.intern_profile(&event.profile) else {
+            self.statistics.ignored += 1;
+            return;
+        };
+        let account = event.account.as_ref().and_then(|account| self.view.intern_account(account));
+        let (payment, new) = self.view.payments.entry(Key::of(&event.profile, &event.payment), at);
+        let merge = payment.merge(event, account);
+        let unseen = unseen(payment, event);
+        let known = Known {
+            merchant,
+            account: account.or_else(|| payment.attempts.last()?.account),
+            context: payment.context,
+            amount: payment.amount,
+        };
+        self.statistics.payments += u64::from(new);
+        self.statistics.attempts_unseen += unseen;
+        self.statistics.late += u64::from(late(event, at));
+        self.merged(event, merge, &known);
+        if merge != Merge::Repeat {
+            self.feed.push(&self.view, line(event, &known));
+        }
+    }
+
+    fn merged(&mut self, event: &PaymentEvent, merge: Merge, known: &Known) {
+        match merge {
+            Merge::Started => {
+                if let Some(account) = known.account {
+                    self.view.launch(account);
+                }
+                self.volume(event, known);
+            }
+            Merge::Outcome { in_flight, .. } => {
+                if let Some(account) = known.account.filter(|_| in_flight) {
+                    self.view.land(account);
+                }
+                if !in_flight {
+                    self.volume(event, known);
+                }
+                self.outcome(event, known);
+            }
+            Merge::Abandoned { in_flight } => {
+                if let Some(account) = known.account.filter(|_| in_flight) {
+                    self.view.land(account);
+                }
+            }
+            Merge::Repeat => {
+                self.statistics.repeats += 1;
+                if event.kind == EventKind::Started {
+                    self.volume(event, known);
+                }
+            }
+            Merge::Contradiction => self.statistics.contradictions += 1,
+        }
+    }
+
+    /// A payment's first news counts towards volume, unless it is too late to say anything about now.
+    fn volume(&mut self, event: &PaymentEvent, known: &Known) {
+        if !late(event, self.view.at) {
+            let at = event.occurred_at.min(self.view.at);
+            let connector =
+                known.account.and_then(|a| self.view.accounts.get(a as usize)).map(|a| Slice::Connector(a.connector));
+            let slices = [Slice::All, Slice::Merchant(known.merchant), connector.unwrap_or(Slice::All)];
+            self.monitor.started(&slices[..2 + usize::from(connector.is_some())], at);
+        }
+    }
+
+    /// An attempt's first outcome: teaches routing, moves the breaker, counts in windows and aggregates.
+    fn outcome(&mut self, event: &PaymentEvent, known: &Known) {
+        let failure = failure(event);
+        if failure.is_some() {
+            self.statistics.failed += 1;
+        } else {
+            self.statistics.approved += 1;
+        }
+        let Some(account) = known.account else { return };
+        let Some(connector) = self.view.accounts.get(account as usize).map(|a| a.connector) else { return };
+        self.learn(known, Subject { connector, account }, failure);
+        let at = event.occurred_at.min(self.view.at);
+        let latency_ms = event.latency_ms.filter(|_| !late(event, self.view.at));
+        let outcome = Outcome { at, failure, latency_ms, amount: known.amount, method: known.context.method };
+        let mut slices = [
+            Slice::All,
+            Slice::Connector(connector),
+            Slice::Account(connector, account),
+            Slice::Merchant(known.merchant),
+            Slice::All,
+        ];
+        let mut count = 4;
+        if let Some(bin) = known.context.bin {
+            slices[count] = Slice::Bin(connector, bin);
+            count += 1;
+        }
+        self.monitor.ended(&slices[..count], &outcome);
+        self.analyst.count(&Counted {
+            at,
+            connector,
+            account,
+            merchant: known.merchant,
+            method: known.context.method,
+            failure,
+            latency_ms: event.latency_ms,
+            amount: known.amount,
+        });
+    }
+
+    fn learn(&mut self, known: &Known, subject: Subject, failure: Option<DeclineClass>) {
+        let seen = Observation { context: known.context, merchant: known.merchant, amount: known.amount };
+        let expected = self.view.weights.learn(subject, seen, failure);
+        if self.view.settings.routing.change_points && self.view.weights.watch(subject.connector, expected, failure) {
+            let name = self.view.connectors.name(subject.connector).map_or("?", |name| name.as_str());
+            let text = format!("change-point on {name}: what was learnt of it is re-opened");
+            self.feed.push(&self.view, Line::Engine(text));
+        }
+        let (settings, at) = (Arc::clone(&self.view.settings), self.view.at);
+        let Some(account) = self.view.accounts.get_mut(subject.account as usize) else { return };
+        let turn = match failure {
+            None => account.breaker.succeed(&settings.routing),
+            Some(class) => account.breaker.fail(class, expected, at, &settings.routing),
+        };
+        let name = || self.view.account_names.name(subject.account).map_or("?", |name| name.as_str());
+        let text = match turn {
+            Turn::Stayed => return,
+            Turn::Opened(reason) => format!("breaker of {} opened: {}", name(), reason.sentence()),
+            Turn::Closed => format!("breaker of {} closed: its probes succeed", name()),
+        };
+        self.feed.push(&self.view, Line::Engine(text));
+    }
+
+    fn command(&mut self, command: &Command, asking: &mut Asking<'_>) {
+        let done = self.healer.command(command, &self.view, asking);
+        self.statistics.commands_refused += u64::from(!done);
+        let text = self.healer.outcomes().last().map(|outcome| outcome.text.clone()).unwrap_or_default();
+        let text = if done { text } else { format!("{}: refused: {text}", command.operator) };
+        self.feed.push(&self.view, Line::Operator(text));
+    }
+
+    fn ended(&mut self, id: EffectId, result: &EffectResult, asking: &mut Asking<'_>) {
+        self.healer.ended(id, result, &mut self.view, &mut self.scaler, asking);
+        let text = match result {
+            EffectResult::Done => format!("effect {id} done"),
+            EffectResult::Refused { reason } => format!("effect {id} refused: {reason}"),
+        };
+        self.feed.push(&self.view, Line::Engine(text));
+    }
+
+    /// Time passed: incidents are followed and found, actions verified, repairs proposed.
+    fn tick(&mut self, asking: &mut Asking<'_>) {
+        self.ticked_at = self.view.at;
+        self.busy = false;
+        for row in detect::tick(&mut self.incidents, &mut self.monitor, &self.view) {
+            self.report(row, asking);
+        }
+        let site = Site { view: &self.view, monitor: &self.monitor, scaler: &self.scaler };
+        self.healer.tick(&site, &self.incidents, asking);
+        self.statistics.actions += self.healer.propose_all(&site, &mut self.incidents, asking);
+    }
+
+    fn report(&mut self, row: IncidentRow, asking: &mut Asking<'_>) {
+        let text = if row.resolved_at.is_some() {
+            format!("{} resolved: {}", row.id, row.slice)
+        } else {
+            self.statistics.anomalies += 1;
+            format!("{} {}", row.id, row.sentence)
+        };
+        self.feed.push(&self.view, Line::Engine(text));
+        asking.effects.push(Effect::Incident(Box::new(row)));
+    }
+
+    /// Forgets what is past its horizon, a little with every entry.
+    fn forget(&mut self) {
+        let (routing, kept) = (&self.view.settings.routing, &self.view.settings.deduplication);
+        let horizon = Horizon {
+            open_before: self.view.at - Duration::from_secs(routing.pending_timeout_s),
+            closed_before: self.view.at - Duration::from_secs(kept.horizon_s),
+            max: usize::try_from(kept.max_payments).unwrap_or(usize::MAX),
+        };
+        let mut released = smallvec::SmallVec::<[u32; 4]>::new();
+        self.view.payments.forget(&horizon, |attempt| released.extend(attempt.account));
+        for account in released {
+            self.view.land(account);
+        }
+    }
+}
+
+/// What is known of the payment an event is about, from all sources so far.
+struct Known {
+    merchant: u32,
+    account: Option<u32>,
+    context: crate::domain::Context,
+    amount: Option<crate::domain::Money>,
+}
+
+/// Attempts the switch made that no event told of, as far as this event newly shows.
+fn unseen(payment: &mut super::payments::Payment, event: &PaymentEvent) -> u64 {
+    let made = event.attempts_made.unwrap_or(0);
+    let seen = u16::try_from(payment.attempts.len()).unwrap_or(u16::MAX).max(payment.attempts_made);
+    payment.attempts_made = payment.attempts_made.max(made);
+    u64::from(made.saturating_sub(seen))
+}
+
+/// Whether an event is too late to say anything about now.
+fn late(event: &PaymentEvent, at: Time) -> bool {
+    at.since(event.occurred_at) > LATE_AFTER
+}
+
+/// The class of a failed attempt; none: approved.
+fn failure(event: &PaymentEvent) -> Option<DeclineClass> {
+    (event.kind.success() == Some(false))
+        .then(|| event.decline.as_ref().map_or(DeclineClass::Unclassified, |decline| decline.class))
+}
+
+fn line(event: &PaymentEvent, known: &Known) -> Line {
+    Line::Payment {
+        payment: event.payment.clone(),
+        account: known.account,
+        kind: event.kind,
+        decline: event.decline.as_ref().map(|decline| (decline.class, decline.code.clone())),
+        amount: known.amount,
+    }
+}

@@ -1,0 +1,123 @@
+//! The anomaly detector: notices, localises and follows what is unusual.
+//!
+//! Judged once per tick, and only where there was news. A drop is looked for on connectors first; then it is asked
+//! whether one account or one BIN explains it; a drop that most connectors share is not a connector's fault.
+
+mod incident;
+mod latency;
+mod rate;
+mod volume;
+
+pub(crate) use incident::{Incident, Incidents, scaled};
+pub(crate) use rate::{as_f64, of as rate_of};
+
+use super::monitor::{Monitor, Slice};
+use super::route::RoutingView;
+use super::snapshot::{AnomalyType, Evidence, IncidentRow, Severity};
+use crate::domain::Bin;
+
+/// What was found unusual about a slice.
+#[derive(Debug, Clone)]
+pub(crate) struct Anomaly {
+    pub(crate) slice: Slice,
+    pub(crate) kind: AnomalyType,
+    pub(crate) severity: Severity,
+    pub(crate) evidence: Evidence,
+}
+
+/// Judges all slices with news at the view's time. Returns the incidents that were opened or resolved.
+pub(crate) fn tick(incidents: &mut Incidents, monitor: &mut Monitor, view: &RoutingView) -> Vec<IncidentRow> {
+    let touched = monitor.take_touched();
+    monitor.advance(Slice::All, view.at);
+    for &slice in &touched {
+        monitor.advance(slice, view.at);
+        monitor.judged(slice);
+    }
+    let mut changed = incidents.follow(monitor, view);
+    for anomaly in find(incidents, monitor, view, &touched) {
+        changed.extend(incidents.open(anomaly, monitor, view));
+    }
+    changed
+}
+
+/// All anomalies on slices with news on which no incident of the kind is open.
+fn find(incidents: &Incidents, monitor: &Monitor, view: &RoutingView, touched: &[Slice]) -> Vec<Anomaly> {
+    let detection = &view.settings.detection;
+    let mut found = failing(incidents, monitor, view, touched);
+    for &slice in touched {
+        let Some(watched) = monitor.get(slice) else { continue };
+        if let Slice::Connector(_) = slice {
+            found.extend(latency::judge(slice, watched, view.at, detection));
+        }
+        if let Slice::Merchant(_) = slice {
+            found.extend(volume::judge(slice, watched, view.at, detection));
+        }
+    }
+    found.extend(monitor.get(Slice::All).and_then(|watched| volume::judge(Slice::All, watched, view.at, detection)));
+    found.retain(|anomaly| !incidents.covers(anomaly.slice, anomaly.kind));
+    found
+}
+
+/// Drops of the attempt rate, each on the narrowest slice that explains it.
+fn failing(incidents: &Incidents, monitor: &Monitor, view: &RoutingView, touched: &[Slice]) -> Vec<Anomaly> {
+    let judge = |slice: Slice| rate::judge(slice, monitor.get(slice)?, view.at, &view.settings.detection);
+    let connectors: Vec<Slice> = touched.iter().copied().filter(|slice| matches!(slice, Slice::Connector(_))).collect();
+    let dropped: Vec<Anomaly> = connectors.iter().filter_map(|slice| judge(*slice)).collect();
+    if dropped.len() >= 2 && 2 * dropped.len() > connectors.len() {
+        return judge(Slice::All).into_iter().collect();
+    }
+    let mut found: Vec<Anomaly> = dropped.into_iter().map(|anomaly| narrow(anomaly, monitor, view)).collect();
+    let open_rate = incidents.any_open(AnomalyType::HighFailureRate);
+    for &slice in touched {
+        let apart = match slice {
+            Slice::Account(connector, _) | Slice::Bin(connector, _) => {
+                let whole = Slice::Connector(connector);
+                !incidents.covers(whole, AnomalyType::HighFailureRate) && !found.iter().any(|a| within(a.slice, connector))
+            }
+            Slice::Merchant(_) => !open_rate && found.is_empty(),
+            Slice::All | Slice::Connector(_) => false,
+        };
+        if apart {
+            found.extend(judge(slice));
+        }
+    }
+    found
+}
+
+/// Whether a slice is a connector, or a part of it.
+fn within(slice: Slice, connector: u32) -> bool {
+    matches!(slice, Slice::Connector(c) | Slice::Account(c, _) | Slice::Bin(c, _) if c == connector)
+}
+
+/// The account or BIN that explains a connector's drop: without it, the rest is as it should be. Else the connector.
+fn narrow(anomaly: Anomaly, monitor: &Monitor, view: &RoutingView) -> Anomaly {
+    let Slice::Connector(connector) = anomaly.slice else { return anomaly };
+    let Some(whole) = monitor.get(anomaly.slice) else { return anomaly };
+    let detection = &view.settings.detection;
+    let seconds = usize::try_from(anomaly.evidence.window_s).unwrap_or(30);
+    let total = whole.window.sums(view.at, seconds);
+    let parts = parts_of(connector)
+        .into_iter()
+        .flat_map(|range| monitor.range(range))
+        .map(|(slice, part)| (slice, part.window.sums(view.at, seconds)));
+    let worst = parts.max_by_key(|(_, sums)| sums.failed);
+    let Some((slice, part)) = worst else { return anomaly };
+    let rest = total.without(&part);
+    let healthy = rest.judged() >= detection.min_attempts / 2
+        && rate::of(&rest).is_some_and(|rate| rate >= anomaly.evidence.baseline - detection.min_drop / 2.0);
+    if !healthy {
+        return anomaly;
+    }
+    let evidence =
+        Evidence { samples: part.judged(), observed: rate::of(&part).unwrap_or(anomaly.evidence.observed), ..anomaly.evidence };
+    Anomaly { slice, evidence, ..anomaly }
+}
+
+/// Ranges of slices that are parts of a connector: its accounts, then BINs on it.
+pub(crate) fn parts_of(connector: u32) -> [core::ops::RangeInclusive<Slice>; 2] {
+    let (first, last) = (Bin::LOWEST, Bin::HIGHEST);
+    [
+        Slice::Account(connector, 0)..=Slice::Account(connector, u32::MAX),
+        Slice::Bin(connector, first)..=Slice::Bin(connector, last),
+    ]
+}

@@ -1,0 +1,83 @@
+//! A drop of the success rate, judged with its sample size.
+
+use super::Anomaly;
+use crate::domain::Time;
+use crate::domain::settings::Detection;
+use crate::engine::monitor::{Slice, Sums, Watched};
+use crate::engine::snapshot::{AnomalyType, Evidence, Severity};
+
+/// Below this share of the baseline a drop is worth a page.
+const CRITICAL_SHARE: f64 = 0.6;
+
+/// Approved ÷ judged attempts; none without any.
+pub(crate) fn of(sums: &Sums) -> Option<f64> {
+    (sums.judged() > 0).then(|| as_f64(sums.approved) / as_f64(sums.judged()))
+}
+
+/// The most improbable drop over a short, the configured and the longest window, if any is improbable enough.
+pub(crate) fn judge(slice: Slice, watched: &Watched, at: Time, detection: &Detection) -> Option<Anomaly> {
+    let baseline = watched.baseline.rate()?;
+    let windows = [(detection.window_s / 3).max(5), detection.window_s, 60];
+    let evidence = windows
+        .into_iter()
+        .filter_map(|window_s| measure(watched, at, window_s, baseline))
+        .filter(|e| e.samples >= detection.min_attempts)
+        .filter(|e| e.baseline - e.observed >= detection.min_drop && e.probability <= detection.max_probability)
+        .min_by(|a, b| a.probability.total_cmp(&b.probability))?;
+    let severity = if evidence.observed < CRITICAL_SHARE * evidence.baseline { Severity::Critical } else { Severity::Warning };
+    Some(Anomaly { slice, kind: AnomalyType::HighFailureRate, severity, evidence })
+}
+
+/// What a window shows, beside the baseline; none without judged attempts.
+pub(crate) fn measure(watched: &Watched, at: Time, window_s: u64, baseline: f64) -> Option<Evidence> {
+    let sums = watched.window.sums(at, usize::try_from(window_s).ok()?);
+    let observed = of(&sums)?;
+    Some(Evidence {
+        metric: "attempt rate".to_owned(),
+        observed,
+        baseline,
+        samples: sums.judged(),
+        window_s,
+        probability: tail(observed, baseline, as_f64(sums.judged())),
+        at,
+        series: series(watched, at),
+    })
+}
+
+/// Attempt rate by second.
+fn series(watched: &Watched, at: Time) -> Vec<Option<f32>> {
+    let rate = |approved: u16, failed: u16| {
+        let judged = f32::from(approved) + f32::from(failed);
+        (judged > 0.0).then(|| f32::from(approved) / judged)
+    };
+    watched.window.series(at).iter().map(|b| rate(b.approved, b.failed)).collect()
+}
+
+/// Probability of seeing a rate this low or lower in n attempts when each succeeds with probability p: Chernoff's
+/// bound, exp(−n·KL(observed ‖ p)), which never understates it.
+fn tail(observed: f64, p: f64, n: f64) -> f64 {
+    if observed >= p {
+        return 1.0;
+    }
+    let term = |q: f64, p: f64| if q <= 0.0 { 0.0 } else { q * libm::log(q / p) };
+    libm::exp(-n * (term(observed, p) + term(1.0 - observed, 1.0 - p)))
+}
+
+/// Counts of one window are far below 2⁵³.
+#[expect(clippy::cast_precision_loss, reason = "counts of one window are far below 2^53")]
+pub(crate) const fn as_f64(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_samples_prove_little() {
+        assert!(tail(0.5, 0.9, 4.0) > 0.05);
+        assert!(tail(0.5, 0.9, 60.0) < 1e-10);
+        assert!((tail(0.95, 0.9, 60.0) - 1.0).abs() < f64::EPSILON);
+        assert!(tail(0.0, 0.9, 10.0) < 1.1e-10, "ten failures in a row at .9: 10^-10");
+    }
+}

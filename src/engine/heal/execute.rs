@@ -1,0 +1,83 @@
+//! The recorded end of an effect: only this changes what the action was about.
+
+use core::time::Duration;
+
+use super::{Action, Asking, Healer, Phase};
+use crate::domain::{Act, Change, EffectId, EffectResult, Step};
+use crate::engine::route::RoutingView;
+use crate::engine::scale::Scaler;
+use crate::engine::snapshot::ActionStatus;
+
+impl Healer {
+    /// An effect ended: makes its change, or records the refusal. An end of an effect nobody waits for changes nothing.
+    pub(crate) fn ended(
+        &mut self,
+        id: EffectId,
+        result: &EffectResult,
+        view: &mut RoutingView,
+        scaler: &mut Scaler,
+        asking: &mut Asking<'_>,
+    ) {
+        let Some(act) = self.outstanding.remove(&id) else { return };
+        if *result == EffectResult::Done {
+            make(&act.change, view, scaler);
+        }
+        let verify = Duration::from_secs(view.settings.healing.verify_s);
+        let Some(action) = self.actions.get_mut(&act.action) else { return };
+        match result {
+            EffectResult::Done => action.executed(&act, verify, asking),
+            EffectResult::Refused { reason } => action.refused(act.step, reason, asking),
+        }
+        self.tabulate(act.action, asking);
+    }
+}
+
+impl Action {
+    fn executed(&mut self, act: &Act, verify: Duration, asking: &Asking<'_>) {
+        match act.step {
+            Step::Execute => {
+                self.phase = Phase::Verifying { since: asking.at, until: asking.at + verify };
+                self.row.undoable = true;
+                self.row.version += 1;
+                self.row.verification = Some(format!("watching for {} s", verify.as_secs()));
+                self.note(asking.at, "apos", "executed; verifying");
+            }
+            Step::RollBack => {
+                self.row.undoable = false;
+                self.finish(ActionStatus::RolledBack, asking.at, "apos", "rolled back");
+            }
+        }
+    }
+
+    fn refused(&mut self, step: Step, reason: &str, asking: &Asking<'_>) {
+        let what = match step {
+            Step::Execute => format!("could not be executed: {reason}"),
+            Step::RollBack => format!("could not be rolled back: {reason}"),
+        };
+        self.row.undoable = step == Step::RollBack;
+        self.finish(ActionStatus::Failed, asking.at, "apos", &what);
+    }
+}
+
+/// Makes a change to APOS's own routing table, or to the number of instances it knows of.
+fn make(change: &Change, view: &mut RoutingView, scaler: &mut Scaler) {
+    match change {
+        Change::ReorderPriority { moves } => {
+            for m in moves {
+                let number = view.intern_profile(&m.profile);
+                if let Some(merchant) = number.and_then(|n| view.merchants.get_mut(n as usize)) {
+                    merchant.priority.clone_from(&m.after);
+                }
+            }
+        }
+        Change::ExcludeAccount { account } | Change::RestoreAccount { account } => {
+            let excluded = matches!(change, Change::ExcludeAccount { .. }).then_some(view.at);
+            let number = view.intern_account(account);
+            if let Some(state) = number.and_then(|n| view.accounts.get_mut(n as usize)) {
+                state.excluded = excluded;
+                state.breaker.probe_successes = 0;
+            }
+        }
+        Change::Scale { from, to } => scaler.scaled(*from, *to, view.at),
+    }
+}

@@ -1,0 +1,315 @@
+//! Pinned merchants: away from a failing connector, and back to their own order when it has recovered.
+
+use std::collections::BTreeMap;
+
+use super::{Draft, Site, name};
+use crate::domain::{Change, ConnectorAccount, Money, PriorityMove, ProfileId};
+use crate::engine::detect::{Incident, Incidents, as_f64, rate_of, scaled};
+use crate::engine::heal::Healer;
+use crate::engine::heal::verify::add;
+use crate::engine::monitor::{Slice, Sums};
+use crate::engine::snapshot::{ActionStatus, AnomalyType, BlastRadius, Prediction};
+
+/// Seconds over which traffic is measured for a proposal: all the window holds.
+const MEASURED_S: usize = 60;
+
+/// Moves pinned merchants off what an incident is about, where a healthy alternative is on their lists.
+pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>) -> Option<Draft> {
+    if incident.row.kind != AnomalyType::HighFailureRate {
+        return None;
+    }
+    let failing = |account: &ConnectorAccount| hit(incident.slice, account, site);
+    let moves: Vec<PriorityMove> = site
+        .view
+        .profiles
+        .iter()
+        .filter_map(|(number, profile)| move_off(number, profile, &failing, incidents, site))
+        .collect();
+    if moves.is_empty() {
+        return None;
+    }
+    let traffic = Traffic::of(&moves, site);
+    let subject = incident.row.slice.trim_start_matches("connector ").to_owned();
+    let targets = targets(&moves);
+    let predicted = predict(&moves, &traffic, site);
+    let confidence = confidence(&predicted);
+    let who = if moves.len() == 1 { "1 pinned merchant".to_owned() } else { format!("{} pinned merchants", moves.len()) };
+    Some(Draft {
+        sentence: format!("Move {who} from {subject} to the next on their lists ({})", counted(&targets)),
+        incident: Some(incident.row.id),
+        evidence: Some(incident.row.evidence.clone()),
+        confidence,
+        confidence_basis: format!(
+            "probability that the attempt rate rises, from {} attempts there and {} on the targets in {MEASURED_S} s",
+            traffic.sums.judged(),
+            target_sums(&targets, site).judged(),
+        ),
+        against: against(&targets, &predicted, &traffic, site),
+        alternatives: alternatives(incident, &moves, site),
+        blast: traffic.blast(&moves, site),
+        predicted,
+        undo: "u puts the lists back as they were, at once; APOS proposes the way back when the connector has recovered"
+            .to_owned(),
+        noticed_at: incident.row.detected_at,
+        change: Change::ReorderPriority { moves },
+    })
+}
+
+/// Puts merchants that were moved back to their own order, once the incident they were moved for is over.
+pub(super) fn way_back(healer: &Healer, incidents: &Incidents, site: &Site<'_>) -> Vec<Draft> {
+    let over = |id| incidents.get(id).is_none_or(|incident| !incident.is_open());
+    healer
+        .iter()
+        .filter(|action| action.row.status == ActionStatus::Succeeded && action.row.undoable)
+        .filter_map(|action| Some((action, action.row.incident.filter(|id| over(*id))?)))
+        .filter_map(|(action, _)| {
+            let change = action.row.change.inverse();
+            let Change::ReorderPriority { moves } = &change else { return None };
+            (super::stale(&change, site.view).is_none()).then(|| back(action, moves, change.clone(), site))
+        })
+        .collect()
+}
+
+fn back(action: &crate::engine::heal::Action, moves: &[PriorityMove], change: Change, site: &Site<'_>) -> Draft {
+    let traffic = Traffic::of(moves, site);
+    let targets = targets(moves);
+    let predicted = predict(moves, &traffic, site);
+    Draft {
+        sentence: format!("Put {} pinned merchants back to their own order ({})", moves.len(), counted(&targets)),
+        incident: None,
+        evidence: None,
+        confidence: 1.0 - confidence_of_harm(&predicted),
+        confidence_basis: format!(
+            "probability that the attempt rate does not fall, from {} attempts on the targets",
+            target_sums(&targets, site).judged()
+        ),
+        against: against(&targets, &predicted, &traffic, site),
+        alternatives: vec!["Do nothing: the merchants stay on the order that was approved during the incident".to_owned()],
+        blast: traffic.blast(moves, site),
+        predicted,
+        undo: "u moves them off again, at once".to_owned(),
+        noticed_at: action.row.proposed_at.max(site.view.at),
+        change,
+    }
+}
+
+/// The move of one merchant whose first usable choice is hit; none if it is not, or nothing healthy is left.
+fn move_off(
+    number: u32,
+    profile: &ProfileId,
+    failing: &dyn Fn(&ConnectorAccount) -> bool,
+    incidents: &Incidents,
+    site: &Site<'_>,
+) -> Option<PriorityMove> {
+    let before = site.view.merchants.get(number as usize)?.priority.clone();
+    let usable = |account: &&ConnectorAccount| site.view.account(account).is_none_or(|(_, state)| state.excluded.is_none());
+    if !failing(before.iter().find(usable)?) {
+        return None;
+    }
+    let (off, mut after): (Vec<_>, Vec<_>) = before.iter().cloned().partition(failing);
+    let target = after.iter().find(usable)?;
+    let connector = site.view.account(target).map(|(_, state)| Slice::Connector(state.connector));
+    if connector.is_some_and(|slice| incidents.covers(slice, AnomalyType::HighFailureRate)) {
+        return None;
+    }
+    after.extend(off);
+    Some(PriorityMove { profile: profile.clone(), before, after })
+}
+
+/// Whether an incident's slice hits an account. One BIN is too little to reorder a whole merchant for.
+fn hit(slice: Slice, account: &ConnectorAccount, site: &Site<'_>) -> bool {
+    let Some((number, state)) = site.view.account(account) else { return false };
+    match slice {
+        Slice::Connector(connector) => state.connector == connector,
+        Slice::Account(_, hit) => number == hit,
+        Slice::All | Slice::Bin(..) | Slice::Merchant(_) => false,
+    }
+}
+
+/// How many merchants each target connector gets.
+fn targets(moves: &[PriorityMove]) -> BTreeMap<String, usize> {
+    let mut targets = BTreeMap::new();
+    for first in moves.iter().filter_map(|m| m.after.first()) {
+        *targets.entry(first.connector().to_owned()).or_default() += 1;
+    }
+    targets
+}
+
+fn counted(targets: &BTreeMap<String, usize>) -> String {
+    targets.iter().map(|(name, count)| format!("{count} to {name}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The touched traffic of the last minute.
+struct Traffic {
+    sums: Sums,
+    /// Mean tickets, each with the payments a minute it stands for.
+    tickets: Vec<(f64, Money)>,
+}
+
+impl Traffic {
+    fn of(moves: &[PriorityMove], site: &Site<'_>) -> Self {
+        let mut all = Self { sums: Sums::default(), tickets: Vec::new() };
+        for watched in merchants(moves, site) {
+            let sums = watched.window.sums(site.view.at, MEASURED_S);
+            all.sums.started += sums.started;
+            all.sums.approved += sums.approved;
+            all.sums.failed += sums.failed;
+            all.sums.excused += sums.excused;
+            all.tickets.extend(watched.tickets().map(|(share, ticket)| (share * as_f64(sums.started), ticket)));
+        }
+        all
+    }
+
+    fn blast(&self, moves: &[PriorityMove], site: &Site<'_>) -> BlastRadius {
+        let total = site.monitor.get(Slice::All).map_or(0, |all| all.window.sums(site.view.at, MEASURED_S).started);
+        let mut methods: Vec<_> = merchants(moves, site).flat_map(|watched| watched.methods().collect::<Vec<_>>()).collect();
+        methods.sort_unstable();
+        methods.dedup();
+        let mut amount_per_min = Vec::new();
+        self.tickets.iter().for_each(|(count, ticket)| add(&mut amount_per_min, scaled(*ticket, *count)));
+        BlastRadius {
+            payments_per_min: as_f64(self.sums.started),
+            amount_per_min,
+            merchants: moves.iter().map(|m| m.profile.clone()).collect(),
+            methods,
+            share: as_f64(self.sums.started) / as_f64(total.max(1)),
+        }
+    }
+}
+
+fn merchants<'s>(moves: &[PriorityMove], site: &'s Site<'_>) -> impl Iterator<Item = &'s crate::engine::monitor::Watched> {
+    let slices: Vec<Slice> = moves.iter().filter_map(|m| site.view.profiles.get(&m.profile)).map(Slice::Merchant).collect();
+    slices.into_iter().filter_map(|slice| site.monitor.get(slice))
+}
+
+fn connector_sums(name: &str, site: &Site<'_>) -> Sums {
+    let number = crate::domain::ConnectorName::parse(name).ok().and_then(|name| site.view.connectors.get(&name));
+    let watched = number.and_then(|number| site.monitor.get(Slice::Connector(number)));
+    watched.map_or_else(Sums::default, |watched| watched.window.sums(site.view.at, MEASURED_S))
+}
+
+/// What the target connectors did in the last minute, together.
+fn target_sums(targets: &BTreeMap<String, usize>, site: &Site<'_>) -> Sums {
+    targets.keys().fold(Sums::default(), |mut all, name| {
+        let sums = connector_sums(name, site);
+        all.approved += sums.approved;
+        all.failed += sums.failed;
+        all.excused += sums.excused;
+        all
+    })
+}
+
+/// The attempt rate the touched merchants would have on the targets, with its 5th and 95th percentile (normal
+/// approximation of the Beta posterior under a uniform prior), and what that is worth.
+fn predict(moves: &[PriorityMove], traffic: &Traffic, site: &Site<'_>) -> Prediction {
+    let targets = targets(moves);
+    let seen = target_sums(&targets, site);
+    let n = as_f64(seen.judged());
+    let after = (as_f64(seen.approved) + 1.0) / (n + 2.0);
+    let deviation = (after * (1.0 - after) / (n + 3.0)).sqrt();
+    let now = rate_of(&traffic.sums);
+    let gain = now.map_or(0.0, |now| after - now);
+    let judged_share = as_f64(traffic.sums.judged()) / as_f64(traffic.sums.answered().max(1));
+    let (mut saved_per_min, mut fees_per_min) = (Vec::new(), Vec::new());
+    for (count, ticket) in &traffic.tickets {
+        add(&mut saved_per_min, scaled(*ticket, count * judged_share * gain));
+    }
+    for m in moves {
+        for (count, fee) in fees(m, after, now.unwrap_or(after), site) {
+            add(&mut fees_per_min, scaled(fee, count));
+        }
+    }
+    let named: Vec<String> = targets.keys().map(|name| describe(name, site)).collect();
+    Prediction {
+        rate_now: now,
+        rate_after: Some(after),
+        rate_after_range: Some(((after - 1.645 * deviation).max(0.0), (after + 1.645 * deviation).min(1.0))),
+        saved_per_min,
+        fees_per_min,
+        target: named.join("; "),
+    }
+}
+
+/// A target and how it does.
+fn describe(name: &str, site: &Site<'_>) -> String {
+    let sums = connector_sums(name, site);
+    match rate_of(&sums) {
+        Some(rate) => format!("{name}: {:.0} % of {} attempts approved in {MEASURED_S} s", rate * 100.0, sums.judged()),
+        None => format!("{name}: no attempts in {MEASURED_S} s"),
+    }
+}
+
+/// Fees a minute more per currency of one merchant: approved on the target times its fee, less the same on the source.
+fn fees(m: &PriorityMove, after: f64, now: f64, site: &Site<'_>) -> Vec<(f64, Money)> {
+    let (Some(from), Some(to)) = (m.before.first(), m.after.first()) else { return Vec::new() };
+    let fee = |account: &ConnectorAccount, ticket: Money| {
+        let connector =
+            site.view.settings.connectors.iter().find(|(name, _)| name.as_str() == account.connector()).map(|(_, c)| c);
+        connector.map_or(0.0, |c| as_f64(c.fee_minor) + c.fee_percent / 100.0 * as_f64(ticket.minor.unsigned_abs()))
+    };
+    let mut fees = Vec::new();
+    for watched in merchants(core::slice::from_ref(m), site) {
+        let started = as_f64(watched.window.sums(site.view.at, MEASURED_S).started);
+        for (share, ticket) in watched.tickets() {
+            let more = after * fee(to, ticket) - now * fee(from, ticket);
+            fees.push((share * started * more / 1_000.0, Money::new(1_000, ticket.currency)));
+        }
+    }
+    fees
+}
+
+/// Probability that the rate rises: the normal approximation of the prediction against the rate now.
+fn confidence(predicted: &Prediction) -> f64 {
+    let (Some(now), Some(after), Some((low, high))) = (predicted.rate_now, predicted.rate_after, predicted.rate_after_range)
+    else {
+        return 0.5;
+    };
+    let deviation = ((high - low) / 3.29).max(1e-3);
+    0.5 * libm::erfc(-(after - now) / deviation / core::f64::consts::SQRT_2)
+}
+
+/// Probability that the rate falls by more than five points.
+fn confidence_of_harm(predicted: &Prediction) -> f64 {
+    let shifted = Prediction { rate_now: predicted.rate_now.map(|now| now - 0.05), ..predicted.clone() };
+    1.0 - confidence(&shifted)
+}
+
+/// What argues against it, the strongest first.
+fn against(targets: &BTreeMap<String, usize>, predicted: &Prediction, traffic: &Traffic, site: &Site<'_>) -> Vec<String> {
+    let mut against = Vec::new();
+    let load = targets.keys().map(|name| connector_sums(name, site).answered()).sum::<u64>();
+    let more = traffic.sums.started;
+    let names = targets.keys().cloned().collect::<Vec<_>>().join(" and ");
+    if more * 4 >= load.max(1) {
+        against.push(format!(
+            "{names} would carry {:.0} % more than now; its headroom is not known",
+            100.0 * as_f64(more) / as_f64(load.max(1))
+        ));
+    }
+    if let (Some(after), Some((low, _))) = (predicted.rate_after, predicted.rate_after_range)
+        && low < after - 0.05
+    {
+        against.push(format!("the target's rate is not well known: it could be as low as {:.0} %", low * 100.0));
+    }
+    let fees: Vec<String> = predicted.fees_per_min.iter().filter(|m| m.minor > 0).map(ToString::to_string).collect();
+    if !fees.is_empty() {
+        against.push(format!("fees rise by {} a minute", fees.join(" + ")));
+    }
+    against.push("the merchants chose their order themselves; contracts or volumes may depend on it".to_owned());
+    against
+}
+
+fn alternatives(incident: &Incident, moves: &[PriorityMove], site: &Site<'_>) -> Vec<String> {
+    let risk: Vec<String> = incident.row.at_risk.iter().map(ToString::to_string).collect();
+    let risk = if risk.is_empty() { "payments".to_owned() } else { risk.join(" + ") };
+    let biggest = moves.iter().max_by_key(|m| {
+        let slice = site.view.profiles.get(&m.profile).map(Slice::Merchant);
+        slice.and_then(|slice| site.monitor.get(slice)).map_or(0, |w| w.window.sums(site.view.at, MEASURED_S).failed)
+    });
+    let mut alternatives = vec![format!("Do nothing: about {risk} a minute go on being lost until the connector recovers")];
+    if let Some(m) = biggest.filter(|_| moves.len() > 1) {
+        alternatives.push(format!("Move only {}, which loses most (override with one move)", name(site.view, &m.profile)));
+    }
+    alternatives.push("Unpin the merchants: the bandit already avoids the connector for all that are free".to_owned());
+    alternatives
+}

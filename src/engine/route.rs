@@ -1,0 +1,181 @@
+//! The decision engine: which connector account should this attempt go to, and why?
+//!
+//! [`decide`] is pure: a view, the attempts in flight that the view does not know yet, and the request. Its only
+//! randomness is a hash of (seed, merchant, payment, attempt), so the same inputs give the same decision, anywhere.
+
+pub(crate) mod breaker;
+pub(crate) mod change_point;
+pub(crate) mod features;
+pub(crate) mod score;
+mod view;
+pub(crate) mod weights;
+
+pub(crate) use view::Account;
+pub use view::RoutingView;
+
+use score::Scored;
+
+use crate::domain::{Approach, Candidate, ConnectorAccount, Decision, Exclusion, Request};
+
+/// There was nothing to choose from: the request's list of accounts is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no connector account is eligible: the request names none")]
+pub struct NoCandidate;
+
+/// Chooses an account for an attempt. `in_flight` counts the attempts on an account that the deciding replica has
+/// started and its view does not show yet.
+///
+/// # Errors
+/// [`NoCandidate`] when the request lists no account.
+pub fn decide(
+    view: &RoutingView,
+    in_flight: &dyn Fn(&ConnectorAccount) -> u16,
+    request: Request,
+) -> Result<Decision, NoCandidate> {
+    if request.eligible.is_empty() {
+        return Err(NoCandidate);
+    }
+    let mut scored = score::all(view, in_flight, &request);
+    let draw = Draw::of(view.settings.seed, &request);
+    let choice = choose(view, &mut scored, &request, &draw);
+    let confidence = score::confidence(&scored, choice.index);
+    let chosen = u16::try_from(choice.index).unwrap_or(0);
+    let candidates: Vec<Candidate> = scored.into_iter().map(Scored::into_candidate).collect();
+    Ok(Decision {
+        request,
+        view: view.position,
+        chosen,
+        approach: choice.approach,
+        candidates,
+        propensity: choice.propensity,
+        confidence,
+    })
+}
+
+/// The choice among the scored candidates.
+struct Choice {
+    index: usize,
+    approach: Approach,
+    propensity: f64,
+}
+
+/// Orders the candidates by preference and chooses: a probe if one is due, else by the merchant's list, else by score
+/// with a uniform slice.
+fn choose(view: &RoutingView, scored: &mut [Scored<'_>], request: &Request, draw: &Draw) -> Choice {
+    let priority = view.priority(&request.profile);
+    match priority {
+        Some(order) => by_priority(scored, order),
+        None => scored.sort_by(Scored::by_score),
+    }
+    let open = scored.iter().filter(|s| s.excluded.is_none()).count();
+    if open == 0 {
+        return least_bad(scored);
+    }
+    let probes = probes(scored);
+    if let Some(probe) = draw_probe(view, scored, &probes, draw) {
+        return probe;
+    }
+    let left = if probes.is_empty() { 1.0 } else { 1.0 - view.settings.routing.probe_share };
+    if open == 1 {
+        return Choice { index: 0, approach: Approach::Single, propensity: left };
+    }
+    if priority.is_some() {
+        return Choice { index: 0, approach: Approach::Priority, propensity: left };
+    }
+    by_bandit(view, &scored[..open], draw, left)
+}
+
+/// Puts the merchant's order first, then the caller's; what is excluded goes last. A pinned merchant's list is obeyed
+/// whatever the scores and breakers say: to change it is a repair that a person approves.
+fn by_priority(scored: &mut [Scored<'_>], order: &[ConnectorAccount]) {
+    for candidate in scored.iter_mut() {
+        if candidate.excluded == Some(Exclusion::BreakerOpen) {
+            candidate.excluded = None;
+        }
+        candidate.rank = order.iter().position(|account| *account == candidate.account).unwrap_or(order.len() + candidate.rank);
+    }
+    scored.sort_by_key(|s| (s.excluded.is_some(), s.rank));
+}
+
+/// Everything is excluded: the highest score among those that can do the payment at all.
+fn least_bad(scored: &mut [Scored<'_>]) -> Choice {
+    let incapable = |s: &Scored<'_>| matches!(s.excluded, Some(Exclusion::Method | Exclusion::Currency));
+    scored.sort_by(|a, b| {
+        incapable(a).cmp(&incapable(b)).then_with(|| b.score.total_cmp(&a.score)).then_with(|| a.rank.cmp(&b.rank))
+    });
+    Choice { index: 0, approach: Approach::LeastBad, propensity: 1.0 }
+}
+
+/// Accounts that may be probed: open or excluded, able to do the payment.
+fn probes(scored: &[Scored<'_>]) -> Vec<usize> {
+    (0..scored.len()).filter(|&i| matches!(scored[i].excluded, Some(Exclusion::BreakerOpen | Exclusion::Operator))).collect()
+}
+
+/// A probe is due by its share of traffic, or because there has been none for a while and none is in flight.
+fn draw_probe(view: &RoutingView, scored: &[Scored<'_>], probes: &[usize], draw: &Draw) -> Option<Choice> {
+    let routing = &view.settings.routing;
+    let interval = core::time::Duration::from_secs(routing.probe_interval_s);
+    let due = |i: &usize| {
+        scored[*i].state.is_some_and(|a| a.pending == 0 && view.at.since(a.last_attempt) >= interval)
+            && scored[*i].in_flight == 0
+    };
+    if let Some(index) = probes.iter().copied().find(|i| due(i)) {
+        return Some(Choice { index, approach: Approach::Probe, propensity: 1.0 });
+    }
+    let count = probes.len();
+    if count == 0 || draw.probe >= routing.probe_share {
+        return None;
+    }
+    let index = probes[draw.pick(count)];
+    Some(Choice { index, approach: Approach::Probe, propensity: routing.probe_share / as_f64(count) })
+}
+
+/// The highest score, or, in the uniform slice, a fair draw among those whose expectation is close to the best one.
+fn by_bandit(view: &RoutingView, open: &[Scored<'_>], draw: &Draw, left: f64) -> Choice {
+    let routing = &view.settings.routing;
+    let best = open.iter().map(|s| s.expected).fold(0.0, f64::max);
+    let close: Vec<usize> = (0..open.len()).filter(|&i| open[i].expected >= best - routing.uniform_margin).collect();
+    let epsilon = if close.is_empty() { 0.0 } else { routing.uniform_share };
+    let uniform = |index: usize| if close.contains(&index) { epsilon / as_f64(close.len()) } else { 0.0 };
+    if draw.uniform < epsilon {
+        let index = close[draw.pick(close.len())];
+        let greedy = if index == 0 { 1.0 - epsilon } else { 0.0 };
+        return Choice { index, approach: Approach::Uniform, propensity: left * (greedy + uniform(index)) };
+    }
+    Choice { index: 0, approach: Approach::Bandit, propensity: left * (1.0 - epsilon + uniform(0)) }
+}
+
+/// The randomness of one decision.
+struct Draw {
+    probe: f64,
+    uniform: f64,
+    pick: u64,
+}
+
+impl Draw {
+    fn of(seed: u64, request: &Request) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&seed.to_le_bytes()).update(request.profile.as_str().as_bytes()).update(&[0]);
+        hasher.update(request.payment.as_str().as_bytes()).update(&[0]).update(&request.attempt.to_le_bytes());
+        let mut out = [0; 24];
+        hasher.finalize_xof().fill(&mut out);
+        let word = |i: usize| out[i * 8..].iter().take(8).rev().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+        Self { probe: unit(word(0)), uniform: unit(word(1)), pick: word(2) }
+    }
+
+    /// A fair index below `count`; the bias of the remainder is below 2⁻⁵⁰.
+    fn pick(&self, count: usize) -> usize {
+        usize::try_from(self.pick % count as u64).unwrap_or(0)
+    }
+}
+
+/// The upper 53 bits as a number in [0, 1).
+fn unit(word: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "53 bits fit an f64 exactly")]
+    let value = (word >> 11) as f64;
+    value / 9_007_199_254_740_992.0
+}
+
+fn as_f64(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::MAX, f64::from)
+}

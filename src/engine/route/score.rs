@@ -1,0 +1,138 @@
+//! Scores: what each candidate is expected to do, what is not known about it, and what finding out is worth.
+
+use core::cmp::Ordering;
+
+use super::RoutingView;
+use super::features::Slots;
+use super::view::Account;
+use super::weights::{Belief, Weights};
+use crate::domain::{Candidate, ConnectorAccount, ConnectorName, Exclusion, Request, Settings};
+
+/// A candidate with its score.
+pub(crate) struct Scored<'v> {
+    pub(crate) account: ConnectorAccount,
+    pub(crate) state: Option<&'v Account>,
+    /// Its place in the caller's order, or in the merchant's list.
+    pub(crate) rank: usize,
+    pub(crate) excluded: Option<Exclusion>,
+    pub(crate) expected: f64,
+    pub(crate) score: f64,
+    pub(crate) in_flight: u16,
+    own: Belief,
+    bonus: f64,
+    evidence: f64,
+}
+
+/// Scores every account of the request, in the request's order.
+pub(crate) fn all<'v>(
+    view: &'v RoutingView,
+    in_flight: &dyn Fn(&ConnectorAccount) -> u16,
+    request: &Request,
+) -> Vec<Scored<'v>> {
+    let slots = view.weights.slots(&request.context, view.profiles.get(&request.profile), request.amount);
+    let shared = view.weights.shared(&slots);
+    let prior = Weights::own_prior(&slots);
+    let scorer = Scorer { view, request, slots, shared, prior };
+    request.eligible.iter().enumerate().map(|(rank, account)| scorer.score(rank, account, in_flight(account))).collect()
+}
+
+/// What all candidates of one request have in common.
+struct Scorer<'v, 'r> {
+    view: &'v RoutingView,
+    request: &'r Request,
+    slots: Slots,
+    shared: Belief,
+    /// Variance of an own part of which nothing is known.
+    prior: f64,
+}
+
+impl<'v> Scorer<'v, '_> {
+    /// score = Σμ_c + κ·√(V_c / (1 + ρ·V_c·pending_c)): the connector's own part and the worth of learning more of it.
+    /// Attempts in flight shrink that worth: an unproven connector is never flooded while its outcomes are late.
+    fn score(&self, rank: usize, account: &ConnectorAccount, in_flight: u16) -> Scored<'v> {
+        let known = self.view.account(account);
+        let state = known.map(|(_, state)| state);
+        let connector = self.connector(account, state);
+        let own = self.view.weights.own(connector, known.map(|(number, _)| number), &self.slots);
+        let expected = self.shared.plus(own).probability();
+        let routing = &self.view.settings.routing;
+        let folded = connector.and_then(|c| self.view.pending.get(c as usize)).copied().unwrap_or(0);
+        let pending = f64::from(folded) + f64::from(in_flight);
+        let bonus = routing.exploration * (own.variance / (1.0 + routing.pending_damping * own.variance * pending)).sqrt();
+        Scored {
+            account: account.clone(),
+            state,
+            rank,
+            excluded: exclusion(&self.view.settings, self.request, account, state),
+            expected,
+            score: own.mean + bonus,
+            in_flight,
+            own,
+            bonus,
+            evidence: evidence(own.variance, self.prior, expected),
+        }
+    }
+
+    /// The connector's number: by its account, else by its name.
+    fn connector(&self, account: &ConnectorAccount, state: Option<&Account>) -> Option<u32> {
+        state.map(|s| s.connector).or_else(|| self.view.connectors.get(&ConnectorName::parse(account.connector()).ok()?))
+    }
+}
+
+/// Effective sample size behind a belief: how many outcomes at this rate shrink the prior variance to what it is now.
+fn evidence(variance: f64, prior: f64, expected: f64) -> f64 {
+    let curvature = (expected * (1.0 - expected)).max(0.02);
+    ((1.0 / variance.max(1e-9) - 1.0 / prior.max(1e-9)) / curvature).max(0.0)
+}
+
+/// Why a candidate cannot be chosen, if so.
+fn exclusion(settings: &Settings, request: &Request, account: &ConnectorAccount, state: Option<&Account>) -> Option<Exclusion> {
+    let capabilities = settings.connectors.iter().find(|(name, _)| name.as_str() == account.connector()).map(|(_, c)| c);
+    if let Some(connector) = capabilities {
+        if let Some(method) = request.context.method
+            && !connector.methods.is_empty()
+            && !connector.methods.contains(&method)
+        {
+            return Some(Exclusion::Method);
+        }
+        if !connector.currencies.is_empty() && !connector.currencies.contains(&request.amount.currency) {
+            return Some(Exclusion::Currency);
+        }
+    }
+    match state {
+        Some(state) if state.excluded.is_some() => Some(Exclusion::Operator),
+        Some(state) if state.breaker.open.is_some() => Some(Exclusion::BreakerOpen),
+        _ => None,
+    }
+}
+
+/// Probability that the candidate at `index` is the best: Φ((m₁−m₂)/√(V₁+V₂)) against the best other one.
+pub(crate) fn confidence(scored: &[Scored<'_>], index: usize) -> f64 {
+    let chosen = &scored[index];
+    let others = scored.iter().enumerate().filter(|(i, s)| *i != index && s.excluded.is_none());
+    let Some((_, rival)) = others.max_by(|(_, a), (_, b)| a.own.mean.total_cmp(&b.own.mean)) else { return 1.0 };
+    let spread = (chosen.own.variance + rival.own.variance).sqrt().max(1e-9);
+    let z = (chosen.own.mean - rival.own.mean) / spread;
+    0.5 * libm::erfc(-z / core::f64::consts::SQRT_2)
+}
+
+impl Scored<'_> {
+    /// The available before the excluded, then the higher score, then the caller's order.
+    pub(crate) fn by_score(a: &Self, b: &Self) -> Ordering {
+        let excluded = a.excluded.is_some().cmp(&b.excluded.is_some());
+        excluded.then_with(|| b.score.total_cmp(&a.score)).then_with(|| a.rank.cmp(&b.rank))
+    }
+
+    /// The candidate as the decision records it.
+    pub(crate) fn into_candidate(self) -> Candidate {
+        Candidate {
+            account: self.account,
+            excluded: self.excluded,
+            expected: self.expected,
+            spread: self.own.variance.sqrt(),
+            bonus: self.bonus,
+            pending: self.in_flight,
+            evidence: self.evidence,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! State: all the engine knows at one position of the log. Bounded, cheap to clone, and completely in its checkpoint.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::analyse::Analyst;
+use super::detect::Incidents;
+use super::feed::Feed;
+use super::heal::Healer;
+use super::monitor::Monitor;
+use super::route::RoutingView;
+use super::scale::Scaler;
+use super::snapshot::Statistics;
+use crate::domain::{Act, EffectId, Position, Time};
+
+/// The checkpoint's format; raised whenever State changes shape. An older one is not read: the log is folded afresh.
+const FORMAT: u8 = 1;
+/// With traffic, time is told once a second: what detection resolves.
+const TICK: Duration = Duration::from_secs(1);
+/// Without traffic, once in half a minute is enough for deadlines and silence.
+const IDLE_TICK: Duration = Duration::from_secs(30);
+
+/// The engine's whole state.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct State {
+    pub(super) view: RoutingView,
+    pub(super) monitor: Monitor,
+    pub(super) incidents: Incidents,
+    pub(super) healer: Healer,
+    pub(super) analyst: Analyst,
+    pub(super) scaler: Scaler,
+    pub(super) feed: Feed,
+    pub(super) statistics: Statistics,
+    pub(super) configured: bool,
+    pub(super) version: String,
+    pub(super) epoch: u64,
+    pub(super) ticked_at: Time,
+    /// Entries that were more than time passing, since the last tick.
+    pub(super) busy: bool,
+}
+
+/// Why a checkpoint could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// Of another format: fold the log from its beginning, or from a checkpoint of this version.
+    #[error("the checkpoint has format {found}, this version reads {FORMAT}: the log is folded afresh")]
+    Format {
+        /// The format found.
+        found: u8,
+    },
+    /// Damaged.
+    #[error("the checkpoint cannot be decoded")]
+    Damaged(#[from] postcard::Error),
+}
+
+impl State {
+    /// Before the log: nothing has happened.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The last entry folded.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.view.position
+    }
+
+    /// The log's time there.
+    #[must_use]
+    pub const fn at(&self) -> Time {
+        self.view.at
+    }
+
+    /// What `decide` reads; cloning it is cheap.
+    #[must_use]
+    pub const fn view(&self) -> &RoutingView {
+        &self.view
+    }
+
+    /// The configuration in force, once one has entered the log.
+    #[must_use]
+    pub fn settings(&self) -> Option<&std::sync::Arc<crate::domain::Settings>> {
+        self.configured.then_some(&self.view.settings)
+    }
+
+    /// The fencing epoch of the latest leadership.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// When the leader has to tell that time passed, unless an entry does before.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Time> {
+        if self.ticked_at == Time::ZERO {
+            return self.configured.then_some(self.view.at);
+        }
+        let traffic = self.busy || self.incidents.open_ones().next().is_some() || self.healer.waits();
+        Some(self.ticked_at + if traffic { TICK } else { IDLE_TICK })
+    }
+
+    /// Acts that were asked for and whose end is not recorded: to be executed (again) after a restart. All are
+    /// set-state, so repeating one is safe.
+    #[must_use]
+    pub fn outstanding(&self) -> Vec<(EffectId, Act)> {
+        self.healer.outstanding().map(|(id, act)| (id, act.clone())).collect()
+    }
+
+    /// The complete state as bytes: a format byte and its postcard encoding.
+    ///
+    /// # Panics
+    /// Never: every part of State encodes.
+    #[must_use]
+    pub fn checkpoint(&self) -> Vec<u8> {
+        match postcard::to_extend(self, vec![FORMAT]) {
+            Ok(bytes) => bytes,
+            Err(error) => unreachable!("State holds only what postcard encodes: {error}"),
+        }
+    }
+
+    /// The state of a checkpoint.
+    ///
+    /// # Errors
+    /// [`RestoreError`] when the bytes are of another format, or damaged.
+    pub fn restore(bytes: &[u8]) -> Result<Self, RestoreError> {
+        match bytes.split_first() {
+            Some((&FORMAT, rest)) => Ok(postcard::from_bytes(rest)?),
+            Some((&found, _)) => Err(RestoreError::Format { found }),
+            None => Err(RestoreError::Format { found: 0 }),
+        }
+    }
+
+    /// The hash of the complete checkpoint: equal on every replica that folded the same log with the same version.
+    #[must_use]
+    pub fn fingerprint(&self) -> blake3::Hash {
+        blake3::hash(&self.checkpoint())
+    }
+
+    /// How many payments are remembered, and how many of them are open.
+    #[must_use]
+    pub fn remembered(&self) -> (usize, usize) {
+        self.view.payments.len()
+    }
+}
