@@ -27,7 +27,6 @@ pub use stream::StreamConfig;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -35,7 +34,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::{Settings, Time};
 use crate::log::{Appender, Log};
-use crate::store::Tables;
 use actuators::Actuators;
 use clock::{Clock, Wall};
 use conditions::Conditions;
@@ -119,7 +117,7 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Opens the log and starts everything. Returns before the log is folded: [`Handle::ready`] waits for that.
+    /// Opens the log and starts everything. Returns before the log is folded: [`Status::ready`] tells when.
     ///
     /// # Errors
     /// When the log cannot be opened or a thread cannot be started. Tables and streams that do not answer are no
@@ -297,6 +295,7 @@ impl Parts {
             appender: self.appender.clone(),
             actuators: self.actuators.clone(),
             lease: self.lease.subscribe(),
+            conditions: self.conditions.clone(),
         };
         let stop = self.supervisor.stop();
         self.supervisor.task("leader", Phase::Quiet, leader.run(stop.clone()));
@@ -343,6 +342,6 @@ fn stepped(ahead_s: i64) -> String {
 
 /// This process's name for the lease: unlike any other, also of this process.
 fn holder(clock: &Clock) -> String {
-    let host = sysinfo::System::host_name().unwrap_or_else(|| "unnamed".to_owned());
+    let host = sysinfo::System::host_name().unwrap_or_else(|_| "unnamed".to_owned());
     format!("{host}:{}:{}", std::process::id(), clock.now().micros())
 }

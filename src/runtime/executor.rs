@@ -179,8 +179,8 @@ async fn execute(
             Err(_) => Err(Refusal::Unreachable(format!("no answer within {:.1} s", left.as_secs_f64()))),
         }
     };
-    let tried = attempt.retry(tries).when(|refusal| matches!(refusal, Refusal::Unreachable(_)));
-    match tokio::time::timeout(timeout, tried).await {
+    let outcome = attempt.retry(tries).when(|refusal| matches!(refusal, Refusal::Unreachable(_)));
+    match tokio::time::timeout(timeout, outcome).await {
         Ok(Ok(())) => EffectResult::Done,
         Ok(Err(refusal)) => EffectResult::Refused { reason: refusal.to_string() },
         Err(_) => EffectResult::Refused { reason: format!("not done within {} s", timeout.as_secs()) },

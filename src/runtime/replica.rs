@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use super::clock;
 use super::conditions::Conditions;
 use super::overlay::Overlay;
-use crate::domain::{Act, Body, Decision, EffectId, Position, Record, Time};
+use crate::domain::{Act, Body, Decision, EffectId, Position, Record, Settings, Time};
 use crate::engine::route::RoutingView;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::{self, Effect, State};
@@ -41,6 +41,8 @@ pub struct Agenda {
     pub deadline: Option<Time>,
     /// The epoch of the latest leadership.
     pub epoch: u64,
+    /// The configuration in force, once one has entered the log.
+    pub settings: Option<Arc<Settings>>,
     /// Acts that were asked for and have not ended.
     pub outstanding: Vec<(EffectId, Act)>,
     /// Those among them whose intent was appended under the latest leadership.
@@ -115,7 +117,6 @@ pub struct Replica {
     checkpoints: mpsc::Sender<State>,
     effects: Vec<Effect>,
     intended: BTreeSet<EffectId>,
-    epoch: u64,
     /// Decisions folded since the view was published: no longer only this replica's.
     settled: Vec<Arc<Decision>>,
     acts_changed: bool,
@@ -146,7 +147,6 @@ impl Replica {
             checkpoints,
             effects: Vec::new(),
             intended: BTreeSet::new(),
-            epoch: 0,
             settled: Vec::new(),
             acts_changed: true,
             commanded: false,
@@ -230,8 +230,7 @@ impl Replica {
         match body {
             Body::Decided(decision) => self.settled.push(decision),
             Body::Commanded(_) => self.commanded = true,
-            Body::EngineStarted { epoch, .. } => {
-                self.epoch = epoch;
+            Body::EngineStarted { .. } => {
                 self.intended.clear();
                 self.acts_changed = true;
             }
@@ -257,9 +256,11 @@ impl Replica {
         let acts = self.acts_changed.then(|| (self.state.outstanding(), self.intended.clone()));
         self.acts_changed = false;
         let (position, at, deadline) = (self.state.position(), self.state.at(), self.state.deadline());
-        let epoch = self.epoch;
+        let epoch = self.state.epoch();
+        let settings = self.state.settings();
         self.published.agenda.send_if_modified(|agenda| {
             let news = acts.is_some() || agenda.deadline != deadline || agenda.epoch != epoch;
+            agenda.settings = settings.cloned();
             (agenda.position, agenda.at, agenda.deadline, agenda.epoch) = (position, at, deadline, epoch);
             if let Some((outstanding, intended)) = acts {
                 (agenda.outstanding, agenda.intended) = (outstanding, intended);

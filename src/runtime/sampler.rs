@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::actuators::Actuators;
 use super::clock::Clock;
+use super::conditions::Conditions;
 use super::leader::Lease;
 use super::supervisor::{Phase, Stop};
 use crate::domain::{Body, ResourceSample};
@@ -28,15 +29,23 @@ pub struct Sampler {
     pub actuators: Actuators,
     /// Whether this process leads.
     pub lease: watch::Receiver<Option<Lease>>,
+    /// Where trouble is told.
+    pub conditions: Conditions,
 }
 
 impl Sampler {
     /// Runs until the runtime is quiet.
     pub async fn run(self, stop: Stop) {
         let kinds = RefreshKind::nothing()
-            .with_cpu(CpuRefreshKind::nothing().with_cpu_usage())
+            .with_cpu(CpuRefreshKind::nothing().with_usage())
             .with_memory(MemoryRefreshKind::nothing().with_ram());
-        let mut system = System::new_with_specifics(kinds);
+        let mut system = match System::new_with_specifics(kinds) {
+            Ok(system) => system,
+            Err(error) => {
+                self.conditions.set("sampler", format!("this machine cannot be measured: {error}"));
+                return;
+            }
+        };
         while stop.sleep(EVERY, Phase::Quiet).await {
             system.refresh_specifics(kinds);
             let lease = *self.lease.borrow();

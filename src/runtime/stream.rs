@@ -86,17 +86,22 @@ fn sort(delivered: Vec<Delivered>) -> Sorted {
 
 /// What is kept of a malformed entry: why, where it was, the names of its fields, and the ids it names where they read
 /// as such. Nothing else of its content: it could be personal data.
-fn dead_letter(id: &str, fields: &[(String, Vec<u8>)], event: Option<&[u8]>, reason: &Malformed) -> Vec<(&'static str, String)> {
+fn dead_letter(
+    id: &str,
+    fields: &[(String, Vec<u8>)],
+    event: Option<&[u8]>,
+    reason: &Malformed,
+) -> Vec<(&'static str, String)> {
     let mut names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).filter(|name| name.len() <= 64).collect();
     names.truncate(32);
     let mut letter = vec![("reason", reason.to_string()), ("id", id.to_owned()), ("fields", names.join(","))];
     let event = event.filter(|event| event.len() <= stream::EVENT_MAX).and_then(|e| serde_json::from_slice(e).ok());
     let event: serde_json::Value = event.unwrap_or_default();
-    let named = |names: [&str; 2]| names.into_iter().find_map(|name| event.get(name)?.as_str());
-    if let Some(profile) = named(["profile", "profile_id"]).and_then(|text| ProfileId::parse(text).ok()) {
+    let id_in = |keys: [&str; 2]| keys.into_iter().find_map(|key| event.get(key)?.as_str());
+    if let Some(profile) = id_in(["profile", "profile_id"]).and_then(|text| ProfileId::parse(text).ok()) {
         letter.push(("profile", profile.to_string()));
     }
-    if let Some(payment) = named(["payment", "payment_id"]).and_then(|text| PaymentId::parse(text).ok()) {
+    if let Some(payment) = id_in(["payment", "payment_id"]).and_then(|text| PaymentId::parse(text).ok()) {
         letter.push(("payment", payment.to_string()));
     }
     letter

@@ -78,7 +78,12 @@ impl Supervisor {
     /// Nothing started yet. Panics of tasks are noted in `conditions`.
     #[must_use]
     pub fn new(conditions: Conditions) -> Self {
-        Self { phase: watch::Sender::default(), tasks: std::array::from_fn(|_| JoinSet::new()), threads: Vec::new(), conditions }
+        Self {
+            phase: watch::Sender::default(),
+            tasks: std::array::from_fn(|_| JoinSet::new()),
+            threads: Vec::new(),
+            conditions,
+        }
     }
 
     /// What to give to whatever is to be stopped.
