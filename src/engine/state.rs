@@ -157,7 +157,8 @@ mod tests {
     fn the_fingerprint_covers_every_field() {
         let account = ConnectorAccount::parse("stripe:mca_1").unwrap();
         let profile = ProfileId::parse("pro_1").unwrap();
-        let changes: Vec<Box<dyn Fn(&mut State)>> = vec![
+        type Change = Box<dyn Fn(&mut State)>;
+        let changes: Vec<Change> = vec![
             Box::new(|s| s.view.position.index = 7),
             Box::new(|s| s.view.at = Time::from_secs(1)),
             Box::new(|s| s.view.settings = std::sync::Arc::new(crate::domain::Settings { seed: 9, ..Default::default() })),
