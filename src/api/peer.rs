@@ -97,7 +97,7 @@ async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     api.may_call_as_peer(request)?;
     let told: UpdateRequest = json::read(&api.body(body)?)?;
     let event = told.event(api.handle.now())?;
-    let payment_known = api.handle.decided(&told.merchant_id, &told.payment_id).is_some();
+    let payment_known = payment_known(api, &told);
     let (Receipt::Recorded(_) | Receipt::Repeated) = api.handle.accept(vec![event]).await.map_err(ApiError::from)?;
     Ok(reply::ok(&UpdateResponse {
         message: "Gateway score updated successfully",
@@ -106,4 +106,10 @@ async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
         payment_id: &told.payment_id,
         apos: Kept { payment_known },
     }))
+}
+
+/// Whether anything was heard of the payment before this outcome.
+fn payment_known(api: &Api, told: &UpdateRequest) -> bool {
+    let (profile, payment) = (&told.merchant_id, &told.payment_id);
+    api.handle.decided(profile, payment).is_some() || api.handle.view().next_attempt(profile, payment) > 1
 }

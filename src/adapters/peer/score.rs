@@ -61,7 +61,8 @@ pub struct UpdateResponse<'a> {
 /// What became of an outcome.
 #[derive(Debug, Serialize)]
 pub struct Kept {
-    /// Whether a decision for this payment is known here. An outcome of an unknown payment counts for the account named.
+    /// Whether the payment was known before. An outcome of an unknown one is kept all the same, and counts for the
+    /// account it names.
     pub payment_known: bool,
 }
 
