@@ -7,7 +7,7 @@ use super::Effect;
 use super::analyse::Counted;
 use super::detect;
 use super::feed::Line;
-use super::heal::{Asking, Site};
+use super::heal::{Asking, Site, Targets};
 use super::monitor::{Outcome, Slice};
 use super::payments::{Horizon, Key, Merge};
 use super::route::breaker::Turn;
@@ -252,7 +252,8 @@ impl State {
     }
 
     fn ended(&mut self, id: EffectId, result: &EffectResult, asking: &mut Asking<'_>) {
-        self.healer.ended(id, result, &mut self.view, &mut self.scaler, asking);
+        let mut targets = Targets { view: &mut self.view, scaler: &mut self.scaler };
+        self.healer.ended(id, result, &mut targets, asking);
         let text = match result {
             EffectResult::Done => format!("effect {id} done"),
             EffectResult::Refused { reason } => format!("effect {id} refused: {reason}"),

@@ -94,7 +94,7 @@ fn narrow(anomaly: Anomaly, monitor: &Monitor, view: &RoutingView) -> Anomaly {
     let Slice::Connector(connector) = anomaly.slice else { return anomaly };
     let Some(whole) = monitor.get(anomaly.slice) else { return anomaly };
     let detection = &view.settings.detection;
-    let seconds = usize::try_from(anomaly.evidence.window_s).unwrap_or(30);
+    let seconds = anomaly.evidence.window_s;
     let total = whole.window.sums(view.at, seconds);
     let parts = parts_of(connector)
         .into_iter()

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use execute::Targets;
 pub(crate) use propose::{Draft, Site};
 
 use super::Effect;

@@ -144,3 +144,54 @@ impl State {
         self.view.payments.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ConnectorAccount, ProfileId, ResourceSample};
+    use crate::engine::feed::Line;
+    use crate::engine::monitor::Slice;
+
+    /// Every field, changed one at a time, changes the fingerprint.
+    #[test]
+    fn the_fingerprint_covers_every_field() {
+        let account = ConnectorAccount::parse("stripe:mca_1").unwrap();
+        let profile = ProfileId::parse("pro_1").unwrap();
+        let changes: Vec<Box<dyn Fn(&mut State)>> = vec![
+            Box::new(|s| s.view.position.index = 7),
+            Box::new(|s| s.view.at = Time::from_secs(1)),
+            Box::new(|s| s.view.settings = std::sync::Arc::new(crate::domain::Settings { seed: 9, ..Default::default() })),
+            Box::new(move |s| assert!(s.view.intern_account(&account).is_some())),
+            Box::new(move |s| assert!(s.view.intern_profile(&profile).is_some())),
+            Box::new(|s| s.monitor.started(&[Slice::All], Time::from_secs(5))),
+            Box::new(|s| s.healer.levels.veto_delay_s = 61),
+            Box::new(|s| {
+                s.scaler
+                    .sampled(ResourceSample { cpu_percent: 1.0, memory_percent: 1.0, queue_depth: 1, instances: 1 }, Time::ZERO)
+            }),
+            Box::new(|s| s.feed.push(&RoutingView::default(), Line::Engine("x".to_owned()))),
+            Box::new(|s| s.statistics.repeats = 1),
+            Box::new(|s| s.configured = true),
+            Box::new(|s| s.version.push('1')),
+            Box::new(|s| s.epoch = 1),
+            Box::new(|s| s.ticked_at = Time::from_secs(1)),
+            Box::new(|s| s.busy = true),
+        ];
+        let mut prints = vec![State::new().fingerprint()];
+        for change in &changes {
+            let mut state = State::new();
+            change(&mut state);
+            prints.push(state.fingerprint());
+        }
+        for (index, print) in prints.iter().enumerate() {
+            assert!(!prints[..index].contains(print), "change {index} does not show");
+        }
+    }
+
+    #[test]
+    fn a_damaged_or_foreign_checkpoint_is_refused() {
+        assert!(matches!(State::restore(&[9, 1, 2]), Err(RestoreError::Format { found: 9 })));
+        assert!(matches!(State::restore(&[FORMAT, 255]), Err(RestoreError::Damaged(_))));
+        assert!(State::restore(&[]).is_err());
+    }
+}

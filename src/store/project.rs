@@ -128,7 +128,7 @@ fn is_sampled(payment: &PaymentId) -> bool {
 
 fn sampled_decision(position: Position, at: Time, decision: &Decision) -> Vec<Value<'_>> {
     vec![
-        uuid(Named::Decision, position),
+        uuid(Named::Decision(position)),
         owned(format!("routing.{}", approach(decision.approach))),
         Value::Real(decision.confidence),
         Value::Bool(true),
@@ -143,7 +143,7 @@ fn sampled_decision(position: Position, at: Time, decision: &Decision) -> Vec<Va
 
 fn autonomous_action(position: Position, row: &ActionRow) -> Vec<Value<'static>> {
     vec![
-        uuid(Named::Action, row.id.0),
+        uuid(Named::Action(row.id.0)),
         owned(format!("{}.{}", row.class.as_str(), row.change.name())),
         Value::Real(row.confidence),
         Value::Bool(was_set_in_motion(row.status)),
@@ -158,7 +158,7 @@ fn autonomous_action(position: Position, row: &ActionRow) -> Vec<Value<'static>>
 
 fn anomaly_record(position: Position, row: &IncidentRow) -> Vec<Value<'_>> {
     vec![
-        uuid(Named::Incident, row.id.0),
+        uuid(Named::Incident(row.id.0)),
         text(row.kind.as_str()),
         Value::Real(surprise(row.evidence.probability)),
         text(if row.resolved_at.is_some() { "resolved" } else { "open" }),
@@ -176,11 +176,11 @@ fn anomaly_record(position: Position, row: &IncidentRow) -> Vec<Value<'_>> {
 
 fn healing_action(position: Position, row: &ActionRow) -> Vec<Value<'_>> {
     vec![
-        uuid(Named::Action, row.id.0),
+        uuid(Named::Action(row.id.0)),
         text(row.change.name()),
         clipped(&target(&row.change), 128),
         text(row.status.as_str()),
-        Value::Int(recovery_time_ms(row)),
+        Value::Int(row.recovery_time_ms.and_then(|span| i64::try_from(span).ok())),
         time(row.proposed_at),
         maybe_text(decided_by(row)),
         int(row.version),
@@ -193,12 +193,6 @@ fn healing_action(position: Position, row: &ActionRow) -> Vec<Value<'_>> {
 /// How surprising an observation is: −log₁₀ of its probability, 0 to 300 (where doubles end).
 fn surprise(probability: f64) -> f64 {
     -libm::log10(probability.clamp(1e-300, 1.0))
-}
-
-/// From the proposal to the moment its success was verified.
-fn recovery_time_ms(row: &ActionRow) -> Option<i64> {
-    let verified = row.history.last().filter(|_| row.status == ActionStatus::Succeeded)?.at;
-    i64::try_from(verified.since(row.proposed_at).as_millis()).ok()
 }
 
 /// The first person in its history; `apos` where it went on without one.

@@ -86,7 +86,7 @@ pub struct ActionRecord {
     pub target_entity: String,
     /// Its state.
     pub status: String,
-    /// From its proposal to its verified success, milliseconds.
+    /// From the incident's detection to a verified success, milliseconds.
     pub recovery_time_ms: Option<i64>,
     /// When it was proposed.
     pub proposed_at: Time,

@@ -74,18 +74,25 @@ pub(super) fn json(value: &impl Serialize) -> Value<'static> {
 /// What a UUID names; part of it, so that ids of two kinds never meet.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Named {
-    Incident = 1,
-    Action = 2,
-    Decision = 3,
+    /// An incident or an action, by its number.
+    Incident(u64),
+    Action(u64),
+    /// A routing decision, by its position.
+    Decision(Position),
 }
 
-/// A UUID (version 8) that says what it names and by which position, so that it is the same whenever it is made.
-/// 48 bits of record: 2.8 × 10¹⁴, longer than any log; ordered as the log is.
-pub(super) fn uuid(kind: Named, position: Position) -> Value<'static> {
+/// A UUID (version 8) that says what it names, so that it is the same whenever it is made; ordered as the log is.
+pub(super) fn uuid(named: Named) -> Value<'static> {
+    let (kind, number, index) = match named {
+        Named::Incident(number) => (1, number, 0),
+        Named::Action(number) => (2, number, 0),
+        Named::Decision(Position { record, index }) => (3, record, index),
+    };
     let mut bytes = [0; 16];
-    bytes[..6].copy_from_slice(&position.record.to_be_bytes()[2..]);
-    bytes[7] = kind as u8;
-    bytes[12..].copy_from_slice(&position.index.to_be_bytes());
+    // 48 bits of the number: 2.8 × 10¹⁴, longer than any log.
+    bytes[..6].copy_from_slice(&number.to_be_bytes()[2..]);
+    bytes[7] = kind;
+    bytes[12..].copy_from_slice(&index.to_be_bytes());
     owned(Uuid::new_v8(bytes).to_string())
 }
 
@@ -118,19 +125,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uuids_are_the_same_each_time_and_differ_by_kind_and_position() {
-        let at = |record, index| Position { record, index };
-        let id = |kind, position| match uuid(kind, position) {
+    fn uuids_are_the_same_each_time_and_differ_by_what_they_name() {
+        let at = |record, index| Named::Decision(Position { record, index });
+        let id = |named| match uuid(named) {
             Value::Text(Some(text)) => text.into_owned(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(id(Named::Action, at(1042, 3)), "00000000-0412-8002-8000-000000000003");
-        let ids = [
-            id(Named::Incident, at(1, 0)),
-            id(Named::Action, at(1, 0)),
-            id(Named::Action, at(1, 1)),
-            id(Named::Action, at(2, 0)),
-        ];
+        assert_eq!(id(at(1042, 3)), "00000000-0412-8003-8000-000000000003");
+        let ids = [Named::Incident(1), Named::Action(1), at(1, 0), at(1, 1), Named::Action(2)].map(id);
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{ids:?}");
     }
 

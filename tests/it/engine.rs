@@ -1,1 +1,282 @@
-//! The engine from outside: determinism, checkpoints, decisions computed again.
+//! The engine from outside: determinism, checkpoints, decisions computed again, repairs that are approved and undone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apos::domain::*;
+use apos::engine::snapshot::{ActionStatus, AnomalyType};
+use apos::engine::{Effect, State, apply, decide, snapshot};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+const VERSION: &str = "test";
+const CONNECTORS: [&str; 4] = ["adyen", "stripe", "checkout", "worldpay"];
+
+/// A log that is written while it is folded: a small market whose `adyen` can fail.
+struct Market {
+    state: State,
+    log: Vec<Entry>,
+    effects: Vec<Effect>,
+    rng: ChaCha8Rng,
+    at: Time,
+    adyen_down: bool,
+    payments: u64,
+}
+
+impl Market {
+    fn new(seed: u64) -> Self {
+        let mut market = Self {
+            state: State::new(),
+            log: Vec::new(),
+            effects: Vec::new(),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            at: Time::from_secs(1_750_000_000),
+            adyen_down: false,
+            payments: 0,
+        };
+        let merchants = (0..6).map(|n| {
+            let priority = if n < 3 { (0..4).map(|c| account(c, n)).collect() } else { Vec::new() };
+            (profile(n), settings::Merchant { name: format!("Merchant {n}"), priority })
+        });
+        let settings = Settings { seed, merchants: merchants.collect(), ..Settings::default() };
+        market.push(Body::EngineStarted { version: VERSION.to_owned(), epoch: 1 });
+        market.push(Body::Configured(Arc::new(settings)));
+        market
+    }
+
+    fn push(&mut self, body: Body) {
+        let number = self.log.len() as u64 + 1;
+        let entry = Entry { position: Position { record: number, index: 0 }, at: self.at, body };
+        apply(&mut self.state, &entry, &mut self.effects);
+        self.log.push(entry);
+        self.act();
+    }
+
+    /// The leader's part: intents, executions that succeed, their ends.
+    fn act(&mut self) {
+        let acts: Vec<(EffectId, Act)> = self
+            .effects
+            .drain(..)
+            .filter_map(|effect| if let Effect::Act { id, act } = effect { Some((id, act)) } else { None })
+            .collect();
+        for (id, act) in acts {
+            self.push(Body::Intended { id, act });
+            self.push(Body::Ended { id, result: EffectResult::Done });
+        }
+    }
+
+    fn random(&mut self, below: u32) -> u32 {
+        self.rng.next_u32() % below
+    }
+
+    /// One payment: decided, started, ended.
+    fn pay(&mut self) {
+        self.payments += 1;
+        let n = self.random(6);
+        let currency = Currency::parse(if n % 2 == 0 { "EUR" } else { "USD" }).unwrap();
+        let request = Request {
+            profile: profile(n),
+            payment: PaymentId::parse(&format!("pay_{}", self.payments)).unwrap(),
+            attempt: 1,
+            amount: Money::new(i64::from(500 + self.random(10_000)), currency),
+            context: Context {
+                method: Some(Method::Card),
+                bin: Some(Bin::parse(&format!("4242{:02}", self.random(20))).unwrap()),
+                ..Context::default()
+            },
+            eligible: (0..4).map(|c| account(c, n)).collect(),
+        };
+        let decision = decide(self.state.view(), &|_| 0, request).unwrap();
+        let chosen = decision.chosen().account.clone();
+        let draw = self.random(100);
+        let failed = if chosen.connector() == "adyen" && self.adyen_down { draw < 95 } else { draw < 8 };
+        let request = decision.request.clone();
+        self.push(Body::Decided(Arc::new(decision)));
+        let event = |kind, at| PaymentEvent {
+            source: Source::Simulation,
+            event_id: None,
+            profile: request.profile.clone(),
+            payment: request.payment.clone(),
+            attempt: Some(1),
+            account: Some(chosen.clone()),
+            kind,
+            decline: (kind == EventKind::Failed)
+                .then(|| Decline { class: DeclineClass::Gateway, code: "psp_acquirer_error".into() }),
+            amount: Some(request.amount),
+            context: request.context,
+            latency_ms: Some(200 + draw * 3),
+            attempts_made: Some(1),
+            occurred_at: at,
+        };
+        self.push(Body::Payment(Box::new(event(EventKind::Started, self.at))));
+        let kind = if failed { EventKind::Failed } else { EventKind::Captured };
+        self.push(Body::Payment(Box::new(event(kind, self.at))));
+    }
+
+    /// Seconds of traffic, 20 payments each, with the ticks the state asks for.
+    fn run(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            for _ in 0..20 {
+                self.at = self.at + Duration::from_millis(50);
+                self.pay();
+            }
+            if self.state.deadline().is_some_and(|due| due <= self.at) {
+                self.push(Body::Ticked);
+            }
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        self.push(Body::Commanded(Command { operator: OperatorName::parse("kim").unwrap(), order }));
+    }
+}
+
+fn profile(n: u32) -> ProfileId {
+    ProfileId::parse(&format!("pro_{n}")).unwrap()
+}
+
+fn account(connector: usize, merchant: u32) -> ConnectorAccount {
+    ConnectorAccount::parse(&format!("{}:mca_{merchant}", CONNECTORS[connector])).unwrap()
+}
+
+fn fold(mut state: State, log: &[Entry]) -> State {
+    let mut effects = Vec::new();
+    for entry in log {
+        apply(&mut state, entry, &mut effects);
+    }
+    state
+}
+
+#[test]
+fn live_equals_rerun_equals_replay_equals_checkpoint_plus_rest_over_100_seeds() {
+    for seed in 0..100 {
+        let run = || {
+            let mut market = Market::new(seed);
+            market.adyen_down = seed % 2 == 0;
+            market.run(12);
+            market
+        };
+        let (mut live, rerun) = (run(), run());
+        let print = live.state.fingerprint();
+        assert_eq!(print, rerun.state.fingerprint(), "seed {seed}: a rerun differs");
+        assert_eq!(print, fold(State::new(), &live.log).fingerprint(), "seed {seed}: the replay differs");
+        let cut = live.random(u32::try_from(live.log.len()).unwrap()) as usize;
+        let half = fold(State::new(), &live.log[..cut]);
+        let restored = State::restore(&half.checkpoint()).unwrap();
+        assert_eq!(restored.fingerprint(), half.fingerprint(), "seed {seed}: a checkpoint at {cut} does not restore itself");
+        assert_eq!(
+            print,
+            fold(restored, &live.log[cut..]).fingerprint(),
+            "seed {seed}: checkpoint at {cut} and the rest differ"
+        );
+    }
+}
+
+#[test]
+fn recorded_decisions_are_computed_again_exactly() {
+    let mut market = Market::new(7);
+    market.adyen_down = true;
+    market.run(30);
+    let mut state = State::new();
+    let (mut effects, mut again) = (Vec::new(), 0);
+    for entry in &market.log {
+        if let Body::Decided(recorded) = &entry.body {
+            assert_eq!(state.position(), recorded.view);
+            let pending = |account: &ConnectorAccount| {
+                recorded.candidates.iter().find(|c| c.account == *account).map_or(0, |c| c.pending)
+            };
+            assert_eq!(decide(state.view(), &pending, recorded.request.clone()).as_ref(), Ok(&**recorded));
+            again += 1;
+        }
+        apply(&mut state, entry, &mut effects);
+    }
+    assert!(again >= 600, "{again}");
+}
+
+#[test]
+fn the_bandit_leaves_a_failing_connector_and_the_breaker_opens() {
+    let mut market = Market::new(3);
+    market.run(60);
+    market.adyen_down = true;
+    market.run(20);
+    let shown = snapshot(&market.state);
+    let adyen = shown.connectors.iter().find(|c| c.name.as_str() == "adyen").unwrap();
+    assert!(adyen.accounts.iter().any(|a| a.breaker_reason.as_deref().is_some_and(|r| r.contains("in a row"))), "{adyen:?}");
+    let free = |decision: &Decision| market.state.view().priority(&decision.request.profile).is_none();
+    let latest = market.log.iter().rev().filter_map(|e| if let Body::Decided(d) = &e.body { Some(d) } else { None });
+    let latest: Vec<_> = latest.filter(|d| free(d)).take(100).collect();
+    let on_adyen = latest.iter().filter(|d| d.chosen().account.connector() == "adyen").count();
+    assert!(on_adyen <= 5, "{on_adyen} of 100 free payments still go to the failing connector");
+}
+
+/// An outage on a market with a baseline: the proposal that waits for a person.
+fn outage() -> (Market, ActionId, u32) {
+    let mut market = Market::new(11);
+    market.run(120);
+    market.adyen_down = true;
+    market.run(25);
+    let shown = snapshot(&market.state);
+    let incident = shown.incidents.iter().find(|i| i.resolved_at.is_none()).expect("an incident is open");
+    assert_eq!((incident.kind, incident.slice.as_str()), (AnomalyType::HighFailureRate, "connector adyen"));
+    assert!(!incident.at_risk.is_empty() && incident.evidence.samples >= 20, "{incident:?}");
+    let action = shown.actions.iter().find(|a| a.status == ActionStatus::Pending).expect("a repair is proposed");
+    assert_eq!(action.blast.merchants.len(), 3, "{action:#?}");
+    assert!(
+        action.sentence.contains("3 pinned merchants")
+            && !action.against.is_empty()
+            && action.alternatives[0].starts_with("Do nothing")
+    );
+    (market, action.id, action.version)
+}
+
+#[test]
+fn a_proposal_is_approved_executed_verified_and_undone() {
+    let (mut market, action, version) = outage();
+    market.order(Order::Approve { action, version });
+    market.run(40);
+    let row = |market: &Market| snapshot(&market.state).actions.into_iter().find(|a| a.id == action).unwrap();
+    let done = row(&market);
+    assert_eq!(done.status, ActionStatus::Succeeded, "{:#?}", done.history);
+    assert!(done.recovery_time_ms.is_some() && done.undoable);
+    assert_eq!(market.state.view().priority(&profile(0)).unwrap()[0].connector(), "stripe");
+    market.order(Order::Undo { action, version: done.version });
+    assert_eq!(row(&market).status, ActionStatus::RolledBack);
+    assert_eq!(market.state.view().priority(&profile(0)).unwrap()[0].connector(), "adyen");
+}
+
+#[test]
+fn commands_on_what_was_not_shown_are_refused_with_the_reason() {
+    let (mut market, action, version) = outage();
+    let check = |market: &mut Market, order: Order, says: &str| {
+        let before = market.state.view().priority(&profile(0)).map(<[_]>::to_vec);
+        market.order(order);
+        let outcome = snapshot(&market.state).outcomes.last().cloned().unwrap();
+        assert!(!outcome.accepted && outcome.text.contains(says), "{outcome:?}");
+        assert_eq!(before, market.state.view().priority(&profile(0)).map(<[_]>::to_vec));
+    };
+    check(&mut market, Order::Approve { action, version: version + 1 }, "changed since it was shown");
+    check(&mut market, Order::Approve { action: ActionId(999), version: 1 }, "not known");
+    check(&mut market, Order::Undo { action, version }, "nothing to undo");
+    market.order(Order::SetAutonomy { class: None, level: Autonomy::Suggest });
+    check(&mut market, Order::Approve { action, version }, "suggest");
+    market.order(Order::Reject { action, version, reason: "the provider called".into() });
+    check(&mut market, Order::Approve { action, version }, "no longer pending");
+    market.run(10);
+    let again = snapshot(&market.state).actions.iter().filter(|a| a.status == ActionStatus::Pending).count();
+    assert_eq!(again, 0, "what was turned down is not proposed again at once");
+}
+
+#[test]
+fn a_repeated_event_changes_nothing_that_is_counted() {
+    let mut market = Market::new(5);
+    market.run(5);
+    let payments: Vec<PaymentEvent> =
+        market.log.iter().filter_map(|e| if let Body::Payment(p) = &e.body { Some((**p).clone()) } else { None }).collect();
+    let before = snapshot(&market.state).statistics;
+    for event in payments.iter().filter(|e| e.kind != EventKind::Started) {
+        market.push(Body::Payment(Box::new(PaymentEvent { source: Source::Feedback, attempt: None, ..event.clone() })));
+    }
+    let after = snapshot(&market.state).statistics;
+    assert_eq!((before.approved, before.failed, before.payments), (after.approved, after.failed, after.payments));
+    assert_eq!(after.repeats - before.repeats, 100, "each of them is recognised");
+}

@@ -22,7 +22,7 @@ pub(crate) fn judge(slice: Slice, watched: &Watched, at: Time, detection: &Detec
 /// The geometric mean latency of the window beside its baseline; none without timed attempts.
 pub(crate) fn measure(watched: &Watched, at: Time, detection: &Detection) -> Option<Evidence> {
     let (mean, deviation) = watched.baseline.log_latency()?;
-    let sums = watched.window.sums(at, usize::try_from(detection.window_s).ok()?);
+    let sums = watched.window.sums(at, detection.window_s);
     if sums.timed == 0 {
         return None;
     }

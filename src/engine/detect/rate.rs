@@ -30,7 +30,7 @@ pub(crate) fn judge(slice: Slice, watched: &Watched, at: Time, detection: &Detec
 
 /// What a window shows, beside the baseline; none without judged attempts.
 pub(crate) fn measure(watched: &Watched, at: Time, window_s: u64, baseline: f64) -> Option<Evidence> {
-    let sums = watched.window.sums(at, usize::try_from(window_s).ok()?);
+    let sums = watched.window.sums(at, window_s);
     let observed = of(&sums)?;
     Some(Evidence {
         metric: "attempt rate".to_owned(),

@@ -34,14 +34,15 @@ pub(crate) fn judge(slice: Slice, watched: &Watched, at: Time, detection: &Detec
 pub(crate) fn measure(watched: &Watched, at: Time, detection: &Detection) -> Option<Evidence> {
     let per_second = watched.baseline.started_per_s()?;
     let window_s = detection.window_s;
-    let seen = as_f64(watched.window.sums(at, usize::try_from(window_s).ok()?).started);
+    let started = watched.window.sums(at, window_s).started;
+    let seen = as_f64(started);
     let expected = per_second * as_f64(window_s);
     let per_minute = 60.0 / as_f64(window_s);
     Some(Evidence {
         metric: "payments a minute".to_owned(),
         observed: seen * per_minute,
         baseline: expected * per_minute,
-        samples: watched.window.sums(at, usize::try_from(window_s).ok()?).started,
+        samples: started,
         window_s,
         probability: poisson_tail(seen, expected),
         at,

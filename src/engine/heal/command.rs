@@ -7,15 +7,24 @@ use crate::domain::{ActionClass, ActionId, Autonomy, Change, Command, Order};
 use crate::engine::route::RoutingView;
 use crate::engine::snapshot::ActionStatus;
 
+/// What an operator was looking at.
+struct Shown<'s> {
+    id: ActionId,
+    version: u32,
+    who: &'s str,
+    view: &'s RoutingView,
+}
+
 impl Healer {
     /// Carries out a command, or refuses it. `true` when it was carried out.
     pub(crate) fn command(&mut self, command: &Command, view: &RoutingView, asking: &mut Asking<'_>) -> bool {
         let who = command.operator.as_str();
+        let shown = |id: ActionId, version: u32| Shown { id, version, who, view };
         let done = match &command.order {
-            Order::Approve { action, version } => self.approve(*action, *version, None, who, view, asking),
-            Order::Override { action, version, change } => self.approve(*action, *version, Some(change), who, view, asking),
-            Order::Reject { action, version, reason } => self.reject(*action, *version, reason, who, view, asking),
-            Order::Undo { action, version } => self.undo(*action, *version, who, view, asking),
+            Order::Approve { action, version } => self.approve(&shown(*action, *version), None, asking),
+            Order::Override { action, version, change } => self.approve(&shown(*action, *version), Some(change), asking),
+            Order::Reject { action, version, reason } => self.reject(&shown(*action, *version), reason, asking),
+            Order::Undo { action, version } => self.undo(&shown(*action, *version), asking),
             Order::SetAutonomy { class, level } => Ok(self.set_autonomy(*class, *level, who, asking)),
         };
         let accepted = done.is_ok();
@@ -24,15 +33,8 @@ impl Healer {
         accepted
     }
 
-    fn approve(
-        &mut self,
-        id: ActionId,
-        version: u32,
-        other: Option<&Change>,
-        who: &str,
-        view: &RoutingView,
-        asking: &mut Asking<'_>,
-    ) -> Result<String, String> {
+    fn approve(&mut self, shown: &Shown<'_>, other: Option<&Change>, asking: &mut Asking<'_>) -> Result<String, String> {
+        let Shown { id, version, who, view } = *shown;
         let level = |class| self.levels.of(class);
         let action = self.actions.get(&id).ok_or_else(|| unknown(id))?;
         let class = action.row.class;
@@ -62,15 +64,8 @@ impl Healer {
         Ok(format!("{id} {what} by {who}"))
     }
 
-    fn reject(
-        &mut self,
-        id: ActionId,
-        version: u32,
-        reason: &str,
-        who: &str,
-        view: &RoutingView,
-        asking: &mut Asking<'_>,
-    ) -> Result<String, String> {
+    fn reject(&mut self, shown: &Shown<'_>, reason: &str, asking: &mut Asking<'_>) -> Result<String, String> {
+        let Shown { id, version, who, view } = *shown;
         let action = self.actions.get_mut(&id).ok_or_else(|| unknown(id))?;
         pending(action, version)?;
         let what = if reason.is_empty() { "rejected".to_owned() } else { format!("rejected: {reason}") };
@@ -83,14 +78,8 @@ impl Healer {
         Ok(format!("{id} rejected by {who}; it is not proposed again for {} min", quiet.as_secs() / 60))
     }
 
-    fn undo(
-        &mut self,
-        id: ActionId,
-        version: u32,
-        who: &str,
-        view: &RoutingView,
-        asking: &mut Asking<'_>,
-    ) -> Result<String, String> {
+    fn undo(&mut self, shown: &Shown<'_>, asking: &mut Asking<'_>) -> Result<String, String> {
+        let Shown { id, version, who, view } = *shown;
         let action = self.actions.get(&id).ok_or_else(|| unknown(id))?;
         current(action, version)?;
         if !action.row.undoable {

@@ -8,21 +8,20 @@ use crate::engine::route::RoutingView;
 use crate::engine::scale::Scaler;
 use crate::engine::snapshot::ActionStatus;
 
+/// What changes are made to.
+pub(crate) struct Targets<'t> {
+    pub(crate) view: &'t mut RoutingView,
+    pub(crate) scaler: &'t mut Scaler,
+}
+
 impl Healer {
     /// An effect ended: makes its change, or records the refusal. An end of an effect nobody waits for changes nothing.
-    pub(crate) fn ended(
-        &mut self,
-        id: EffectId,
-        result: &EffectResult,
-        view: &mut RoutingView,
-        scaler: &mut Scaler,
-        asking: &mut Asking<'_>,
-    ) {
+    pub(crate) fn ended(&mut self, id: EffectId, result: &EffectResult, targets: &mut Targets<'_>, asking: &mut Asking<'_>) {
         let Some(act) = self.outstanding.remove(&id) else { return };
         if *result == EffectResult::Done {
-            make(&act.change, view, scaler);
+            make(&act.change, targets);
         }
-        let verify = Duration::from_secs(view.settings.healing.verify_s);
+        let verify = Duration::from_secs(targets.view.settings.healing.verify_s);
         let Some(action) = self.actions.get_mut(&act.action) else { return };
         match result {
             EffectResult::Done => action.executed(&act, verify, asking),
@@ -60,7 +59,8 @@ impl Action {
 }
 
 /// Makes a change to APOS's own routing table, or to the number of instances it knows of.
-fn make(change: &Change, view: &mut RoutingView, scaler: &mut Scaler) {
+fn make(change: &Change, targets: &mut Targets<'_>) {
+    let Targets { view, scaler } = targets;
     match change {
         Change::ReorderPriority { moves } => {
             for m in moves {

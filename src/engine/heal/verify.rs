@@ -52,7 +52,7 @@ impl Healer {
         if asking.at < until {
             return;
         }
-        let seconds = usize::try_from(asking.at.since(since).as_secs()).unwrap_or(60).clamp(5, 60);
+        let seconds = asking.at.since(since).as_secs().clamp(5, 60);
         match verdict(&action.row.change, action.row.predicted.rate_now, site, seconds) {
             Verdict::Helped(what) => {
                 action.row.verification = Some(what.clone());
@@ -75,7 +75,7 @@ impl Healer {
 }
 
 /// Compares the rate of the touched merchants since the change with the one before it.
-fn verdict(change: &Change, before: Option<f64>, site: &Site<'_>, seconds: usize) -> Verdict {
+fn verdict(change: &Change, before: Option<f64>, site: &Site<'_>, seconds: u64) -> Verdict {
     let Change::ReorderPriority { moves } = change else {
         return Verdict::Helped("the target is as wanted".to_owned());
     };

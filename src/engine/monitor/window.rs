@@ -144,7 +144,7 @@ impl Window {
     }
 
     /// Sums over the latest `seconds` as of `at`, the current second included.
-    pub(crate) fn sums(&self, at: Time, seconds: usize) -> Sums {
+    pub(crate) fn sums(&self, at: Time, seconds: u64) -> Sums {
         let mut sums = Sums::default();
         for bucket in self.latest(at, seconds) {
             sums.started += u64::from(bucket.started);
@@ -172,7 +172,8 @@ impl Window {
             .collect()
     }
 
-    fn latest(&self, at: Time, seconds: usize) -> impl Iterator<Item = &Bucket> {
+    fn latest(&self, at: Time, seconds: u64) -> impl Iterator<Item = &Bucket> {
+        let seconds = usize::try_from(seconds).unwrap_or(BUCKETS);
         let behind = usize::try_from(at.secs() - self.head).unwrap_or(0);
         (0..seconds.saturating_sub(behind).min(BUCKETS)).map(|age| &self.buckets[self.index(age)])
     }

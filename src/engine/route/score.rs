@@ -47,7 +47,7 @@ struct Scorer<'v, 'r> {
 }
 
 impl<'v> Scorer<'v, '_> {
-    /// score = Σμ_c + κ·√(V_c / (1 + ρ·V_c·pending_c)): the connector's own part and the worth of learning more of it.
+    /// `score = Σμ_c + κ·√(V_c / (1 + ρ·V_c·pending_c))`: the connector's own part and the worth of learning more of it.
     /// Attempts in flight shrink that worth: an unproven connector is never flooded while its outcomes are late.
     fn score(&self, rank: usize, account: &ConnectorAccount, in_flight: u16) -> Scored<'v> {
         let known = self.view.account(account);

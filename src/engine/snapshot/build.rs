@@ -13,7 +13,7 @@ use crate::engine::monitor::{Slice, Watched};
 use crate::engine::state::State;
 
 /// Seconds the header's and the connectors' rates are taken over.
-const MINUTE: usize = 60;
+const MINUTE: u64 = 60;
 /// Below this attempt rate a connector counts as down: most attempts fail.
 const DOWN: f64 = 0.5;
 

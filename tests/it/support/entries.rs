@@ -92,7 +92,7 @@ fn reorder() -> Change {
 }
 
 fn orders() -> Vec<Order> {
-    let (action, version) = (ActionId(at(9, 1)), 2);
+    let (action, version) = (ActionId(9), 2);
     vec![
         Order::Approve { action, version },
         Order::Reject { action, version, reason: "maintenance window".into() },
@@ -105,7 +105,7 @@ fn orders() -> Vec<Order> {
 /// Every variant of [`Body`], and of what it is made of.
 pub(crate) fn every_body() -> Vec<Body> {
     let id = EffectId { position: at(9, 1), number: 1 };
-    let act = |change| Act { action: ActionId(at(9, 1)), step: Step::Execute, change };
+    let act = |change| Act { action: ActionId(9), step: Step::Execute, change };
     let operator = OperatorName::parse("maria").unwrap();
     let mut bodies = vec![
         Body::EngineStarted { version: "0.1.0".to_owned(), epoch: 3 },

@@ -11,7 +11,7 @@ use crate::engine::monitor::{Slice, Sums};
 use crate::engine::snapshot::{ActionStatus, AnomalyType, BlastRadius, Prediction};
 
 /// Seconds over which traffic is measured for a proposal: all the window holds.
-const MEASURED_S: usize = 60;
+const MEASURED_S: u64 = 60;
 
 /// Moves pinned merchants off what an incident is about, where a healthy alternative is on their lists.
 pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>) -> Option<Draft> {
@@ -28,7 +28,7 @@ pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>
     if moves.is_empty() {
         return None;
     }
-    let traffic = Traffic::of(&moves, site);
+    let traffic = Traffic::of(&moves, site, incident.row.evidence.window_s);
     let subject = incident.row.slice.trim_start_matches("connector ").to_owned();
     let targets = targets(&moves);
     let predicted = predict(&moves, &traffic, site);
@@ -71,7 +71,7 @@ pub(super) fn way_back(healer: &Healer, incidents: &Incidents, site: &Site<'_>) 
 }
 
 fn back(action: &crate::engine::heal::Action, moves: &[PriorityMove], change: Change, site: &Site<'_>) -> Draft {
-    let traffic = Traffic::of(moves, site);
+    let traffic = Traffic::of(moves, site, MEASURED_S);
     let targets = targets(moves);
     let predicted = predict(moves, &traffic, site);
     Draft {
@@ -142,14 +142,20 @@ fn counted(targets: &BTreeMap<String, usize>) -> String {
 /// The touched traffic of the last minute.
 struct Traffic {
     sums: Sums,
+    /// Attempt rate over the window the incident was judged by: how it is now, not before the trouble.
+    rate_now: Option<f64>,
     /// Mean tickets, each with the payments a minute it stands for.
     tickets: Vec<(f64, Money)>,
 }
 
 impl Traffic {
-    fn of(moves: &[PriorityMove], site: &Site<'_>) -> Self {
-        let mut all = Self { sums: Sums::default(), tickets: Vec::new() };
+    fn of(moves: &[PriorityMove], site: &Site<'_>, window_s: u64) -> Self {
+        let mut all = Self { sums: Sums::default(), rate_now: None, tickets: Vec::new() };
+        let mut recent = Sums::default();
         for watched in merchants(moves, site) {
+            let now = watched.window.sums(site.view.at, window_s);
+            recent.approved += now.approved;
+            recent.failed += now.failed;
             let sums = watched.window.sums(site.view.at, MEASURED_S);
             all.sums.started += sums.started;
             all.sums.approved += sums.approved;
@@ -157,6 +163,7 @@ impl Traffic {
             all.sums.excused += sums.excused;
             all.tickets.extend(watched.tickets().map(|(share, ticket)| (share * as_f64(sums.started), ticket)));
         }
+        all.rate_now = rate_of(&recent);
         all
     }
 
@@ -207,7 +214,7 @@ fn predict(moves: &[PriorityMove], traffic: &Traffic, site: &Site<'_>) -> Predic
     let n = as_f64(seen.judged());
     let after = (as_f64(seen.approved) + 1.0) / (n + 2.0);
     let deviation = (after * (1.0 - after) / (n + 3.0)).sqrt();
-    let now = rate_of(&traffic.sums);
+    let now = traffic.rate_now;
     let gain = now.map_or(0.0, |now| after - now);
     let judged_share = as_f64(traffic.sums.judged()) / as_f64(traffic.sums.answered().max(1));
     let (mut saved_per_min, mut fees_per_min) = (Vec::new(), Vec::new());
