@@ -5,7 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apos::domain::*;
+use apos::domain::{
+    Bin, Body, ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, Entry, EventKind, Method, Money, Network,
+    PaymentEvent, PaymentId, Position, ProfileId, Request, Settings, Source, Time,
+};
 use apos::engine::{RoutingView, State, apply, decide, snapshot};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -96,12 +99,12 @@ impl Mix {
                 occurred_at: self.at,
             })
         };
-        let kind = if n % 10 == 0 { EventKind::Failed } else { EventKind::Captured };
+        let kind = if n.is_multiple_of(10) { EventKind::Failed } else { EventKind::Captured };
         let (started, ended) = (event(EventKind::Started), event(kind));
         self.push(Body::Decided(Arc::new(decision)));
         self.push(Body::Payment(started));
         self.push(Body::Payment(ended));
-        if self.payments % RATE == 0 {
+        if self.payments.is_multiple_of(RATE) {
             self.push(Body::Ticked);
         }
     }

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apos::domain::*;
+use apos::domain::settings::Merchant;
+use apos::domain::{
+    Act, ActionId, Autonomy, Bin, Body, Command, ConnectorAccount, Context, Currency, Decision, Decline, DeclineClass,
+    EffectId, EffectResult, Entry, EventKind, Method, Money, OperatorName, Order, PaymentEvent, PaymentId, Position, ProfileId,
+    Request, Settings, Source, Time,
+};
 use apos::engine::snapshot::{ActionStatus, AnomalyType};
 use apos::engine::{Effect, State, apply, decide, snapshot};
 use rand_chacha::ChaCha8Rng;
@@ -36,7 +41,7 @@ impl Market {
         };
         let merchants = (0..6).map(|n| {
             let priority = if n < 3 { (0..4).map(|c| account(c, n)).collect() } else { Vec::new() };
-            (profile(n), settings::Merchant { name: format!("Merchant {n}"), priority })
+            (profile(n), Merchant { name: format!("Merchant {n}"), priority })
         });
         let settings = Settings { seed, merchants: merchants.collect(), ..Settings::default() };
         market.push(Body::EngineStarted { version: VERSION.to_owned(), epoch: 1 });
@@ -73,7 +78,7 @@ impl Market {
     fn pay(&mut self) {
         self.payments += 1;
         let n = self.random(6);
-        let currency = Currency::parse(if n % 2 == 0 { "EUR" } else { "USD" }).unwrap();
+        let currency = Currency::parse(if n.is_multiple_of(2) { "EUR" } else { "USD" }).unwrap();
         let request = Request {
             profile: profile(n),
             payment: PaymentId::parse(&format!("pay_{}", self.payments)).unwrap(),
