@@ -7,11 +7,15 @@ mod completions;
 mod config;
 mod demo;
 mod lines;
+mod live;
 mod man;
 mod output;
+mod run;
 mod screen;
+mod serve;
 mod setup;
 mod simulate;
+mod wiring;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -107,6 +111,10 @@ impl From<RoleName> for Role {
 pub enum Command {
     /// Show a simulated world; nothing real is touched
     Demo(DemoArguments),
+    /// Start the live engine, its API and the dashboard
+    Run,
+    /// Start the live engine and its API without a screen
+    Serve,
     /// Run a scenario without a screen, as fast as the machine can, and report
     Simulate(SimulateArguments),
     /// Show the configuration in force, or check it
@@ -170,7 +178,7 @@ impl From<crate::config::ConfigError> for Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments, &Environment::of_process()) {
+    match start(arguments, &Environment::of_process()) {
         Ok(Ended::Fine) => ExitCode::SUCCESS,
         Ok(Ended::Interrupted) => ExitCode::from(130),
         Err(failure) => {
@@ -181,7 +189,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments, environment: &Environment) -> Result<Ended, Failure> {
+fn start(arguments: Arguments, environment: &Environment) -> Result<Ended, Failure> {
     let Arguments { flags, command } = arguments;
     match command {
         None => {
@@ -189,6 +197,8 @@ fn run(arguments: Arguments, environment: &Environment) -> Result<Ended, Failure
             demo::run(&DemoArguments::default(), &Setup::read(&flags, environment)?)
         }
         Some(Command::Demo(demo)) => demo::run(&demo, &Setup::read(&flags, environment)?),
+        Some(Command::Run) => run::run(&Setup::read(&flags, environment)?),
+        Some(Command::Serve) => serve::run(&Setup::read(&flags, environment)?),
         Some(Command::Simulate(simulate)) => simulate::run(&simulate, &Setup::read(&flags, environment)?),
         Some(Command::Config(command)) => config::run(command, &flags, environment),
         Some(Command::Completions { shell }) => completions::run(shell, Arguments::command()),
