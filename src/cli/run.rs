@@ -49,10 +49,12 @@ fn with_screen(setup: &Setup) -> Result<Ended, Failure> {
         pace: None,
         clock: screen::clock(),
     };
-    let shown = tui::spawn(source, options).context("the screen's thread cannot be started")?;
+    // Whatever can fail fails before the terminal is taken.
+    let tokio = tokio_runtime()?;
     screen::forward_signals(waker.clone()).context("signals cannot be listened to")?;
+    let shown = tui::spawn(source, options).context("the screen's thread cannot be started")?;
     let feed = Feed { snapshot, waker, ordered, commands: JoinSet::new(), degraded: Vec::new() };
-    tokio_runtime()?.block_on(async {
+    tokio.block_on(async {
         let shown = tokio::task::spawn_blocking(move || shown.join());
         feed.live(setup, Screen(shown)).await
     })
