@@ -306,7 +306,9 @@ fn context(object: &Payment) -> Context {
 }
 
 fn account(connector: Option<&str>, reference: Option<&str>) -> Result<Option<ConnectorAccount>, BadField> {
-    connector.map(|connector| ConnectorAccount::of(connector, reference).map_err(|problem| bad("connector", problem))).transpose()
+    connector
+        .map(|connector| ConnectorAccount::of(connector, reference).map_err(|problem| bad("connector", problem)))
+        .transpose()
 }
 
 fn bad(name: &str, problem: String) -> BadField {
@@ -376,7 +378,11 @@ mod tests {
             let found = if let Delivery::Payment(event) = delivery { Some(event.kind) } else { None };
             assert_eq!(found, expected, "{kind} {object}");
         };
-        check("refund_details", r#"{"payment_id":"pay_1","status":"succeeded","connector":"adyen"}"#, Some(EventKind::Refunded));
+        check(
+            "refund_details",
+            r#"{"payment_id":"pay_1","status":"succeeded","connector":"adyen"}"#,
+            Some(EventKind::Refunded),
+        );
         check("refund_details", r#"{"payment_id":"pay_1","status":"pending"}"#, None);
         check("dispute_details", r#"{"payment_id":"pay_1","dispute_status":"dispute_opened"}"#, Some(EventKind::Disputed));
         check("mandate_details", "{}", None);

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::json::BadField;
 use crate::domain::{
-    Approach, Bin, Candidate, ConnectorAccount, Context, Currency, Decision, Method, Money, Network, PaymentId, ProfileId, Request,
+    Approach, Bin, Candidate, ConnectorAccount, Context, Currency, Decision, Method, Money, Network, PaymentId, ProfileId,
+    Request,
 };
 
 /// `POST /decide-gateway`.
@@ -313,7 +314,8 @@ impl Refusal {
         match self {
             Self::NoGateway => {
                 let told = "Gateway not found to process the transaction request.";
-                let mut body = error(invalid, "Can't find a suitable gateway to process the transaction", "GATEWAY_NOT_FOUND", told, told);
+                let mut body =
+                    error(invalid, "Can't find a suitable gateway to process the transaction", "GATEWAY_NOT_FOUND", told, told);
                 body["routing_approach"] = json!("NONE");
                 body["priority_logic_output"] = json!({
                     "isEnforcement": false, "gws": [], "priorityLogicTag": null, "gatewayReferenceIds": {},

@@ -38,11 +38,7 @@ pub(super) async fn list(request: HttpRequest, api: web::Data<Api>) -> Result<Ht
 }
 
 /// One action.
-pub(super) async fn get(
-    path: web::Path<String>,
-    request: HttpRequest,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, ApiError> {
+pub(super) async fn get(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     api.may_read(&request)?;
     let id = action(&path)?;
     let snapshot = api.handle.snapshot();

@@ -149,7 +149,9 @@ impl ApiError {
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         match self {
-            Self::NoKey | Self::UnknownKey => Some("send the key as `Authorization: Bearer KEY` or `x-api-key: KEY`".to_owned()),
+            Self::NoKey | Self::UnknownKey => {
+                Some("send the key as `Authorization: Bearer KEY` or `x-api-key: KEY`".to_owned())
+            }
             Self::NoKeyConfigured(role) => {
                 Some(format!("set {KEY_VARIABLE}{} (openssl rand -hex 32) and restart", role.as_str().to_uppercase()))
             }
