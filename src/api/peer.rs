@@ -77,6 +77,9 @@ async fn decided(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     let view = api.handle.view();
     let named = asked.eligible_gateway_list.take();
     let eligible = named.unwrap_or_else(|| view.accounts_of(&asked.merchant_id));
+    if eligible.is_empty() {
+        return Err(Refused::Asked(Refusal::NoGateway));
+    }
     let attempt = view.next_attempt(&asked.merchant_id, &asked.payment_info.payment_id);
     let decision = api.handle.decide_recorded(asked.request(eligible, attempt)).await?;
     Ok(reply::ok(&DecideResponse::new(&asked, &decision, milliseconds(api.handle.now().since(began)))))

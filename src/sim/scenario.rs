@@ -352,14 +352,16 @@ impl Scenario {
 
     fn check_profiles(&self) -> Result<(), (Range<usize>, String)> {
         let mut seen = BTreeSet::new();
-        for (rank, merchant) in self.all_merchants().into_iter().enumerate() {
-            let span = self.listed.get(rank).map_or_else(|| self.pinned.span(), Spanned::span);
-            if merchant.profile.as_str().len() > PROFILE_MAX {
-                return Err((span, format!("the profile id is too long: allowed are up to {PROFILE_MAX} characters")));
+        for merchant in &self.listed {
+            let profile = &merchant.get_ref().profile;
+            if profile.as_str().len() > PROFILE_MAX {
+                return Err((
+                    merchant.span(),
+                    format!("the profile id is too long: allowed are up to {PROFILE_MAX} characters"),
+                ));
             }
-            let message = format!("the profile {} is there twice: give each merchant its own", merchant.profile);
-            if !seen.insert(merchant.profile) {
-                return Err((span, message));
+            if !seen.insert(profile) {
+                return Err((merchant.span(), format!("the profile {profile} is listed twice: give each merchant its own")));
             }
         }
         Ok(())
@@ -396,14 +398,16 @@ impl Scenario {
 
     /// All merchants, the largest first: those the file lists, then as many others as it wants.
     pub(super) fn all_merchants(&self) -> Vec<MerchantProfile> {
-        let listed = self.listed.iter().map(|merchant| merchant.get_ref().clone());
-        let further = (0..self.merchants).filter_map(everyday::merchant).map(|(profile, name)| MerchantProfile {
+        let mut all: Vec<MerchantProfile> = self.listed.iter().map(|merchant| merchant.get_ref().clone()).collect();
+        let listed: BTreeSet<ProfileId> = all.iter().map(|merchant| merchant.profile.clone()).collect();
+        let others = (0..).map_while(everyday::merchant).filter(|(profile, _)| !listed.contains(profile));
+        all.extend(others.take(self.merchants).map(|(profile, name)| MerchantProfile {
             profile,
             name,
             currency: None,
             priority: Vec::new(),
-        });
-        listed.chain(further).collect()
+        }));
+        all
     }
 }
 

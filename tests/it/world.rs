@@ -300,7 +300,7 @@ fn errors_name_the_file_the_line_and_the_remedy() {
     check("[connectors.stripe]\nsuccess = 1.5", 3, "0 to 1");
     check("[connectors.stripe]\nlatency_ms_p95 = 10.0", 2, "latency_ms");
     check("[connectors.stripe]\nmethods = [\"card\"]", 2, "no connector handles pay_later in EUR");
-    check("[[merchant]]\nprofile = \"pro_lumen\"", 2, "twice");
+    check("[[merchant]]\nprofile = \"pro_x\"\n[[merchant]]\nprofile = \"pro_x\"", 4, "twice");
     check("[[merchant]]\nprofile = \"pro_x\"\npriority = [\"paypal\"]", 2, "no connector is called");
     check("[[bin]]\nbin = \"4242\"\ncountry = \"DE\"", 3, "six to eight digits");
     check("\n[[fault]]\nkind = \"outage\"\nat = \"20s\"\nfor = \"8m\"", 3, "needs a `connector`");
@@ -311,6 +311,19 @@ fn errors_name_the_file_the_line_and_the_remedy() {
     check("[[fault]]\nkind = \"bin_failure\"\nat = \"20s\"\nfor = \"8m\"\nbin = \"999999\"", 2, "424242");
     check("[[fault]]\nkind = \"traffic_spike\"\nat = \"20s\"\nfor = \"8m\"\nmerchant = \"pro_y\"", 2, "pro_lumen");
     check("[[fault]]\nkind = \"traffic_spike\"\nat = \"20s\"\nfor = \"0s\"", 2, "1ms or more");
+}
+
+/// A merchant that a file lists has its own routing and is not made a second time.
+#[test]
+fn listed_merchants_come_first_and_once() {
+    let text = "name = \"mine\"\nmerchants = 2\npinned = 0\n[[merchant]]\nprofile = \"pro_lumen\"\npriority = [\"stripe\", \"adyen\"]\n";
+    let settings = World::new(Scenario::parse("mine.toml", text).unwrap(), 1).settings();
+    let profiles: Vec<_> = settings.merchants.keys().map(ToString::to_string).collect();
+    assert_eq!(profiles, ["pro_alder", "pro_lumen", "pro_vela"]);
+    let priority = |profile: &str| settings.merchants.iter().find(|(p, _)| p.as_str() == profile).unwrap().1.priority.clone();
+    assert!(priority("pro_alder").is_empty());
+    let accounts: Vec<_> = priority("pro_lumen").iter().map(ToString::to_string).collect();
+    assert_eq!(accounts, ["stripe:mca_lumen_st", "adyen:mca_lumen_ad"]);
 }
 
 #[test]
