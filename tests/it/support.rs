@@ -1,1 +1,7 @@
 //! Servers, folders and fixtures the tests share.
+
+pub(crate) mod app;
+pub(crate) mod entries;
+pub(crate) mod port;
+pub(crate) mod postgres;
+pub(crate) mod redis;

@@ -1,0 +1,227 @@
+//! Hyperswitch's payment attempt event (Kafka topic `hyperswitch-payment-attempt-events`), carried by the stream.
+//!
+//! Only the fields below are read. An update of an attempt is sent twice, as the old row (`sign_flag` −1) and as the
+//! new one; the old row says nothing.
+
+use compact_str::CompactString;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Malformed, code, entry_time, identifier, money, required, text, whole};
+use crate::domain::{
+    Bin, ConnectorAccount, Context, Country, Decline, DeclineClass, EventId, EventKind, Method, Network, PaymentEvent,
+    PaymentId, ProfileId, Source, Time,
+};
+
+/// The fields that are read, each any JSON so that it can be refused by its name.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Attempt {
+    payment_id: Value,
+    attempt_id: Value,
+    profile_id: Value,
+    merchant_id: Value,
+    status: Value,
+    amount: Value,
+    currency: Value,
+    connector: Value,
+    merchant_connector_id: Value,
+    payment_method: Value,
+    payment_method_data: Value,
+    card_network: Value,
+    authentication_type: Value,
+    created_at: Value,
+    modified_at: Value,
+    error_code: Value,
+    unified_code: Value,
+    sign_flag: Value,
+}
+
+pub(super) fn parse(id: &str, attempt: &Attempt) -> Result<Option<PaymentEvent>, Malformed> {
+    if attempt.sign_flag.as_i64() == Some(-1) {
+        return Ok(None);
+    }
+    let payment = required("payment_id", identifier("payment_id", &attempt.payment_id, PaymentId::parse)?)?;
+    let attempt_id = required("attempt_id", text("attempt_id", &attempt.attempt_id)?)?;
+    let status = required("status", text("status", &attempt.status)?)?;
+    let kind = kind(status).ok_or(Malformed::Invalid { field: "status", expected: "an attempt status of Hyperswitch" })?;
+    let profile = if attempt.profile_id.is_null() {
+        identifier("merchant_id", &attempt.merchant_id, ProfileId::parse)?
+    } else {
+        identifier("profile_id", &attempt.profile_id, ProfileId::parse)?
+    };
+    Ok(Some(PaymentEvent {
+        source: Source::Stream,
+        event_id: Some(event_id(id, attempt_id, status, &attempt.modified_at)?),
+        profile: required("profile_id", profile)?,
+        attempt: number(&payment, attempt_id),
+        payment,
+        account: account(attempt)?,
+        kind,
+        decline: (kind == EventKind::Failed).then(|| decline(attempt)),
+        amount: money(&attempt.amount, &attempt.currency)?,
+        context: context(attempt)?,
+        latency_ms: None,
+        attempts_made: None,
+        occurred_at: occurred_at(id, attempt)?,
+    }))
+}
+
+/// What an attempt status of Hyperswitch says happened. A failed capture or void leaves the authorisation standing: the
+/// attempt itself had been approved.
+#[must_use]
+pub fn kind(status: &str) -> Option<EventKind> {
+    let lower = status.to_ascii_lowercase();
+    Some(match lower.as_str() {
+        "started" => EventKind::Started,
+        "authentication_pending"
+        | "payment_method_awaited"
+        | "confirmation_awaited"
+        | "device_data_collection_pending"
+        | "unresolved" => EventKind::ActionRequired,
+        "authentication_successful" | "authorizing" | "pending" => EventKind::Processing,
+        "authorized"
+        | "partially_authorized"
+        | "cod_initiated"
+        | "capture_initiated"
+        | "capture_failed"
+        | "void_initiated"
+        | "void_failed" => EventKind::Authorised,
+        "charged" | "partial_charged" | "partial_charged_and_chargeable" => EventKind::Captured,
+        "failure" | "authorization_failed" | "authentication_failed" | "router_declined" | "integrity_failure" => {
+            EventKind::Failed
+        }
+        "voided" | "voided_post_charge" => EventKind::Voided,
+        "auto_refunded" => EventKind::Refunded,
+        "expired" => EventKind::Cancelled,
+        _ => return None,
+    })
+}
+
+/// The class that Hyperswitch's unified code names. `UE_9000` (generic) and unknown codes stay unclassified: their runs
+/// are judged by how unlikely they are.
+#[must_use]
+pub fn class(unified_code: Option<&str>) -> DeclineClass {
+    match unified_code {
+        Some("UE_1000") => DeclineClass::User,
+        Some("UE_2000" | "UE_3000") => DeclineClass::Gateway,
+        Some("UE_4000") => DeclineClass::DataError,
+        _ => DeclineClass::Unclassified,
+    }
+}
+
+fn decline(attempt: &Attempt) -> Decline {
+    let unified = attempt.unified_code.as_str();
+    let specific = attempt.error_code.as_str().and_then(code).or_else(|| unified.and_then(code));
+    Decline { class: class(unified), code: specific.unwrap_or(CompactString::const_new("unknown")) }
+}
+
+/// The topic carries no event id: the attempt, its status and the second it changed are one.
+fn event_id(id: &str, attempt_id: &str, status: &str, modified_at: &Value) -> Result<EventId, Malformed> {
+    match whole::<i64>("modified_at", modified_at)? {
+        Some(modified_at) => EventId::parse(&format!("{attempt_id}:{status}:{modified_at}"))
+            .map_err(|_| Malformed::Invalid { field: "attempt_id", expected: "at most 64 visible characters" }),
+        None => super::entry_id(id),
+    }
+}
+
+/// The attempt's number: what follows the payment id in the attempt id (`pay_x_2`).
+fn number(payment: &PaymentId, attempt_id: &str) -> Option<u16> {
+    attempt_id.strip_prefix(payment.as_str())?.strip_prefix('_')?.parse().ok().filter(|number| *number > 0)
+}
+
+fn account(attempt: &Attempt) -> Result<Option<ConnectorAccount>, Malformed> {
+    let Some(connector) = text("connector", &attempt.connector)? else { return Ok(None) };
+    let reference = text("merchant_connector_id", &attempt.merchant_connector_id)?;
+    ConnectorAccount::of(connector, reference)
+        .map(Some)
+        .map_err(|_| Malformed::Invalid { field: "connector", expected: "a connector's name without white space" })
+}
+
+fn context(attempt: &Attempt) -> Result<Context, Malformed> {
+    let card = card(attempt);
+    let network = text("card_network", &attempt.card_network)?.or(card.card_network.as_deref());
+    Ok(Context {
+        method: text("payment_method", &attempt.payment_method)?.map(|word| Method::parse(word).unwrap_or(Method::Other)),
+        network: network.map(|word| Network::parse(word).unwrap_or(Network::Other)),
+        country: card.card_issuing_country.and_then(|code| Country::parse(&code).ok()),
+        bin: card.card_isin.and_then(|digits| Bin::parse(&digits).ok()),
+        three_ds: match text("authentication_type", &attempt.authentication_type)? {
+            Some("three_ds") => Some(true),
+            Some("no_three_ds") => Some(false),
+            _ => None,
+        },
+    })
+}
+
+#[derive(Deserialize, Default)]
+struct MethodData {
+    #[serde(default)]
+    card: Card,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Card {
+    card_isin: Option<CompactString>,
+    card_network: Option<CompactString>,
+    card_issuing_country: Option<CompactString>,
+}
+
+/// The card's BIN, network and country, out of JSON within JSON. What cannot be read there is unknown: methods other
+/// than cards have other contents.
+fn card(attempt: &Attempt) -> Card {
+    let data = match &attempt.payment_method_data {
+        Value::String(json) => serde_json::from_str::<MethodData>(json).ok(),
+        object => MethodData::deserialize(object).ok(),
+    };
+    data.unwrap_or_default().card
+}
+
+/// Hyperswitch writes seconds since the epoch here.
+fn occurred_at(id: &str, attempt: &Attempt) -> Result<Time, Malformed> {
+    let modified = whole("modified_at", &attempt.modified_at)?;
+    let seconds = if modified.is_some() { modified } else { whole("created_at", &attempt.created_at)? };
+    Ok(seconds.map_or_else(|| entry_time(id), Time::from_secs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    const EVENT: &str = r#"{"payment_id":"pay_6v","merchant_id":"merchant_1","attempt_id":"pay_6v_2","status":"failure","amount":6540,
+        "currency":"USD","connector":"adyen","error_message":"Acquirer error","payment_method":"card","authentication_type":"no_three_ds",
+        "created_at":1786652668,"modified_at":1786652670,"error_code":"905","unified_code":"UE_3000","merchant_connector_id":"mca_T",
+        "payment_method_data":"{\"card\":{\"last4\":\"1111\",\"card_isin\":\"411111\",\"card_network\":\"Visa\"}}",
+        "profile_id":"pro_U","card_network":"Visa","sign_flag":1}"#;
+
+    #[test]
+    fn an_attempt_event_is_read() {
+        let read = parse("1-0", EVENT.as_bytes()).unwrap().unwrap();
+        assert_eq!((read.profile.as_str(), read.payment.as_str(), read.attempt), ("pro_U", "pay_6v", Some(2)));
+        assert_eq!(read.account.unwrap().as_str(), "adyen:mca_T");
+        assert_eq!((read.kind, read.occurred_at), (EventKind::Failed, Time::from_secs(1_786_652_670)));
+        let decline = read.decline.unwrap();
+        assert_eq!((decline.class, decline.code.as_str()), (DeclineClass::Gateway, "905"));
+        assert_eq!(read.context.bin.unwrap().number(), 411_111);
+        assert_eq!((read.context.network, read.context.three_ds), (Some(Network::Visa), Some(false)));
+        assert_eq!(read.event_id.unwrap().as_str(), "pay_6v_2:failure:1786652670");
+    }
+
+    #[test]
+    fn the_old_row_of_an_update_says_nothing() {
+        let old = EVENT.replace(r#""sign_flag":1"#, r#""sign_flag":-1"#);
+        assert_eq!(parse("1-0", old.as_bytes()), Ok(None));
+    }
+
+    #[test]
+    fn statuses_mean_what_the_switch_means() {
+        let check = |status, success| assert_eq!(kind(status).unwrap().success(), success, "{status}");
+        check("CHARGED", Some(true));
+        check("capture_failed", Some(true));
+        check("authorization_failed", Some(false));
+        check("pending", None);
+        assert_eq!(kind("teleported"), None);
+    }
+}

@@ -1,0 +1,165 @@
+//! How a record's entries become bytes, and how they are read back, by this version and by every later one.
+//!
+//! ```text
+//! byte 0      version of the encoding: 1
+//! byte 1      0: the payload as it is    1: the payload compressed by zstd
+//! bytes 2–5   the first four bytes of the BLAKE3 of byte 1 and the payload
+//! bytes 6–    the payload: the entries (a record) by postcard, or the engine's own bytes (a checkpoint)
+//! ```
+//!
+//! Damage is told from a newer version: the first is for a backup, the second for an upgrade. Nothing here panics on
+//! foreign bytes.
+
+use crate::domain::Body;
+
+/// The encoding this program writes. Raised when the shape of an entry changes; older ones stay readable.
+const VERSION: u8 = 1;
+
+const PLAIN: u8 = 0;
+const ZSTD: u8 = 1;
+
+/// Version, flag and checksum.
+const HEADER: usize = 6;
+
+/// Shorter payloads stay as they are. Two entries or fewer: zstd saves under 100 bytes there and costs 10 µs to set up.
+const COMPRESS_FROM: usize = 512;
+
+/// zstd's fastest ordinary level: about 3 to 1 on batches of payments; level 3 gains 5 % for half the speed.
+const LEVEL: i32 = 1;
+
+/// Why bytes could not be written or read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// There are fewer bytes than a header takes.
+    #[error("it is cut off after {0} bytes; restore it from a backup")]
+    Short(usize),
+    /// The bytes are not those that were written.
+    #[error("its checksum does not match; the storage damaged it: restore it from a backup")]
+    Damaged,
+    /// A newer program wrote it.
+    #[error("it is written in encoding {0}, this program reads up to {VERSION}; use the newer program")]
+    Newer(u8),
+    /// The checksum is right, the content is not what this version expects.
+    #[error("its content cannot be read ({0}); read it with the version that wrote it, and report this")]
+    Content(String),
+}
+
+/// Encodes a record's entries.
+///
+/// # Errors
+/// [`CodecError::Content`] when an entry cannot be serialised, which no entry of the present alphabet does.
+pub fn encode(bodies: &[Body]) -> Result<Vec<u8>, CodecError> {
+    pack(&postcard::to_stdvec(bodies).map_err(content)?)
+}
+
+/// Decodes a record's entries.
+///
+/// # Errors
+/// What is wrong with the bytes, and what to do about it.
+pub fn decode(bytes: &[u8]) -> Result<Vec<Body>, CodecError> {
+    let payload = unpack(bytes)?;
+    match postcard::take_from_bytes(&payload).map_err(content)? {
+        (bodies, []) => Ok(bodies),
+        (_, rest) => Err(CodecError::Content(format!("{} bytes are left over", rest.len()))),
+    }
+}
+
+/// Puts the header before a payload, compressed where that is worth it.
+///
+/// # Errors
+/// [`CodecError::Content`] when zstd fails, which it does only without memory.
+pub fn pack(payload: &[u8]) -> Result<Vec<u8>, CodecError> {
+    if payload.len() < COMPRESS_FROM {
+        return Ok(framed(PLAIN, payload));
+    }
+    Ok(framed(ZSTD, &zstd::bulk::compress(payload, LEVEL).map_err(content)?))
+}
+
+/// Checks the header and returns the payload.
+///
+/// # Errors
+/// As [`decode`].
+pub fn unpack(bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
+    let Some((&[version, flag, ref sum @ ..], payload)) = bytes.split_first_chunk::<HEADER>() else {
+        return Err(CodecError::Short(bytes.len()));
+    };
+    // A newer version may frame differently, so it is told first.
+    if version > VERSION {
+        return Err(CodecError::Newer(version));
+    }
+    if version != VERSION || *sum != checksum(flag, payload) {
+        return Err(CodecError::Damaged);
+    }
+    match flag {
+        PLAIN => Ok(payload.to_vec()),
+        ZSTD => zstd::stream::decode_all(payload).map_err(content),
+        _ => Err(CodecError::Damaged),
+    }
+}
+
+fn framed(flag: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER + payload.len());
+    bytes.extend([VERSION, flag]);
+    bytes.extend(checksum(flag, payload));
+    bytes.extend(payload);
+    bytes
+}
+
+/// Four bytes: one damaged record in 4 × 10⁹ passes, and the content check stands behind it.
+fn checksum(flag: u8, payload: &[u8]) -> [u8; 4] {
+    let [a, b, c, d, ..] = *blake3::Hasher::new().update(&[flag]).update(payload).finalize().as_bytes();
+    [a, b, c, d]
+}
+
+fn content(error: impl std::fmt::Display) -> CodecError {
+    CodecError::Content(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started(name: &str) -> Vec<Body> {
+        vec![Body::EngineStarted { version: name.to_owned(), epoch: 7 }, Body::Ticked]
+    }
+
+    #[test]
+    fn reads_what_it_wrote_short_and_long() {
+        for length in [0, 1, COMPRESS_FROM, 100_000] {
+            let bodies = started(&"v".repeat(length));
+            assert_eq!(decode(&encode(&bodies).unwrap()).unwrap(), bodies);
+        }
+    }
+
+    #[test]
+    fn long_records_are_compressed() {
+        assert!(encode(&started(&"v".repeat(100_000))).unwrap().len() < 1_000);
+    }
+
+    #[test]
+    fn any_flipped_bit_and_any_cut_is_an_error() {
+        for bodies in [started("1"), started(&"v".repeat(2_000))] {
+            let bytes = encode(&bodies).unwrap();
+            for at in 0..bytes.len() * 8 {
+                let mut damaged = bytes.clone();
+                damaged[at / 8] ^= 1 << (at % 8);
+                assert!(decode(&damaged).is_err(), "bit {at}");
+            }
+            for length in 0..bytes.len() {
+                assert!(decode(&bytes[..length]).is_err(), "cut at {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn errors_tell_damage_from_a_newer_version() {
+        let mut bytes = encode(&started("1")).unwrap();
+        assert_eq!(decode(&bytes[..3]), Err(CodecError::Short(3)));
+        bytes[0] = 2;
+        assert_eq!(decode(&bytes), Err(CodecError::Newer(2)));
+        bytes[0] = 1;
+        bytes[7] ^= 1;
+        assert_eq!(decode(&bytes), Err(CodecError::Damaged));
+        assert!(matches!(decode(&framed(PLAIN, &[1, 99])), Err(CodecError::Content(_))));
+    }
+}

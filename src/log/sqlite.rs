@@ -1,0 +1,236 @@
+//! The log in an SQLite file: WAL, synchronous FULL, so that an append is on disk when it returns.
+//!
+//! One connection writes and others read beside it. An append is one statement, which checks the epoch, numbers and
+//! stamps the record, and commits; a second process on the same file is kept in order by SQLite's own lock.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, Row};
+use tokio::sync::Mutex;
+
+use super::{CHECKPOINT_PART, CHECKPOINTS_KEPT, LogError, Stamp, codec, decoded, watching};
+use crate::domain::{Body, Position, Record, Time};
+
+/// The file's layout; a file with a greater one is left alone.
+const LAYOUT: i64 = 1;
+
+/// How long a statement waits for another process's lock. A checkpoint of the WAL holds it for well under a second.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Connections that read: the engine, the projector, a replay and a report at once.
+const READERS: u32 = 4;
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS records (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS checkpoints (record INTEGER, entry INTEGER, parts INTEGER NOT NULL, PRIMARY KEY (record, entry)) STRICT;
+CREATE TABLE IF NOT EXISTS checkpoint_parts (
+    record INTEGER, entry INTEGER, part INTEGER, bytes BLOB NOT NULL, PRIMARY KEY (record, entry, part)) STRICT;
+CREATE TABLE IF NOT EXISTS lease (
+    id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, holder TEXT, expires INTEGER NOT NULL) STRICT;
+INSERT OR IGNORE INTO lease (id, epoch, expires) VALUES (1, 0, 0);
+PRAGMA user_version = 1;";
+
+/// The last record decides the next one's number and earliest time; a stale epoch selects nothing.
+const APPEND: &str = "
+INSERT INTO records (number, at, epoch, body)
+SELECT COALESCE(last.number, 0) + 1, MAX(?2, COALESCE(last.at, ?2)), ?1, ?3
+FROM lease LEFT JOIN (SELECT number, at FROM records ORDER BY number DESC LIMIT 1) AS last ON TRUE
+WHERE ?1 IN (0, lease.epoch)
+RETURNING number, at";
+
+/// A log in an SQLite file; clones are handles on the same connections.
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    writer: Arc<Mutex<SqliteConnection>>,
+    readers: SqlitePool,
+    known: watching::Last,
+}
+
+impl Sqlite {
+    pub(super) async fn open(path: &Path) -> Result<Self, LogError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY);
+        let mut writer = SqliteConnection::connect_with(&options).await?;
+        let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut writer).await?;
+        if found > LAYOUT {
+            return Err(LogError::NewerLayout { found, known: LAYOUT });
+        }
+        sqlx::raw_sql(SCHEMA).execute(&mut writer).await?;
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options.read_only(true));
+        let log = Self { writer: Arc::new(Mutex::new(writer)), readers, known: watching::Last::new(0) };
+        log.known.advance(log.last().await?);
+        Ok(log)
+    }
+
+    pub(super) const fn known(&self) -> &watching::Last {
+        &self.known
+    }
+
+    pub(super) async fn commit(&self, epoch: u64, now: Time, bodies: &[Body]) -> Result<Stamp, LogError> {
+        let body = codec::encode(bodies)?;
+        let mut writer = self.writer.lock().await;
+        // All rows, not one: the statement must run to its end to be committed.
+        let stamped = sqlx::query(APPEND).bind(signed(epoch)).bind(now.micros()).bind(body).fetch_all(&mut *writer).await?;
+        let Some(row) = stamped.first() else {
+            let current = sqlx::query_scalar("SELECT epoch FROM lease").fetch_one(&mut *writer).await.map(unsigned)?;
+            return Err(LogError::Fenced { epoch, current });
+        };
+        let (number, at) = (unsigned(row.try_get(0)?), Time::from_micros(row.try_get(1)?));
+        drop(writer);
+        self.known.advance(number);
+        Ok(Stamp { number, at })
+    }
+
+    pub(super) async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, LogError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        sqlx::query("SELECT number, at, epoch, body FROM records WHERE number >= ? ORDER BY number LIMIT ?")
+            .bind(signed(from))
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?
+            .iter()
+            .map(|row| decoded(unsigned(row.try_get(0)?), row.try_get(1)?, unsigned(row.try_get(2)?), row.try_get(3)?))
+            .collect()
+    }
+
+    pub(super) async fn first(&self) -> Result<u64, LogError> {
+        let first = sqlx::query_scalar("SELECT COALESCE(MIN(number), 0) FROM records").fetch_one(&self.readers).await?;
+        Ok(unsigned(first))
+    }
+
+    pub(super) async fn last(&self) -> Result<u64, LogError> {
+        let last = sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM records").fetch_one(&self.readers).await?;
+        Ok(unsigned(last))
+    }
+
+    /// In parts, each committed for itself, so that appends go on between them; only the row in `checkpoints`, written
+    /// last, makes them one.
+    pub(super) async fn save_checkpoint(&self, position: Position, bytes: &[u8]) -> Result<(), LogError> {
+        let (record, entry) = (signed(position.record), i64::from(position.index));
+        self.forget_checkpoint(position).await?;
+        for (part, bytes) in (0_i64..).zip(bytes.chunks(CHECKPOINT_PART)) {
+            sqlx::query("INSERT INTO checkpoint_parts (record, entry, part, bytes) VALUES (?, ?, ?, ?)")
+                .bind(record)
+                .bind(entry)
+                .bind(part)
+                .bind(bytes)
+                .execute(&mut *self.writer.lock().await)
+                .await?;
+        }
+        sqlx::query("INSERT INTO checkpoints (record, entry, parts) VALUES (?, ?, ?)")
+            .bind(record)
+            .bind(entry)
+            .bind(i64::try_from(bytes.len().div_ceil(CHECKPOINT_PART)).unwrap_or(i64::MAX))
+            .execute(&mut *self.writer.lock().await)
+            .await?;
+        self.forget_old_checkpoints().await
+    }
+
+    pub(super) async fn load_checkpoint(&self, at_most: Position) -> Result<Option<(Position, Vec<u8>)>, LogError> {
+        // One statement, so that the parts belong together even while a newer checkpoint replaces the oldest.
+        const LOAD: &str = "
+            WITH newest AS (SELECT record, entry FROM checkpoints WHERE (record, entry) <= (?, ?)
+                            ORDER BY record DESC, entry DESC LIMIT 1)
+            SELECT record, entry, bytes FROM checkpoint_parts JOIN newest USING (record, entry) ORDER BY part";
+        let parts = sqlx::query(LOAD)
+            .bind(i64::try_from(at_most.record).unwrap_or(i64::MAX))
+            .bind(i64::from(at_most.index))
+            .fetch_all(&self.readers)
+            .await?;
+        let Some(first) = parts.first() else { return Ok(None) };
+        let index = u32::try_from(first.try_get::<i64, _>(1)?).unwrap_or(u32::MAX);
+        let position = Position { record: unsigned(first.try_get(0)?), index };
+        let bytes = parts.iter().map(|part| part.try_get::<&[u8], _>(2)).collect::<Result<Vec<_>, _>>()?.concat();
+        Ok(Some((position, bytes)))
+    }
+
+    pub(super) async fn trim(&self, before: u64) -> Result<(), LogError> {
+        // In steps, so that appends go on between them; a thousand records take some 10 ms.
+        const TRIM: &str = "
+            DELETE FROM records WHERE number IN (
+                SELECT number FROM records WHERE number < MIN(?, (SELECT MAX(number) FROM records)) ORDER BY number LIMIT 1000)";
+        loop {
+            let trimmed = sqlx::query(TRIM).bind(signed(before)).execute(&mut *self.writer.lock().await).await?;
+            if trimmed.rows_affected() == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(super) async fn acquire_lease(&self, holder: &str, ttl: Duration, now: Time) -> Result<Option<u64>, LogError> {
+        const ACQUIRE: &str = "
+            UPDATE lease SET epoch = epoch + 1, holder = ?1, expires = ?2
+            WHERE holder IS NULL OR holder = ?1 OR expires <= ?3 RETURNING epoch";
+        let granted = sqlx::query(ACQUIRE)
+            .bind(holder)
+            .bind((now + ttl).micros())
+            .bind(now.micros())
+            .fetch_all(&mut *self.writer.lock().await)
+            .await?;
+        granted.first().map(|row| Ok(unsigned(row.try_get(0)?))).transpose()
+    }
+
+    pub(super) async fn renew_lease(&self, holder: &str, epoch: u64, ttl: Duration, now: Time) -> Result<bool, LogError> {
+        let renewed = sqlx::query("UPDATE lease SET expires = ? WHERE holder = ? AND epoch = ?")
+            .bind((now + ttl).micros())
+            .bind(holder)
+            .bind(signed(epoch))
+            .execute(&mut *self.writer.lock().await)
+            .await?;
+        Ok(renewed.rows_affected() == 1)
+    }
+
+    pub(super) async fn release_lease(&self, holder: &str, epoch: u64) -> Result<(), LogError> {
+        sqlx::query("UPDATE lease SET holder = NULL WHERE holder = ? AND epoch = ?")
+            .bind(holder)
+            .bind(signed(epoch))
+            .execute(&mut *self.writer.lock().await)
+            .await?;
+        Ok(())
+    }
+
+    async fn forget_checkpoint(&self, position: Position) -> Result<(), LogError> {
+        for delete in [
+            "DELETE FROM checkpoints WHERE (record, entry) = (?, ?)",
+            "DELETE FROM checkpoint_parts WHERE (record, entry) = (?, ?)",
+        ] {
+            sqlx::query(delete)
+                .bind(signed(position.record))
+                .bind(i64::from(position.index))
+                .execute(&mut *self.writer.lock().await)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// All but the newest, and parts that a crash left without their row.
+    async fn forget_old_checkpoints(&self) -> Result<(), LogError> {
+        const OLD: &str = "
+            DELETE FROM checkpoints WHERE (record, entry) NOT IN (
+                SELECT record, entry FROM checkpoints ORDER BY record DESC, entry DESC LIMIT ?)";
+        const ORPHANS: &str =
+            "DELETE FROM checkpoint_parts WHERE (record, entry) NOT IN (SELECT record, entry FROM checkpoints)";
+        let kept = i64::try_from(CHECKPOINTS_KEPT).unwrap_or(i64::MAX);
+        sqlx::query(OLD).bind(kept).execute(&mut *self.writer.lock().await).await?;
+        sqlx::query(ORPHANS).execute(&mut *self.writer.lock().await).await?;
+        Ok(())
+    }
+}
+
+/// SQLite's integers are signed; numbers and epochs stay far below the sign.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

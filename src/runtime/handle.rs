@@ -1,0 +1,255 @@
+//! What the API and the dashboard hold of a running engine: read what is published, ask for decisions, append.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::clock::Clock;
+use super::conditions::Conditions;
+use super::intake::{self, AppendError, Receipt};
+use super::leader::Lease;
+use super::overlay::Overlay;
+use super::replica::Published;
+use super::status::{self, DecisionStatus, LogStatus, SharedGauges, Status};
+use super::{Durability, TableHolder};
+use crate::domain::{Body, Command, Decision, PaymentEvent, PaymentId, Position, ProfileId, Request, Time};
+use crate::engine::route::{self, NoCandidate, RoutingView};
+use crate::engine::snapshot::{CommandOutcome, Snapshot};
+use crate::log::{Appender, Log, LogError};
+use crate::store::Tables;
+
+/// How long a command may take to be folded. Folding takes milliseconds; this is for an engine that is catching up.
+const FOLD_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Most decisions noted for repeats while the log does not take them: about 50 MB.
+const NOTED_MAX: usize = 50_000;
+
+/// Why a decision was not made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum DecideError {
+    /// The merchant is unknown, and unknown merchants are not created (`auto_create_merchants = false`).
+    #[error("the merchant is not known")]
+    UnknownMerchant,
+    /// The request names no connector account.
+    #[error(transparent)]
+    NoCandidate(#[from] NoCandidate),
+    /// Under `durability = "sync"`: it was made but is not in the log, so it must not be answered.
+    #[error("the decision could not be recorded")]
+    NotRecorded(#[from] LogError),
+}
+
+/// A running engine, as the API and the dashboard see it. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle(Arc<Shared>);
+
+/// What a [`Handle`] is made of.
+pub(super) struct Shared {
+    pub(super) published: Arc<Published>,
+    pub(super) overlay: Arc<Overlay>,
+    pub(super) log: Log,
+    pub(super) appender: Appender,
+    pub(super) clock: Clock,
+    pub(super) conditions: Conditions,
+    pub(super) gauges: SharedGauges,
+    pub(super) lease: watch::Receiver<Option<Lease>>,
+    pub(super) tables: TableHolder,
+    pub(super) stream_key: Option<String>,
+    pub(super) durability: Durability,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("folded", &self.0.published.folded()).finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    pub(super) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    /// The latest snapshot; at most a tenth of a second older than the view.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.published.snapshot()
+    }
+
+    /// The latest routing view.
+    #[must_use]
+    pub fn view(&self) -> Arc<RoutingView> {
+        self.0.published.view()
+    }
+
+    /// Log time now.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.0.clock.now()
+    }
+
+    /// The log, for replay, export and verification.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.0.log
+    }
+
+    /// The tables, once they are connected; none where none are configured.
+    #[must_use]
+    pub fn tables(&self) -> Option<Tables> {
+        self.0.tables.get()
+    }
+
+    /// The latest decision of a payment that is still open, those on their way through the log among them.
+    #[must_use]
+    pub fn decided(&self, profile: &ProfileId, payment: &PaymentId) -> Option<Arc<Decision>> {
+        self.0.overlay.recorded(profile, payment, 0).or_else(|| self.view().decision(profile, payment))
+    }
+
+    /// Decides where an attempt goes. Never waits: it is recorded behind the answer, and when the log is down or too
+    /// slow it is answered all the same and counted as unrecorded.
+    ///
+    /// A payment with a recorded decision and no failed attempt is answered with that decision again.
+    ///
+    /// # Errors
+    /// [`DecideError::UnknownMerchant`] and [`DecideError::NoCandidate`].
+    pub fn decide(&self, request: Request) -> Result<Arc<Decision>, DecideError> {
+        let (decision, fresh) = self.choose(request)?;
+        if fresh && self.0.appender.append_behind(Body::Decided(decision.clone())).is_err() {
+            self.0.gauges.unrecorded.fetch_add(1, Ordering::Relaxed);
+            if self.0.overlay.len() > NOTED_MAX {
+                self.0.overlay.settle(&decision);
+            }
+        }
+        Ok(decision)
+    }
+
+    /// As [`Handle::decide`]; under `durability = "sync"` it returns once the decision is durable in the log.
+    ///
+    /// # Errors
+    /// As [`Handle::decide`], and [`DecideError::NotRecorded`].
+    pub async fn decide_recorded(&self, request: Request) -> Result<Arc<Decision>, DecideError> {
+        if self.0.durability == Durability::Behind {
+            return self.decide(request);
+        }
+        let (decision, fresh) = self.choose(request)?;
+        if fresh {
+            let recorded = self.0.appender.append(Body::Decided(decision.clone())).await;
+            recorded.inspect_err(|_| self.0.overlay.settle(&decision))?;
+        }
+        Ok(decision)
+    }
+
+    /// The decision to answer, and whether it is new.
+    fn choose(&self, request: Request) -> Result<(Arc<Decision>, bool), DecideError> {
+        let (view, overlay, gauges) = (self.view(), &self.0.overlay, &self.0.gauges);
+        if !view.settings().routing.auto_create_merchants && !view.knows(&request.profile) {
+            return Err(DecideError::UnknownMerchant);
+        }
+        gauges.answered.fetch_add(1, Ordering::Relaxed);
+        let recorded = view
+            .recorded(&request.profile, &request.payment)
+            .or_else(|| overlay.recorded(&request.profile, &request.payment, request.attempt));
+        if let Some(recorded) = recorded {
+            gauges.repeated.fetch_add(1, Ordering::Relaxed);
+            return Ok((recorded, false));
+        }
+        let made = Arc::new(route::decide(&view, &|account| overlay.in_flight(account), request)?);
+        let stands = overlay.insert(made.clone(), self.now());
+        let fresh = Arc::ptr_eq(&made, &stands);
+        Ok((stands, fresh))
+    }
+
+    /// Acknowledges payment events: all that were not seen before are durable when this returns.
+    ///
+    /// # Errors
+    /// When the log did not take them; none is acknowledged then.
+    pub async fn accept(&self, events: Vec<PaymentEvent>) -> Result<Receipt, AppendError> {
+        intake::accept(&self.view(), &self.0.appender, events).await
+    }
+
+    /// Appends an entry; it is durable when this returns.
+    ///
+    /// # Errors
+    /// When the log did not take it.
+    pub async fn append(&self, body: Body) -> Result<Position, AppendError> {
+        Ok(self.0.appender.append(body).await?)
+    }
+
+    /// Appends entries side by side; the position is the last one's. All are durable when this returns.
+    ///
+    /// # Errors
+    /// When the log did not take them; none counts as appended then.
+    ///
+    /// # Panics
+    /// When there are none.
+    pub async fn append_many(&self, bodies: Vec<Body>) -> Result<Position, AppendError> {
+        Ok(self.0.appender.append_many(bodies).await?)
+    }
+
+    /// Gives a command and tells what became of it.
+    ///
+    /// # Errors
+    /// When the log did not take it, or it was not folded within 5 s.
+    pub async fn command(&self, command: Command) -> Result<CommandOutcome, AppendError> {
+        let position = self.append(Body::Commanded(command)).await?;
+        self.applied(position).await?;
+        let snapshot = self.snapshot();
+        let outcome = snapshot.outcomes.iter().rev().find(|outcome| outcome.position == position);
+        outcome.cloned().ok_or(AppendError::NotFolded(position))
+    }
+
+    /// Waits until the view covers a position.
+    ///
+    /// # Errors
+    /// [`AppendError::NotFolded`] after 5 s.
+    pub async fn applied(&self, position: Position) -> Result<(), AppendError> {
+        let folded = tokio::time::timeout(FOLD_PATIENCE, self.0.published.folded_to(position)).await;
+        folded.map_err(|_| AppendError::NotFolded(position))
+    }
+
+    /// The last position that the view covers.
+    #[must_use]
+    pub fn folded(&self) -> Position {
+        self.0.published.folded()
+    }
+
+    /// How the runtime does.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let (shared, gauges) = (&self.0, &self.0.gauges);
+        let snapshot = self.snapshot();
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            now: self.now(),
+            uptime_s: shared.clock.uptime().as_secs(),
+            ready: gauges.ready.load(Ordering::Relaxed) && !shared.conditions.has("engine"),
+            degraded: shared.conditions.list(),
+            leader: shared.lease.borrow().is_some(),
+            epoch: shared.published.agenda().borrow().epoch,
+            log: self.log_status(),
+            decisions: DecisionStatus {
+                answered: gauges.answered.load(Ordering::Relaxed),
+                repeated: gauges.repeated.load(Ordering::Relaxed),
+                in_flight: shared.overlay.len(),
+                unrecorded: gauges.unrecorded.load(Ordering::Relaxed) + shared.appender.dropped(),
+            },
+            tables: shared.tables.kind().map(|kind| gauges.tables(kind)),
+            stream: shared.stream_key.as_deref().map(|key| gauges.stream(key)),
+            clock_ahead_ms: shared.clock.ahead_us() / 1_000,
+            statistics: snapshot.statistics.clone(),
+        }
+    }
+
+    fn log_status(&self) -> LogStatus {
+        let shared = &self.0;
+        LogStatus {
+            kind: shared.log.kind(),
+            last_record: shared.gauges.last_record.load(Ordering::Relaxed),
+            folded: self.folded(),
+            queue_depth: shared.appender.depth(),
+            checkpoint: status::read(&shared.gauges.checkpoint),
+        }
+    }
+}

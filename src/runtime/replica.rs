@@ -1,0 +1,283 @@
+//! The engine's loop: one thread owns State, folds every record in order, and publishes what others may see.
+//!
+//! After each batch the routing view is published, so that decisions see an outcome within milliseconds; at most ten
+//! times a second, and only when something was folded, the snapshot. Others read both without ever making it wait.
+//! A panic in `apply` halts folding at that position for good: the last view goes on deciding, and readiness says so.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, watch};
+
+use super::clock;
+use super::conditions::Conditions;
+use super::overlay::Overlay;
+use crate::domain::{Act, Body, Decision, EffectId, Position, Record, Settings, Time};
+use crate::engine::route::RoutingView;
+use crate::engine::snapshot::Snapshot;
+use crate::engine::{self, Effect, State};
+
+/// Entries folded before the view is published at the latest: about 3 ms of folding, well within the 10 ms in which an
+/// outcome must be seen.
+const BATCH: usize = 512;
+
+/// The snapshot is built at most this often: ten times a second is as fast as a screen is worth drawing.
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
+
+/// Entries between checkpoints: what a restart folds at most, in about a second.
+pub const CHECKPOINT_EVERY: u64 = 200_000;
+
+/// What the leader and the executor follow: all that is due, as of one position.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Agenda {
+    /// The last entry folded.
+    pub position: Position,
+    /// The log's time there.
+    pub at: Time,
+    /// When the next tick is due.
+    pub deadline: Option<Time>,
+    /// The epoch of the latest leadership.
+    pub epoch: u64,
+    /// The configuration in force, once one has entered the log.
+    pub settings: Option<Arc<Settings>>,
+    /// Acts that were asked for and have not ended.
+    pub outstanding: Vec<(EffectId, Act)>,
+    /// Those among them whose intent was appended under the latest leadership.
+    pub intended: BTreeSet<EffectId>,
+}
+
+/// What the engine's thread lets others see.
+#[derive(Debug)]
+pub struct Published {
+    view: ArcSwap<RoutingView>,
+    snapshot: ArcSwap<Snapshot>,
+    agenda: watch::Sender<Agenda>,
+    folded: watch::Sender<Position>,
+}
+
+impl Default for Published {
+    fn default() -> Self {
+        let state = State::new();
+        Self {
+            view: ArcSwap::from_pointee(state.view().clone()),
+            snapshot: ArcSwap::default(),
+            agenda: watch::Sender::default(),
+            folded: watch::Sender::default(),
+        }
+    }
+}
+
+impl Published {
+    /// The latest view.
+    #[must_use]
+    pub fn view(&self) -> Arc<RoutingView> {
+        self.view.load_full()
+    }
+
+    /// The latest snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// What is due; changes with the fold.
+    #[must_use]
+    pub fn agenda(&self) -> watch::Receiver<Agenda> {
+        self.agenda.subscribe()
+    }
+
+    /// The last position that the view covers.
+    #[must_use]
+    pub fn folded(&self) -> Position {
+        *self.folded.borrow()
+    }
+
+    /// Waits until the view covers a position.
+    pub async fn folded_to(&self, position: Position) {
+        // The sender lives in `self`: waiting cannot end with an error.
+        let _ = self.folded.subscribe().wait_for(|folded| *folded >= position).await;
+    }
+
+    /// Waits until the view covers a whole record.
+    pub async fn folded_record(&self, number: u64) {
+        // As above.
+        let _ = self.folded.subscribe().wait_for(|folded| folded.record >= number).await;
+    }
+}
+
+/// The engine's thread: State and what it publishes.
+pub struct Replica {
+    state: State,
+    published: Arc<Published>,
+    overlay: Arc<Overlay>,
+    conditions: Conditions,
+    checkpoints: mpsc::Sender<State>,
+    effects: Vec<Effect>,
+    intended: BTreeSet<EffectId>,
+    /// Decisions folded since the view was published: no longer only this replica's.
+    settled: Vec<Arc<Decision>>,
+    acts_changed: bool,
+    /// A command was folded: somebody waits for the snapshot that tells what became of it.
+    commanded: bool,
+    since_checkpoint: u64,
+    snapshot_at: Option<Instant>,
+}
+
+/// `apply` panicked: State may be half changed and is not to be used again.
+struct Poisoned;
+
+impl Replica {
+    /// On from `state`; checkpoints are handed to `checkpoints` as copies of State.
+    #[must_use]
+    pub fn new(
+        state: State,
+        published: Arc<Published>,
+        overlay: Arc<Overlay>,
+        conditions: Conditions,
+        checkpoints: mpsc::Sender<State>,
+    ) -> Self {
+        Self {
+            state,
+            published,
+            overlay,
+            conditions,
+            checkpoints,
+            effects: Vec::new(),
+            intended: BTreeSet::new(),
+            settled: Vec::new(),
+            acts_changed: true,
+            commanded: false,
+            since_checkpoint: 0,
+            snapshot_at: None,
+        }
+    }
+
+    /// Folds records until their sender is gone; then hands over a last checkpoint.
+    pub fn run(mut self, mut records: mpsc::Receiver<Record>, runtime: &tokio::runtime::Handle) {
+        self.publish();
+        self.show(clock::instant());
+        let mut stale = false;
+        loop {
+            let next = if stale { runtime.block_on(self.wait(&mut records)) } else { Some(records.blocking_recv()) };
+            let Some(next) = next else {
+                self.show(clock::instant());
+                stale = false;
+                continue;
+            };
+            let Some(record) = next else { break };
+            if self.fold_batch(record, &mut records).is_err() {
+                return;
+            }
+            self.publish();
+            stale = true;
+            let now = clock::instant();
+            if self.snapshot_at.is_none_or(|at| now.duration_since(at) >= SNAPSHOT_EVERY) {
+                self.show(now);
+                stale = false;
+            }
+        }
+        self.show(clock::instant());
+        if self.since_checkpoint > 0 {
+            // The receiver is gone only when nobody wants the checkpoint any more.
+            let _ = self.checkpoints.blocking_send(self.state);
+        }
+    }
+
+    /// The next record, or nothing once a snapshot is due.
+    async fn wait(&self, records: &mut mpsc::Receiver<Record>) -> Option<Option<Record>> {
+        let due = self.snapshot_at.map_or(Duration::ZERO, |at| SNAPSHOT_EVERY.saturating_sub(at.elapsed()));
+        tokio::time::timeout(due, records.recv()).await.ok()
+    }
+
+    /// Folds a record and those already waiting behind it, up to a batch.
+    fn fold_batch(&mut self, first: Record, records: &mut mpsc::Receiver<Record>) -> Result<(), Poisoned> {
+        let mut folded = 0;
+        let mut next = Some(first);
+        while let Some(record) = next {
+            folded += record.bodies.len();
+            self.fold(record)?;
+            next = if folded < BATCH { records.try_recv().ok() } else { None };
+        }
+        Ok(())
+    }
+
+    fn fold(&mut self, record: Record) -> Result<(), Poisoned> {
+        for entry in record.entries() {
+            if entry.position <= self.state.position() {
+                continue;
+            }
+            let applied = catch_unwind(AssertUnwindSafe(|| engine::apply(&mut self.state, &entry, &mut self.effects)));
+            if applied.is_err() {
+                let reason = format!("the entry at {} cannot be folded; decisions go on from the last view", entry.position);
+                tracing::error!(component = "engine", position = %entry.position, "{reason}");
+                self.conditions.set("engine", reason);
+                return Err(Poisoned);
+            }
+            self.note(entry.body);
+            self.effects.clear();
+        }
+        self.checkpoint();
+        Ok(())
+    }
+
+    /// What the shell must know of an entry that was folded.
+    fn note(&mut self, body: Body) {
+        self.since_checkpoint += 1;
+        self.acts_changed |= self.effects.iter().any(|effect| matches!(effect, Effect::Act { .. }));
+        match body {
+            Body::Decided(decision) => self.settled.push(decision),
+            Body::Commanded(_) => self.commanded = true,
+            Body::EngineStarted { .. } => {
+                self.intended.clear();
+                self.acts_changed = true;
+            }
+            Body::Intended { id, .. } => self.acts_changed |= self.intended.insert(id),
+            Body::Ended { id, .. } => {
+                self.intended.remove(&id);
+                self.acts_changed = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes all folded so far visible, the view first: who waits for a position finds it in the view.
+    fn publish(&mut self) {
+        self.published.view.store(Arc::new(self.state.view().clone()));
+        for decision in self.settled.drain(..) {
+            self.overlay.settle(&decision);
+        }
+        if std::mem::take(&mut self.commanded) {
+            self.show(clock::instant());
+        }
+        self.published.folded.send_replace(self.state.position());
+        let acts = self.acts_changed.then(|| (self.state.outstanding(), self.intended.clone()));
+        self.acts_changed = false;
+        let (position, at, deadline) = (self.state.position(), self.state.at(), self.state.deadline());
+        let epoch = self.state.epoch();
+        let settings = self.state.settings();
+        self.published.agenda.send_if_modified(|agenda| {
+            let news = acts.is_some() || agenda.deadline != deadline || agenda.epoch != epoch;
+            agenda.settings = settings.cloned();
+            (agenda.position, agenda.at, agenda.deadline, agenda.epoch) = (position, at, deadline, epoch);
+            if let Some((outstanding, intended)) = acts {
+                (agenda.outstanding, agenda.intended) = (outstanding, intended);
+            }
+            news
+        });
+    }
+
+    fn show(&mut self, now: Instant) {
+        self.published.snapshot.store(Arc::new(engine::snapshot(&self.state)));
+        self.snapshot_at = Some(now);
+    }
+
+    /// Hands over a copy when it is time; one that is still being written is not waited for.
+    fn checkpoint(&mut self) {
+        if self.since_checkpoint >= CHECKPOINT_EVERY && self.checkpoints.try_send(self.state.clone()).is_ok() {
+            self.since_checkpoint = 0;
+        }
+    }
+}
