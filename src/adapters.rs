@@ -1,3 +1,7 @@
 //! Adapters: one file per thing talked to. They parse at the edge and know nothing of policy.
 
+pub mod decline;
+pub mod hyperswitch;
+pub mod json;
+pub mod peer;
 pub mod stream;

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use compact_str::CompactString;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ActionId, Change, Command, ConnectorAccount, Decision, PaymentEvent, ProfileId, Settings, Time};
 
 /// Where an entry stands in the one total order: the record, and the entry's index within it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position {
     /// The record's number, from 1; 0 is "before the log".
     pub record: u64,
@@ -29,6 +30,23 @@ impl core::str::FromStr for Position {
         text.split_once('.')
             .and_then(|(record, index)| Some(Self { record: record.parse().ok()?, index: index.parse().ok()? }))
             .ok_or_else(|| format!("`{text}` is not a position such as 1042.3"))
+    }
+}
+
+impl Serialize for Position {
+    /// `1042.3` to people and peers; the two numbers in our own encoding.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() { to.collect_str(self) } else { (self.record, self.index).serialize(to) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Position {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if from.is_human_readable() {
+            CompactString::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        } else {
+            <(u64, u32)>::deserialize(from).map(|(record, index)| Self { record, index })
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use compact_str::CompactString;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Longest identifier accepted. Hyperswitch's are at most 64 characters; the rest is room for a connector prefix.
 pub const ID_MAX: usize = 128;
@@ -139,8 +139,25 @@ impl ConnectorAccount {
 macro_rules! serial_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u64);
+
+        impl Serialize for $name {
+            /// The id's text to people and peers; the number in our own encoding.
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                if to.is_human_readable() { to.collect_str(self) } else { self.0.serialize(to) }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                if from.is_human_readable() {
+                    CompactString::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+                } else {
+                    u64::deserialize(from).map(Self)
+                }
+            }
+        }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -196,5 +213,8 @@ mod tests {
         assert_eq!(id.to_string(), "act-17");
         assert_eq!("act-17".parse::<ActionId>(), Ok(id));
         assert!("inc-17".parse::<ActionId>().is_err());
+        assert_eq!(serde_json::to_string(&id).unwrap(), "\"act-17\"");
+        assert_eq!(serde_json::from_str::<ActionId>("\"act-17\"").unwrap(), id);
+        assert_eq!(postcard::from_bytes::<ActionId>(&postcard::to_allocvec(&id).unwrap()).unwrap(), id);
     }
 }

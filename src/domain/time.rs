@@ -4,11 +4,29 @@ use core::ops::{Add, Sub};
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Microseconds since the Unix epoch, UTC. The log's own time is monotone; nothing in the core reads a clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(i64);
+
+impl Serialize for Time {
+    /// RFC 3339 to people and peers, in full microseconds; the number in our own encoding.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() { to.collect_str(&self.timestamp()) } else { self.0.serialize(to) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if from.is_human_readable() {
+            let text = compact_str::CompactString::deserialize(from)?;
+            Self::parse_rfc3339(&text).map_err(serde::de::Error::custom)
+        } else {
+            i64::deserialize(from).map(Self)
+        }
+    }
+}
 
 impl Time {
     /// The Unix epoch; also "before anything happened" in a fresh state.
@@ -105,6 +123,17 @@ mod tests {
         assert_eq!(time.millis(), 1_786_652_670_250);
         assert_eq!(time.to_string(), "2026-08-13T20:24:30.250Z");
         assert!(Time::parse_rfc3339("yesterday").is_err());
+    }
+
+    #[test]
+    fn people_read_rfc3339_and_the_log_keeps_the_number() {
+        let time = Time::from_micros(1_786_652_670_250_001);
+        let json = serde_json::to_string(&time).unwrap();
+        assert_eq!(json, "\"2026-08-13T20:24:30.250001Z\"");
+        assert_eq!(serde_json::from_str::<Time>(&json).unwrap(), time);
+        let bytes = postcard::to_allocvec(&time).unwrap();
+        assert_eq!(postcard::from_bytes::<i64>(&bytes).unwrap(), time.micros());
+        assert_eq!(postcard::from_bytes::<Time>(&bytes).unwrap(), time);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::overlay::Overlay;
 use super::replica::Published;
 use super::status::{self, DecisionStatus, LogStatus, SharedGauges, Status};
 use super::{Durability, TableHolder};
-use crate::domain::{Body, Command, Decision, PaymentEvent, Position, Request, Time};
+use crate::domain::{Body, Command, Decision, PaymentEvent, PaymentId, Position, ProfileId, Request, Time};
 use crate::engine::route::{self, NoCandidate, RoutingView};
 use crate::engine::snapshot::{CommandOutcome, Snapshot};
 use crate::log::{Appender, Log, LogError};
@@ -99,6 +99,12 @@ impl Handle {
     #[must_use]
     pub fn tables(&self) -> Option<Tables> {
         self.0.tables.get()
+    }
+
+    /// The latest decision of a payment that is still open, those on their way through the log among them.
+    #[must_use]
+    pub fn decided(&self, profile: &ProfileId, payment: &PaymentId) -> Option<Arc<Decision>> {
+        self.0.overlay.recorded(profile, payment, 0).or_else(|| self.view().decision(profile, payment))
     }
 
     /// Decides where an attempt goes. Never waits: it is recorded behind the answer, and when the log is down or too

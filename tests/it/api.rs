@@ -1,1 +1,160 @@
 //! The native API, from outside.
+#![allow(clippy::unwrap_used, reason = "answers that have the fields asked for")]
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::Result;
+use apos::api::{Keys, StartError};
+use serde_json::{Value, json};
+
+use crate::support::app::{ADMIN, OPERATOR, TestApp, VIEWER, api_config, send};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_seeds_five_routes_answer_with_what_happened() -> Result<()> {
+    let app = TestApp::start().await?;
+    for (payment, status) in [("pay_1", "CHARGED"), ("pay_2", "CHARGED"), ("pay_3", "FAILURE")] {
+        let told = json!({ "merchantId": "pro_1", "gateway": "stripe:mca_1", "status": status, "paymentId": payment });
+        assert_eq!(app.post_as_switch("/update-gateway-score", &told).await?.status, 200);
+    }
+    app.until_events(3).await?;
+    for prefix in ["", "/v1"] {
+        let health = app.read(&format!("{prefix}/health")).await?;
+        assert_eq!(health["message"], "Health is good");
+        let status = app.read(&format!("{prefix}/status")).await?;
+        assert_eq!((&status["connectors"][0]["name"], &status["connectors"][0]["attempts"]), (&json!("stripe"), &json!(3)));
+        assert_eq!(status["runtime"]["log"]["kind"], "memory");
+        let analytics = app.read(&format!("{prefix}/analytics")).await?;
+        let row = &analytics["analytics"]["connectors"][0];
+        assert_eq!((&row["attempts"], &row["approved"]), (&json!(3), &json!(2)), "{analytics}");
+        assert_eq!(app.read(&format!("{prefix}/anomalies")).await?["anomalies"], json!([]));
+        assert_eq!(app.read(&format!("{prefix}/healing")).await?["pending"], 0);
+    }
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_changes_something_needs_a_key_of_the_role() -> Result<()> {
+    let app = TestApp::start().await?;
+    let check = async |method: &str, path: &str, key: Option<&str>, status: u16, code: &str| -> Result<()> {
+        let request = app.request(method, path)?.json(&json!({}));
+        let answer = send(if let Some(key) = key { request.bearer_auth(key) } else { request }).await?;
+        assert_eq!((answer.status, &answer.body["error"]["code"]), (status, &json!(code)), "{method} {path} {key:?}");
+        Ok(())
+    };
+    for verb in ["approve", "reject", "override", "undo"] {
+        let path = format!("/v1/actions/act-1/{verb}");
+        check("POST", &path, None, 401, "no_key").await?;
+        check("POST", &path, Some("guess"), 401, "unknown_key").await?;
+        check("POST", &path, Some(VIEWER), 403, "role_too_low").await?;
+        check("POST", &path, Some(OPERATOR), 400, "bad_field").await?;
+    }
+    check("PUT", "/v1/autonomy", Some(OPERATOR), 403, "role_too_low").await?;
+    check("PUT", "/v1/autonomy", Some(ADMIN), 400, "bad_field").await?;
+    check("POST", "/v1/decisions", None, 401, "no_key").await?;
+    check("POST", "/v1/decisions", Some(VIEWER), 403, "role_too_low").await?;
+    let by_header = app.request("PUT", "/v1/autonomy")?.header("x-api-key", ADMIN).json(&json!({ "level": "veto" }));
+    assert_eq!(send(by_header).await?.status, 200);
+    app.stop().await?;
+
+    let mut config = api_config()?;
+    config.keys = Keys::default();
+    let app = TestApp::with_api(config).await?;
+    let answer = app.post_as(OPERATOR, "/v1/actions/act-1/approve", &json!({ "version": 1 })).await?;
+    assert_eq!((answer.status, &answer.body["error"]["code"]), (403, &json!("no_key_configured")));
+    assert!(answer.body["error"]["remedy"].as_str().unwrap().contains("APOS_API_KEY__OPERATOR"), "{answer:?}");
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn autonomy_is_set_and_shown() -> Result<()> {
+    let app = TestApp::start().await?;
+    let set = app.request("PUT", "/v1/autonomy")?.bearer_auth(ADMIN).json(&json!({ "class": "scaling", "level": "auto" }));
+    let answer = send(set).await?;
+    assert_eq!((answer.status, &answer.body["accepted"]), (200, &json!(true)), "{answer:?}");
+    let levels = app.read("/healing").await?["autonomy"].clone();
+    assert_eq!((&levels["scaling"], &levels["priority"]), (&json!("auto"), &json!("approve")), "{levels}");
+    let refused = app.request("PUT", "/v1/autonomy")?.bearer_auth(ADMIN).json(&json!({ "class": "scaling", "level": "full" }));
+    let answer = send(refused).await?;
+    let told = answer.body["error"]["message"].as_str().unwrap();
+    assert_eq!((answer.status, &answer.body["error"]["field"]), (400, &json!("level")));
+    assert!(told.contains("`full`") && told.contains("`veto`"), "{told}");
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_on_an_action_that_is_not_there_is_refused() -> Result<()> {
+    let app = TestApp::start().await?;
+    for (verb, body) in [
+        ("approve", json!({ "version": 1 })),
+        ("reject", json!({ "version": 1, "reason": "not now" })),
+        ("override", json!({ "version": 1, "change": { "exclude_account": { "account": "stripe:mca_1" } } })),
+        ("undo", json!({ "version": 1 })),
+    ] {
+        let answer = app.post_as(OPERATOR, &format!("/v1/actions/act-9/{verb}"), &body).await?;
+        assert_eq!((answer.status, &answer.body["error"]["code"]), (409, &json!("refused")), "{verb}: {answer:?}");
+    }
+    let check = async |path: &str, body: Value, status: u16, field: Option<&str>| -> Result<()> {
+        let answer = app.post_as(OPERATOR, path, &body).await?;
+        assert_eq!((answer.status, answer.body["error"]["field"].as_str()), (status, field), "{path} {body}: {answer:?}");
+        Ok(())
+    };
+    check("/v1/actions/9/approve", json!({ "version": 1 }), 400, Some("id")).await?;
+    check("/v1/actions/act-9/approve", json!({}), 400, Some("version")).await?;
+    check("/v1/actions/act-9/override", json!({ "version": 1 }), 400, Some("change")).await?;
+    check("/v1/actions/act-9/reject", json!({ "version": 1, "reason": "x".repeat(201) }), 400, Some("reason")).await?;
+    check("/v1/actions/act-9/applaud", json!({ "version": 1 }), 404, None).await?;
+    assert_eq!(app.get("/v1/actions/act-9").await?.status, 404);
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decision_is_made_and_found_again() -> Result<()> {
+    let app = TestApp::start().await?;
+    let asked = json!({
+        "profile": "pro_1",
+        "payment": "pay_1",
+        "amount": { "minor": 6540, "currency": "EUR" },
+        "context": { "method": "card", "network": "visa", "country": "DE", "bin": "411111" },
+        "eligible": ["stripe:mca_1", "adyen:mca_2"],
+    });
+    let made = app.post_as(OPERATOR, "/v1/decisions", &asked).await?;
+    assert_eq!((made.status, &made.body["attempt"]), (200, &json!(1)), "{made:?}");
+    assert_eq!(made.body["candidates"].as_array().unwrap().len(), 2);
+    let found = app.read("/v1/decisions/pay_1?profile=pro_1").await?;
+    assert_eq!(found, made.body);
+    assert_eq!(app.get("/v1/decisions/pay_1").await?.body["error"]["field"], "profile");
+    assert_eq!(app.get("/v1/decisions/pay_2?profile=pro_1").await?.status, 404);
+    let mut none = asked.clone();
+    none["eligible"] = json!([]);
+    none["payment"] = json!("pay_none");
+    let refused = app.post_as(OPERATOR, "/v1/decisions", &none).await?;
+    assert_eq!((refused.status, &refused.body["error"]["code"]), (400, &json!("no_candidate")), "{refused:?}");
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_keys_only_loopback_is_listened_on() -> Result<()> {
+    let app = TestApp::start().await?;
+    let mut config = api_config()?;
+    config.listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    config.keys = Keys::default();
+    let refused = apos::api::start(app.handle(), config).unwrap_err();
+    assert!(matches!(refused, StartError::NeedsKeys(_)), "{refused}");
+    assert!(refused.to_string().contains("APOS_API_KEY__OPERATOR"), "{refused}");
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_route_says_so_in_json() -> Result<()> {
+    let app = TestApp::start().await?;
+    let answer = app.get("/nothing/here").await?;
+    assert_eq!((answer.status, &answer.body["error"]["code"]), (404, &json!("not_found")));
+    app.stop().await?;
+    Ok(())
+}

@@ -1,5 +1,6 @@
 //! Servers, folders and fixtures the tests share.
 
+pub(crate) mod app;
 pub(crate) mod entries;
 pub(crate) mod port;
 pub(crate) mod postgres;

@@ -1,3 +1,200 @@
-//! The open-loop load generator.
+//! The open-loop load generator: `/decide-gateway` at a fixed rate, whether or not the server keeps up.
+//!
+//! A request has the time it was due, and its latency runs from there to the last byte of its answer: a server that
+//! stalls is charged for every request that should have been sent meanwhile. Every payment id is sent once.
+//!
+//! ```text
+//! cargo run --release --example load -- --url http://127.0.0.1:8080 --rate 15000 --seconds 60 --p99-ms 10
+//! ```
+//!
+//! Exits 1 when an answer was missing or other than 2xx, or when p99 was above `--p99-ms`.
+#![expect(clippy::print_stdout, reason = "a program whose result is a table on standard output")]
+#![expect(clippy::disallowed_methods, reason = "it measures: it reads the clock and starts tasks of its own")]
 
-fn main() {}
+mod connection;
+mod histogram;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+
+use connection::{Connection, Target};
+use histogram::Histogram;
+
+/// Posts payments to /decide-gateway at a fixed rate, open loop.
+#[derive(Debug, Clone, Parser)]
+struct Args {
+    /// The server, without TLS.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// Requests due a second.
+    #[arg(long, default_value_t = 15_000)]
+    rate: u64,
+    /// For how long.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Keep-alive connections; each has one request under way at a time.
+    #[arg(long, default_value_t = 64)]
+    connections: u64,
+    /// Merchants the payments are spread over.
+    #[arg(long, default_value_t = 500)]
+    merchants: u64,
+    /// Connector accounts a request allows.
+    #[arg(long, default_value_t = 10)]
+    accounts: u64,
+    /// After every decision, post its outcome to /update-gateway-score; the rate counts decisions.
+    #[arg(long)]
+    outcomes: bool,
+    /// Fail when p99 is above so many milliseconds.
+    #[arg(long, default_value_t = 10.0)]
+    p99_ms: f64,
+    /// Name of the environment variable that holds the server's peer secret; empty there: none is sent.
+    #[arg(long, default_value = "APOS_PEER_SECRET")]
+    secret_env: String,
+}
+
+/// What one connection saw.
+#[derive(Default)]
+struct Seen {
+    decisions: Histogram,
+    outcomes: Histogram,
+    sent: u64,
+    answered: u64,
+    not_2xx: u64,
+    /// The first answer that was none, in words.
+    first_failure: Option<String>,
+}
+
+/// Which requests are due when. Connections take them in turn.
+struct Schedule {
+    start: Instant,
+    rate: u64,
+    count: u64,
+    next: AtomicU64,
+}
+
+impl Schedule {
+    /// The next request and the time it is due; `None` after the last.
+    fn take(&self) -> Option<(u64, Instant)> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let due = Duration::from_nanos(number.saturating_mul(1_000_000_000) / self.rate);
+        (number < self.count).then_some((number, self.start + due))
+    }
+}
+
+fn main() -> Result<ExitCode> {
+    let args = Args::parse();
+    // One thread: the server needs the rest of the machine.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run(args))
+}
+
+async fn run(args: Args) -> Result<ExitCode> {
+    anyhow::ensure!(args.rate > 0 && args.connections > 0 && args.merchants > 0, "rate, connections and merchants are above 0");
+    let secret = std::env::var(&args.secret_env).unwrap_or_default();
+    let target = Arc::new(Target::new(&args.url, &secret, args.merchants, args.accounts)?);
+    let mut connections = Vec::new();
+    for _ in 0..args.connections {
+        connections.push(Connection::open(target.clone()).await.with_context(|| format!("cannot connect to {}", args.url))?);
+    }
+    // A moment ahead, so that every connection waits for its first request.
+    let start = Instant::now() + Duration::from_millis(50);
+    let schedule = Arc::new(Schedule { start, rate: args.rate, count: args.rate * args.seconds, next: AtomicU64::new(0) });
+    let tasks: Vec<_> = connections
+        .into_iter()
+        .map(|connection| tokio::spawn(drive(connection, target.clone(), schedule.clone(), args.outcomes)))
+        .collect();
+    let mut total = Seen::default();
+    for task in tasks {
+        total.add(task.await?);
+    }
+    Ok(report(&args, &total, start.elapsed()))
+}
+
+/// Sends what is due until nothing is left. A connection that fails is opened again; its request counts as unanswered.
+async fn drive(mut connection: Connection, target: Arc<Target>, schedule: Arc<Schedule>, outcomes: bool) -> Seen {
+    let mut seen = Seen::default();
+    while let Some((number, due)) = schedule.take() {
+        tokio::time::sleep_until(due.into()).await;
+        if let Err(error) = exchange(&mut connection, &mut seen, (number, due), outcomes).await {
+            seen.first_failure.get_or_insert(format!("{error:#}"));
+            match Connection::open(target.clone()).await {
+                Ok(opened) => connection = opened,
+                Err(_) => return seen,
+            }
+        }
+    }
+    seen
+}
+
+async fn exchange(connection: &mut Connection, seen: &mut Seen, (number, due): (u64, Instant), outcomes: bool) -> Result<()> {
+    seen.sent += 1;
+    let status = connection.decide(number).await?;
+    seen.decisions.record(due.elapsed());
+    seen.count(status, connection);
+    if outcomes && (200..300).contains(&status) {
+        let began = Instant::now();
+        seen.sent += 1;
+        let status = connection.outcome(number).await?;
+        seen.outcomes.record(began.elapsed());
+        seen.count(status, connection);
+    }
+    Ok(())
+}
+
+impl Seen {
+    fn count(&mut self, status: u16, connection: &Connection) {
+        self.answered += 1;
+        if !(200..300).contains(&status) {
+            self.not_2xx += 1;
+            self.first_failure.get_or_insert_with(|| format!("{status}: {}", connection.body()));
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.decisions.add(&other.decisions);
+        self.outcomes.add(&other.outcomes);
+        self.sent += other.sent;
+        self.answered += other.answered;
+        self.not_2xx += other.not_2xx;
+        self.first_failure = self.first_failure.take().or(other.first_failure);
+    }
+}
+
+fn report(args: &Args, seen: &Seen, took: Duration) -> ExitCode {
+    let due = args.rate * args.seconds;
+    let unanswered = due.saturating_sub(seen.decisions.count()) + (seen.sent - seen.answered);
+    println!(
+        "rate {}/s for {} s over {} connections, took {:.2} s",
+        args.rate,
+        args.seconds,
+        args.connections,
+        took.as_secs_f64()
+    );
+    println!("due {due}  sent {}  answered {}  non-2xx {}  unanswered {unanswered}", seen.sent, seen.answered, seen.not_2xx);
+    line("decide-gateway, from the time due", &seen.decisions);
+    if args.outcomes {
+        line("update-gateway-score, from its sending", &seen.outcomes);
+    }
+    if let Some(failure) = &seen.first_failure {
+        println!("first failure: {failure}");
+    }
+    let p99 = seen.decisions.quantile_ms(0.99);
+    let good = seen.not_2xx == 0 && unanswered == 0 && p99 <= args.p99_ms;
+    println!("{}", if good { "ok" } else { "FAILED" });
+    ExitCode::from(u8::from(!good))
+}
+
+fn line(what: &str, seen: &Histogram) {
+    println!(
+        "{what}: p50 {:.2} ms  p99 {:.2} ms  p99.9 {:.2} ms  max {:.2} ms",
+        seen.quantile_ms(0.5),
+        seen.quantile_ms(0.99),
+        seen.quantile_ms(0.999),
+        seen.max_ms()
+    );
+}

@@ -1,0 +1,92 @@
+//! Reading JSON so that a refusal names the field: `content.object.payment_id: missing`.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// Why a body was not understood. Safe to answer to its sender; not to be logged, since it may repeat a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadField {
+    /// The field's path; empty where the body is no JSON at all.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl BadField {
+    /// A refusal of one field.
+    #[must_use]
+    pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { field: field.into(), problem: problem.into() }
+    }
+}
+
+impl fmt::Display for BadField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.field.is_empty() { f.write_str(&self.problem) } else { write!(f, "{}: {}", self.field, self.problem) }
+    }
+}
+
+impl std::error::Error for BadField {}
+
+/// Reads a value. The path of a bad field is looked for only when there is one: good bodies are read once, fast.
+///
+/// # Errors
+/// The first bad field, or the line and column where the body stops being JSON.
+pub fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, BadField> {
+    serde_json::from_slice(body).map_err(|error| explain::<T>(body, &error))
+}
+
+fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> BadField {
+    if error.is_syntax() || error.is_eof() {
+        return BadField::new("", format!("not JSON: {error}"));
+    }
+    let mut from = serde_json::Deserializer::from_slice(body);
+    match serde_path_to_error::deserialize::<_, T>(&mut from) {
+        Ok(_) => BadField::new("", error.to_string()),
+        Err(found) => {
+            let path = found.path().to_string();
+            bad_field(if path == "." { "" } else { &path }, &found.inner().to_string())
+        }
+    }
+}
+
+/// serde places a missing field at its parent and names it in the message; here the field's own path is wanted.
+fn bad_field(parent: &str, message: &str) -> BadField {
+    let problem = message.rsplit_once(" at line ").map_or(message, |(problem, _)| problem);
+    let missing = problem.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    match missing {
+        Some(name) if parent.is_empty() => BadField::new(name, "missing"),
+        Some(name) => BadField::new(format!("{parent}.{name}"), "missing"),
+        None => BadField::new(parent, problem),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Outer {
+        #[expect(dead_code, reason = "only whether it parses matters")]
+        inner: Inner,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Inner {
+        #[expect(dead_code, reason = "only whether it parses matters")]
+        amount: i64,
+    }
+
+    #[test]
+    fn names_the_field() {
+        let check = |body: &str, expected: &str| {
+            assert_eq!(read::<Outer>(body.as_bytes()).unwrap_err().to_string(), expected);
+        };
+        check("{}", "inner: missing");
+        check(r#"{"inner":{}}"#, "inner.amount: missing");
+        check(r#"{"inner":{"amount":"x"}}"#, r#"inner.amount: invalid type: string "x", expected i64"#);
+        check("[", "not JSON: EOF while parsing a list at line 1 column 1");
+        check(r#"{"inner" 1"#, "not JSON: expected `:` at line 1 column 10");
+    }
+}

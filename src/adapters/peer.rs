@@ -1,0 +1,433 @@
+//! The peer's API, Juspay's decision-engine, as Hyperswitch calls it: what is asked and what is answered.
+//!
+//! Names, spellings and shapes are the peer's, so that changing one URL in Hyperswitch's configuration is the whole
+//! migration. What this product knows beyond them stands under `apos`, which the peer's clients do not read.
+//!
+//! Hyperswitch takes no notice of `decided_gateway`: it sorts its own list by `gateway_priority_map`, highest first.
+//! So the map must rank the accounts as they were decided; see [`scores`].
+
+pub mod rule;
+pub mod score;
+
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Value, json};
+
+use super::json::BadField;
+use crate::domain::{
+    Approach, Bin, Candidate, ConnectorAccount, Context, Currency, Decision, Method, Money, Network, PaymentId, ProfileId,
+    Request,
+};
+
+/// `POST /decide-gateway`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecideRequest {
+    /// The payment.
+    pub payment_info: PaymentInfo,
+    /// The profile.
+    pub merchant_id: ProfileId,
+    /// The accounts Hyperswitch allows; null where it asks for debit networks only.
+    pub eligible_gateway_list: Option<Vec<ConnectorAccount>>,
+    /// How to rank; success rates when absent.
+    #[serde(default)]
+    pub ranking_algorithm: Option<RankingAlgorithm>,
+}
+
+/// The peer's ways to rank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RankingAlgorithm {
+    /// By success rates.
+    #[default]
+    SrBasedRouting,
+    /// By the merchant's priority list.
+    PlBasedRouting,
+    /// By the fees of co-badged debit networks.
+    NtwBasedRouting,
+}
+
+/// The payment, as `/decide-gateway` tells it. Hyperswitch sends neither network, country nor BIN on this call.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentInfo {
+    /// The payment.
+    pub payment_id: PaymentId,
+    /// The amount, in minor units.
+    pub amount: i64,
+    /// The currency.
+    pub currency: Currency,
+    /// `ORDER_PAYMENT`.
+    pub payment_type: Option<String>,
+    /// Always "UPI" from Hyperswitch, whatever the payment is.
+    pub payment_method_type: Option<String>,
+    /// `card`; other clients of the peer send a network (`VISA`) here.
+    pub payment_method: Option<String>,
+    /// The BIN.
+    pub card_isin: Option<String>,
+    /// `THREE_DS`, `NO_THREE_DS`.
+    pub auth_type: Option<String>,
+    /// The card's network, from other clients of the peer.
+    pub card_switch_provider: Option<String>,
+}
+
+impl PaymentInfo {
+    /// What is known of the payment; a word that is none of ours stays unknown.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        let (named, kind) = (self.payment_method.as_deref(), self.payment_method_type.as_deref());
+        let network = self.card_switch_provider.as_deref().and_then(Network::parse).or_else(|| named.and_then(Network::parse));
+        Context {
+            method: named.and_then(Method::parse).or_else(|| kind.and_then(Method::parse)),
+            network: network.filter(|network| *network != Network::Other),
+            country: None,
+            bin: self.card_isin.as_deref().and_then(|digits| Bin::parse(digits).ok()),
+            three_ds: self.auth_type.as_deref().and_then(three_ds),
+        }
+    }
+
+    /// The peer's name for the slice its scores are kept in; here it only tells what was sent.
+    fn dimension(&self) -> String {
+        let part = |text: &Option<String>| text.clone().unwrap_or_default();
+        format!("{}, {}, {}", part(&self.payment_type), part(&self.payment_method_type), part(&self.payment_method))
+    }
+}
+
+fn three_ds(word: &str) -> Option<bool> {
+    match word {
+        "THREE_DS" | "three_ds" => Some(true),
+        "NO_THREE_DS" | "no_three_ds" => Some(false),
+        _ => None,
+    }
+}
+
+impl DecideRequest {
+    /// The request as the engine takes it.
+    #[must_use]
+    pub fn request(&self, eligible: Vec<ConnectorAccount>, attempt: u16) -> Request {
+        Request {
+            profile: self.merchant_id.clone(),
+            payment: self.payment_info.payment_id.clone(),
+            attempt,
+            amount: Money::new(self.payment_info.amount, self.payment_info.currency),
+            context: self.payment_info.context(),
+            eligible,
+        }
+    }
+}
+
+/// The answer to `/decide-gateway`: every field of the peer's, in its order, and `apos` after them.
+#[derive(Debug, Serialize)]
+pub struct DecideResponse<'a> {
+    decided_gateway: &'a ConnectorAccount,
+    fallback_gateways: Accounts<'a>,
+    gateway_priority_map: Scores<'a>,
+    filter_wise_gateways: Option<()>,
+    priority_logic_tag: Option<()>,
+    routing_approach: &'static str,
+    gateway_before_evaluation: &'a ConnectorAccount,
+    priority_logic_output: PriorityLogic<'a>,
+    debit_routing_output: Option<()>,
+    reset_approach: &'static str,
+    routing_dimension: String,
+    routing_dimension_level: &'static str,
+    is_scheduled_outage: bool,
+    is_dynamic_mga_enabled: bool,
+    gateway_mga_id_map: Option<()>,
+    is_rust_based_decider: bool,
+    latency: f64,
+    multi_objective_info: Option<()>,
+    apos: Reasons<'a>,
+}
+
+/// What the peer's fields have no room for.
+#[derive(Debug, Serialize)]
+struct Reasons<'a> {
+    /// How it was really chosen.
+    approach: Approach,
+    attempt: u16,
+    confidence: f64,
+    propensity: f64,
+    view: crate::domain::Position,
+    candidates: &'a [Candidate],
+}
+
+impl<'a> DecideResponse<'a> {
+    /// The answer for a decision that took `latency_ms`.
+    #[must_use]
+    pub fn new(asked: &DecideRequest, decision: &'a Decision, latency_ms: f64) -> Self {
+        let algorithm = asked.ranking_algorithm.unwrap_or_default();
+        let best = decision.candidates.first().unwrap_or_else(|| decision.chosen());
+        Self {
+            decided_gateway: &decision.chosen().account,
+            fallback_gateways: Accounts(decision),
+            gateway_priority_map: Scores(decision),
+            filter_wise_gateways: None,
+            priority_logic_tag: None,
+            routing_approach: approach(decision.approach, algorithm),
+            gateway_before_evaluation: &best.account,
+            priority_logic_output: PriorityLogic::of(decision, algorithm),
+            debit_routing_output: None,
+            reset_approach: "NO_RESET",
+            routing_dimension: asked.payment_info.dimension(),
+            routing_dimension_level: "PM_LEVEL",
+            is_scheduled_outage: false,
+            is_dynamic_mga_enabled: false,
+            gateway_mga_id_map: None,
+            is_rust_based_decider: true,
+            latency: latency_ms,
+            multi_objective_info: None,
+            apos: Reasons {
+                approach: decision.approach,
+                attempt: decision.request.attempt,
+                confidence: decision.confidence,
+                propensity: decision.propensity,
+                view: decision.view,
+                candidates: &decision.candidates,
+            },
+        }
+    }
+}
+
+/// The peer's word for how it was decided. Hyperswitch sends feedback for these only: after any other word, the
+/// peer's `SR_V3_DOWNTIME_ROUTING` among them, it is silent, and nothing would be learnt just when it matters.
+const fn approach(approach: Approach, algorithm: RankingAlgorithm) -> &'static str {
+    match (algorithm, approach) {
+        (RankingAlgorithm::PlBasedRouting, _) => "PRIORITY_LOGIC",
+        (_, Approach::Single) => "DEFAULT",
+        (_, Approach::Uniform | Approach::Probe) => "SR_V3_HEDGING",
+        (_, Approach::Priority | Approach::Bandit | Approach::LeastBad) => "SR_SELECTION_V3_ROUTING",
+    }
+}
+
+/// All but the chosen, in the order of preference; without those that are excluded.
+#[derive(Debug)]
+struct Accounts<'a>(&'a Decision);
+
+impl Serialize for Accounts<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let others = self.0.candidates.iter().enumerate().filter(|(index, _)| *index != usize::from(self.0.chosen));
+        to.collect_seq(others.filter(|(_, one)| one.excluded.is_none()).map(|(_, one)| &one.account))
+    }
+}
+
+/// `gateway_priority_map`.
+#[derive(Debug)]
+struct Scores<'a>(&'a Decision);
+
+impl Serialize for Scores<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(self.0.candidates.len()))?;
+        for (account, score) in scores(self.0) {
+            map.serialize_entry(account, &score)?;
+        }
+        map.end()
+    }
+}
+
+/// Two scores nearer than this would read as one after rounding in a log or on a screen.
+const SCORE_STEP: f64 = 1e-6;
+
+/// Each account's expected success, raised just so far that a sort by it, highest first, gives the order decided: the
+/// chosen one first, then the others by preference. An excluded account that was not chosen scores 0, as Hyperswitch
+/// scores an account it is not told of. The estimates themselves, unchanged, are in `apos.candidates`.
+pub fn scores(decision: &Decision) -> impl Iterator<Item = (&ConnectorAccount, f64)> {
+    let chosen = usize::from(decision.chosen);
+    let others = decision.candidates.iter().enumerate().rev().filter(move |(index, _)| *index != chosen).map(|(_, one)| one);
+    let mut below = 0.0_f64;
+    others.map(|one| (one, one.excluded.is_none())).chain(core::iter::once((decision.chosen(), true))).map(
+        move |(one, included)| {
+            if included {
+                below = one.expected.max(below + SCORE_STEP);
+            }
+            (&one.account, if included { below } else { 0.0 })
+        },
+    )
+}
+
+/// `priority_logic_output`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PriorityLogic<'a> {
+    is_enforcement: bool,
+    gws: &'a [ConnectorAccount],
+    priority_logic_tag: Option<()>,
+    gateway_reference_ids: Empty,
+    primary_logic: Option<Logic>,
+    fallback_logic: Option<()>,
+}
+
+/// `{}`.
+#[derive(Debug, Serialize)]
+struct Empty {}
+
+#[derive(Debug, Serialize)]
+struct Logic {
+    name: Option<&'static str>,
+    status: &'static str,
+    failure_reason: Option<&'static str>,
+}
+
+impl<'a> PriorityLogic<'a> {
+    /// Where a priority list was asked for, whether the merchant has one.
+    fn of(decision: &'a Decision, algorithm: RankingAlgorithm) -> Self {
+        let logic = match (algorithm, decision.approach) {
+            (RankingAlgorithm::PlBasedRouting, Approach::Priority) => {
+                Some(Logic { name: Some("priority"), status: "SUCCESS", failure_reason: None })
+            }
+            (RankingAlgorithm::PlBasedRouting, _) => {
+                Some(Logic { name: None, status: "FAILURE", failure_reason: Some("NO_PRIORITY_LIST") })
+            }
+            _ => None,
+        };
+        Self {
+            is_enforcement: false,
+            gws: &decision.request.eligible,
+            priority_logic_tag: None,
+            gateway_reference_ids: Empty {},
+            primary_logic: logic,
+            fallback_logic: None,
+        }
+    }
+}
+
+/// How `/decide-gateway` and `/update-gateway-score` refuse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The list of eligible accounts is empty, or was not sent and none is known.
+    NoGateway,
+    /// The merchant is unknown and is not to be created.
+    NoMerchant,
+    /// Debit networks are asked for, which this product does not rank.
+    NoDebitRouting(ProfileId),
+    /// The body was not understood.
+    Unreadable(BadField),
+    /// Not allowed, or not possible now: the code, and a sentence.
+    Other(&'static str, String),
+}
+
+impl Refusal {
+    /// The peer's error body.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        let invalid = ("Invalid Request", "invalid_request_error");
+        match self {
+            Self::NoGateway => {
+                let told = "Gateway not found to process the transaction request.";
+                let mut body =
+                    error(invalid, "Can't find a suitable gateway to process the transaction", "GATEWAY_NOT_FOUND", told, told);
+                body["routing_approach"] = json!("NONE");
+                body["priority_logic_output"] = json!({
+                    "isEnforcement": false, "gws": [], "priorityLogicTag": null, "gatewayReferenceIds": {},
+                    "primaryLogic": null, "fallbackLogic": null,
+                });
+                body
+            }
+            Self::NoMerchant => {
+                error(invalid, "Merchant not found", "MERCHANT_NOT_FOUND", "Merchant not found", "Merchant not found")
+            }
+            Self::NoDebitRouting(profile) => error(
+                ("Forbidden", "debit_routing_not_enabled"),
+                &format!("Debit routing is not enabled for merchant: {profile}"),
+                "TE_05",
+                "Debit routing is not enabled for this merchant",
+                &format!("Merchant {profile} does not have debit routing enabled. This engine does not rank debit networks."),
+            ),
+            Self::Unreadable(bad) => {
+                let told = bad.to_string();
+                error(invalid, &told, "INVALID_REQUEST", "The request could not be read", &told)
+            }
+            Self::Other(code, told) => error(("Refused", code), told, code, told, told),
+        }
+    }
+}
+
+fn error((status, code): (&str, &str), message: &str, info: &str, user: &str, developer: &str) -> Value {
+    json!({
+        "status": status,
+        "error_code": code,
+        "error_message": message,
+        "priority_logic_tag": null,
+        "routing_approach": null,
+        "filter_wise_gateways": null,
+        "error_info": { "code": info, "user_message": user, "developer_message": developer },
+        "priority_logic_output": null,
+        "is_dynamic_mga_enabled": false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Exclusion, Position};
+
+    fn decision(expected: &[(f64, Option<Exclusion>)], chosen: u16) -> Decision {
+        let account = |index: usize| ConnectorAccount::parse(&format!("psp{index}:mca_{index}")).unwrap();
+        let candidates = expected.iter().enumerate().map(|(index, (expected, excluded))| Candidate {
+            account: account(index),
+            excluded: *excluded,
+            expected: *expected,
+            spread: 0.1,
+            bonus: 0.0,
+            pending: 0,
+            evidence: 10.0,
+        });
+        Decision {
+            request: Request {
+                profile: ProfileId::parse("pro_1").unwrap(),
+                payment: PaymentId::parse("pay_1").unwrap(),
+                attempt: 1,
+                amount: Money::new(100, Currency::parse("EUR").unwrap()),
+                context: Context::default(),
+                eligible: (0..expected.len()).map(account).collect(),
+            },
+            view: Position::default(),
+            chosen,
+            approach: Approach::Bandit,
+            candidates: candidates.collect(),
+            propensity: 1.0,
+            confidence: 1.0,
+        }
+    }
+
+    /// As Hyperswitch orders its list: by score, highest first.
+    fn order(decision: &Decision) -> Vec<String> {
+        let mut scored: Vec<_> = scores(decision).collect();
+        scored.sort_by(|a, b| b.1.total_cmp(&a.1));
+        scored.into_iter().map(|(account, _)| account.connector().to_owned()).collect()
+    }
+
+    #[test]
+    fn sorting_by_the_scores_gives_the_decided_order() {
+        let check = |expected: &[(f64, Option<Exclusion>)], chosen, order_wanted: &[&str]| {
+            assert_eq!(order(&decision(expected, chosen)), order_wanted);
+        };
+        check(&[(0.9, None), (0.8, None), (0.7, None)], 0, &["psp0", "psp1", "psp2"]);
+        check(&[(0.9, None), (0.8, None), (0.7, None)], 2, &["psp2", "psp0", "psp1"]);
+        check(&[(0.5, None), (0.9, None), (0.9, None)], 0, &["psp0", "psp1", "psp2"]);
+        let open = Some(Exclusion::BreakerOpen);
+        check(&[(0.5, None), (0.4, None), (0.9, open)], 0, &["psp0", "psp1", "psp2"]);
+        check(&[(0.5, None), (0.4, None), (0.1, open)], 2, &["psp2", "psp0", "psp1"]);
+    }
+
+    #[test]
+    fn scores_are_the_estimates_where_these_rank_as_decided() {
+        let decision = decision(&[(0.9, None), (0.8, None), (0.7, Some(Exclusion::Operator))], 0);
+        let found: Vec<f64> = scores(&decision).map(|(_, score)| score).collect();
+        assert_eq!(found, [0.0, 0.8, 0.9]);
+    }
+
+    #[test]
+    fn hyperswitch_goes_on_sending_feedback_whatever_was_decided() {
+        for (found, word) in [
+            (Approach::Single, "DEFAULT"),
+            (Approach::Priority, "SR_SELECTION_V3_ROUTING"),
+            (Approach::Bandit, "SR_SELECTION_V3_ROUTING"),
+            (Approach::LeastBad, "SR_SELECTION_V3_ROUTING"),
+            (Approach::Uniform, "SR_V3_HEDGING"),
+            (Approach::Probe, "SR_V3_HEDGING"),
+        ] {
+            assert_eq!(approach(found, RankingAlgorithm::SrBasedRouting), word);
+        }
+    }
+}

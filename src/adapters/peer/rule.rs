@@ -1,0 +1,128 @@
+//! `POST /rule/*`: the peer's rules for a merchant, kept and given back as they were stored.
+//!
+//! Hyperswitch writes them when a profile switches dynamic routing on. They tune the peer's own algorithms (windows,
+//! hedging, elimination), which this product does not run; they are kept so that what was written can be read.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::ProfileId;
+
+/// `POST /rule/create` and `/rule/update`.
+#[derive(Debug, Deserialize)]
+pub struct RuleRequest {
+    /// The profile.
+    pub merchant_id: ProfileId,
+    /// The rule.
+    pub config: Rule,
+}
+
+/// `POST /rule/get` and `/rule/delete`.
+#[derive(Debug, Deserialize)]
+pub struct RuleQuery {
+    /// The profile.
+    pub merchant_id: ProfileId,
+    /// The rule's kind.
+    pub algorithm: RuleKind,
+}
+
+/// The kinds of rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RuleKind {
+    /// Success rates.
+    SuccessRate,
+    /// Elimination of failing gateways.
+    Elimination,
+}
+
+impl RuleKind {
+    /// The peer's word, under which the rule is kept.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SuccessRate => "successRate",
+            Self::Elimination => "elimination",
+        }
+    }
+
+    /// The rule's name in the peer's sentences.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::SuccessRate => "Success Rate Configuration",
+            Self::Elimination => "Elimination Configuration",
+        }
+    }
+}
+
+/// A rule, with every field the peer gives back.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(tag = "type", content = "data", rename_all = "camelCase")]
+pub enum Rule {
+    /// Success rates.
+    SuccessRate(SuccessRate),
+    /// Elimination of failing gateways.
+    Elimination(Elimination),
+}
+
+impl Rule {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> RuleKind {
+        match self {
+            Self::SuccessRate(_) => RuleKind::SuccessRate,
+            Self::Elimination(_) => RuleKind::Elimination,
+        }
+    }
+}
+
+/// The peer's windows of success rates. Numbers are kept as they were written.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the peer's fields, which nothing here reads")]
+pub struct SuccessRate {
+    pub default_latency_threshold: Option<f64>,
+    pub default_bucket_size: Option<i32>,
+    pub default_hedging_percent: Option<f64>,
+    pub default_lower_reset_factor: Option<f64>,
+    pub default_upper_reset_factor: Option<f64>,
+    pub default_gateway_extra_score: Option<Value>,
+    pub sub_level_input_config: Option<Vec<SubLevel>>,
+    pub margin: Option<f64>,
+}
+
+/// The same for one payment method.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the peer's fields, which nothing here reads")]
+pub struct SubLevel {
+    pub payment_method_type: Option<String>,
+    pub payment_method: Option<String>,
+    pub latency_threshold: Option<f64>,
+    pub bucket_size: Option<i32>,
+    pub hedging_percent: Option<f64>,
+    pub lower_reset_factor: Option<f64>,
+    pub upper_reset_factor: Option<f64>,
+    pub gateway_extra_score: Option<Value>,
+}
+
+/// The peer's elimination of failing gateways.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the peer's fields, which nothing here reads")]
+pub struct Elimination {
+    pub threshold: f64,
+    pub txn_latency: Option<Value>,
+}
+
+/// `{code, message, data}`: how the peer refuses on its rule and merchant routes.
+#[derive(Debug, Serialize)]
+pub struct RuleError<'a> {
+    /// The peer's code.
+    pub code: &'static str,
+    /// A sentence.
+    pub message: &'a str,
+    /// Always null.
+    pub data: Option<()>,
+}

@@ -1,0 +1,94 @@
+//! `/v1/actions`: approve, reject, override, undo; `/v1/autonomy`: how much is done without asking.
+//!
+//! Every order carries the version of the action its giver was shown; the engine refuses one that is out of date.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use compact_str::CompactString;
+use serde::Deserialize;
+
+use super::reply::{self, Arrived};
+use super::{Api, ApiError, healing};
+use crate::adapters::json::{self, BadField};
+use crate::domain::{ActionClass, ActionId, Autonomy, Change, Command, Order, Role};
+
+/// Longest reason, in characters: it is shown on one line.
+const REASON_MAX: usize = 200;
+
+/// `POST /v1/actions/{id}/{verb}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrderBody {
+    version: u32,
+    #[serde(default)]
+    reason: CompactString,
+    change: Option<Change>,
+}
+
+/// `PUT /v1/autonomy`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AutonomyBody {
+    class: Option<ActionClass>,
+    level: Autonomy,
+}
+
+/// All actions, as `/healing` gives them.
+pub(super) async fn list(request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    healing::get(request, api).await
+}
+
+/// One action.
+pub(super) async fn get(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    api.may_read(&request)?;
+    let id = action(&path)?;
+    let snapshot = api.handle.snapshot();
+    let row = snapshot.actions.iter().find(|row| row.id == id);
+    row.map(reply::ok).ok_or_else(|| ApiError::NotFound(format!("there is no action {id}")))
+}
+
+/// Approves, rejects, overrides or undoes an action.
+pub(super) async fn order(
+    path: web::Path<(String, String)>,
+    request: HttpRequest,
+    body: Arrived,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, ApiError> {
+    let operator = api.require(&request, Role::Operator)?;
+    let (id, verb) = path.into_inner();
+    let order = read_order(action(&id)?, &verb, json::read(&api.body(body)?)?)?;
+    give(&api, Command { operator, order }).await
+}
+
+/// Sets the level of autonomy.
+pub(super) async fn set_autonomy(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    let operator = api.require(&request, Role::Admin)?;
+    let AutonomyBody { class, level } = json::read(&api.body(body)?)?;
+    give(&api, Command { operator, order: Order::SetAutonomy { class, level } }).await
+}
+
+/// Gives a command and answers what became of it.
+async fn give(api: &Api, command: Command) -> Result<HttpResponse, ApiError> {
+    let outcome = api.handle.command(command).await?;
+    if outcome.accepted { Ok(reply::ok(&outcome)) } else { Err(ApiError::Refused(outcome.text)) }
+}
+
+fn action(text: &str) -> Result<ActionId, ApiError> {
+    text.parse().map_err(|problem: String| BadField::new("id", problem).into())
+}
+
+fn read_order(action: ActionId, verb: &str, body: OrderBody) -> Result<Order, ApiError> {
+    let OrderBody { version, reason, change } = body;
+    if reason.chars().count() > REASON_MAX {
+        return Err(BadField::new("reason", format!("longer than {REASON_MAX} characters")).into());
+    }
+    match verb {
+        "approve" => Ok(Order::Approve { action, version }),
+        "reject" => Ok(Order::Reject { action, version, reason }),
+        "override" => {
+            let change = change.ok_or_else(|| BadField::new("change", "missing"))?;
+            Ok(Order::Override { action, version, change })
+        }
+        "undo" => Ok(Order::Undo { action, version }),
+        _ => Err(ApiError::NotFound(format!("`{verb}` is none of approve, reject, override, undo"))),
+    }
+}

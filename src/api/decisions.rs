@@ -1,0 +1,118 @@
+//! `/v1/decisions`: where should this attempt go, and where was it sent?
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use super::reply::{self, Arrived};
+use super::{Api, ApiError};
+use crate::adapters::json::{self, BadField};
+use crate::domain::{
+    Approach, Bin, Candidate, ConnectorAccount, Context, Country, Decision, Method, Money, Network, PaymentId, Position,
+    ProfileId, Request, Role,
+};
+
+/// `POST /v1/decisions`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    profile: ProfileId,
+    payment: PaymentId,
+    /// From 1; the payment's next one when absent.
+    attempt: Option<u16>,
+    amount: Money,
+    #[serde(default)]
+    context: AskedContext,
+    eligible: Vec<ConnectorAccount>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedContext {
+    method: Option<Method>,
+    network: Option<Network>,
+    country: Option<Country>,
+    bin: Option<String>,
+    three_ds: Option<bool>,
+}
+
+/// The query of `GET /v1/decisions/{payment}`.
+#[derive(Deserialize)]
+pub(super) struct Query {
+    profile: Option<String>,
+}
+
+/// A decision, as it is answered.
+#[derive(Serialize)]
+struct View<'a> {
+    profile: &'a ProfileId,
+    payment: &'a PaymentId,
+    attempt: u16,
+    account: &'a ConnectorAccount,
+    approach: Approach,
+    expected: f64,
+    confidence: f64,
+    propensity: f64,
+    /// The position it was decided on.
+    view: Position,
+    /// In the order of preference.
+    candidates: &'a [Candidate],
+}
+
+impl<'a> View<'a> {
+    fn of(decision: &'a Decision) -> Self {
+        let Decision { request, view, approach, candidates, propensity, confidence, .. } = decision;
+        Self {
+            profile: &request.profile,
+            payment: &request.payment,
+            attempt: request.attempt,
+            account: &decision.chosen().account,
+            approach: *approach,
+            expected: decision.chosen().expected,
+            confidence: *confidence,
+            propensity: *propensity,
+            view: *view,
+            candidates,
+        }
+    }
+}
+
+/// Decides, and records the decision.
+pub(super) async fn decide(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    api.require(&request, Role::Operator)?;
+    let asked: Asked = json::read(&api.body(body)?)?;
+    let attempt = asked.attempt.unwrap_or_else(|| api.handle.view().next_attempt(&asked.profile, &asked.payment));
+    let decision = api.handle.decide_recorded(asked.request(attempt)?).await?;
+    Ok(reply::ok(&View::of(&decision)))
+}
+
+/// The latest decision of a payment.
+pub(super) async fn get(
+    path: web::Path<String>,
+    query: web::Query<Query>,
+    request: HttpRequest,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, ApiError> {
+    api.may_read(&request)?;
+    let profile = query.profile.as_deref().ok_or_else(|| BadField::new("profile", "missing: add ?profile=…"))?;
+    let profile = ProfileId::parse(profile).map_err(|problem| BadField::new("profile", problem))?;
+    let payment = PaymentId::parse(&path).map_err(|problem| BadField::new("payment", problem))?;
+    let decision = api.handle.decided(&profile, &payment);
+    decision
+        .map(|decision| reply::ok(&View::of(&decision)))
+        .ok_or_else(|| ApiError::NotFound(format!("no decision is known for {payment} of {profile}")))
+}
+
+impl Asked {
+    fn request(self, attempt: u16) -> Result<Request, BadField> {
+        let AskedContext { method, network, country, bin, three_ds } = self.context;
+        let bin = bin.map(|digits| Bin::parse(&digits)).transpose().map_err(|problem| BadField::new("context.bin", problem))?;
+        Ok(Request {
+            profile: self.profile,
+            payment: self.payment,
+            attempt,
+            amount: self.amount,
+            context: Context { method, network, country, bin, three_ds },
+            eligible: self.eligible,
+        })
+    }
+}

@@ -1,0 +1,198 @@
+//! The API's one error: `{"error": {"code", "message", "field"?, "remedy"?}}`.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
+use serde::Serialize;
+
+use super::auth::{KEY_VARIABLE, PEER_OPEN_VARIABLE, PEER_SECRET_VARIABLE, WEBHOOK_KEY_VARIABLE};
+use crate::adapters::json::BadField;
+use crate::domain::Role;
+use crate::runtime::{AppendError, DecideError};
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The body, the path or the query was not understood.
+    #[error("{0}")]
+    BadField(BadField),
+    /// The body is larger than allowed.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    /// The body did not arrive.
+    #[error("the body could not be read: {0}")]
+    BodyLost(String),
+    /// Keys are configured and none was sent.
+    #[error("this needs an API key")]
+    NoKey,
+    /// The key sent is none of those configured.
+    #[error("the API key is not known")]
+    UnknownKey,
+    /// The key may not do this.
+    #[error("this needs the role {}; the key has the role {}", needed.as_str(), has.as_str())]
+    RoleTooLow {
+        /// The key's role.
+        has: Role,
+        /// The role needed.
+        needed: Role,
+    },
+    /// No key that could do this is configured.
+    #[error("this needs an API key with the role {}, and none is configured", .0.as_str())]
+    NoKeyConfigured(Role),
+    /// The peer's calls are not open.
+    #[error("the calls of the decision engine need a secret, and none is configured")]
+    PeerClosed,
+    /// The peer's secret is missing or wrong.
+    #[error("the x-admin-secret header is missing or wrong")]
+    BadPeerSecret,
+    /// A webhook's signature is missing or wrong.
+    #[error("the webhook's signature is missing or wrong")]
+    BadSignature,
+    /// A webhook for a profile that has no key.
+    #[error("no webhook key is configured for this profile")]
+    UnknownProfile,
+    /// What the path names does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// The engine refused a command.
+    #[error("{0}")]
+    Refused(String),
+    /// No decision was made.
+    #[error(transparent)]
+    Undecided(#[from] DecideError),
+    /// The log did not take it.
+    #[error(transparent)]
+    NotTaken(#[from] AppendError),
+    /// Our own mistake.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<BadField> for ApiError {
+    fn from(bad: BadField) -> Self {
+        Self::BadField(bad)
+    }
+}
+
+/// What the error says, as it is sent.
+#[derive(Serialize)]
+struct Body<'a> {
+    error: Told<'a>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    code: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+impl ApiError {
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::BadField(_) | Self::BodyLost(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NoKey | Self::UnknownKey | Self::PeerClosed | Self::BadPeerSecret | Self::BadSignature => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::RoleTooLow { .. } | Self::NoKeyConfigured(_) => StatusCode::FORBIDDEN,
+            Self::UnknownProfile | Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Refused(_) => StatusCode::CONFLICT,
+            Self::Undecided(DecideError::UnknownMerchant | DecideError::NoCandidate(_)) => StatusCode::BAD_REQUEST,
+            Self::Undecided(DecideError::NotRecorded(_)) | Self::NotTaken(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// A word for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::BadField(_) => "bad_field",
+            Self::TooLarge(_) => "too_large",
+            Self::BodyLost(_) => "body_lost",
+            Self::NoKey => "no_key",
+            Self::UnknownKey => "unknown_key",
+            Self::RoleTooLow { .. } => "role_too_low",
+            Self::NoKeyConfigured(_) => "no_key_configured",
+            Self::PeerClosed => "no_secret_configured",
+            Self::BadPeerSecret => "bad_secret",
+            Self::BadSignature => "bad_signature",
+            Self::UnknownProfile => "unknown_profile",
+            Self::NotFound(_) => "not_found",
+            Self::Refused(_) => "refused",
+            Self::Undecided(DecideError::UnknownMerchant) => "unknown_merchant",
+            Self::Undecided(DecideError::NoCandidate(_)) => "no_candidate",
+            Self::Undecided(DecideError::NotRecorded(_)) => "not_recorded",
+            Self::NotTaken(AppendError::Log(_)) => "log_unavailable",
+            Self::NotTaken(AppendError::NotFolded(_)) => "not_folded",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// The field that is meant.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::BadField(bad) => Some(bad.field.as_str()).filter(|field| !field.is_empty()),
+            Self::Undecided(DecideError::NoCandidate(_)) => Some("eligible"),
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::NoKey | Self::UnknownKey => {
+                Some("send the key as `Authorization: Bearer KEY` or `x-api-key: KEY`".to_owned())
+            }
+            Self::NoKeyConfigured(role) => {
+                Some(format!("set {KEY_VARIABLE}{} (openssl rand -hex 32) and restart", role.as_str().to_uppercase()))
+            }
+            Self::PeerClosed => Some(format!(
+                "set {PEER_SECRET_VARIABLE} to Hyperswitch's [open_router] admin_secret; where that is empty and only the \
+                 switch reaches this address, set {PEER_OPEN_VARIABLE}=1"
+            )),
+            Self::BadPeerSecret => {
+                Some(format!("{PEER_SECRET_VARIABLE} here and [open_router] admin_secret in Hyperswitch must be equal"))
+            }
+            Self::BadSignature => Some(format!(
+                "{WEBHOOK_KEY_VARIABLE}<PROFILE> must be the profile's payment_response_hash_key; the signature is of the raw body"
+            )),
+            Self::UnknownProfile => {
+                Some(format!("set {WEBHOOK_KEY_VARIABLE}<PROFILE> to the profile's payment_response_hash_key and restart"))
+            }
+            Self::NotTaken(_) | Self::Undecided(DecideError::NotRecorded(_)) => {
+                Some("send it again; /status tells how the log does".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// The answer.
+    #[must_use]
+    pub fn response(&self) -> HttpResponse {
+        let told = Told { code: self.code(), message: self.to_string(), field: self.field(), remedy: self.remedy() };
+        let mut response = HttpResponse::build(self.status());
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((RETRY_AFTER, "1"));
+        }
+        response.json(Body { error: told })
+    }
+}
+
+impl actix_web::ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.response()
+    }
+}

@@ -1,0 +1,70 @@
+//! `POST /merchant-account/create`, `GET /merchant-account/{profile}`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use super::rule::Refused;
+use crate::adapters::json;
+use crate::api::reply::{self, Arrived};
+use crate::api::{Api, ApiError};
+use crate::domain::{Body, ProfileId};
+
+/// What is asked; the peer's own tuning beside it is not read.
+#[derive(Deserialize)]
+struct Asked {
+    merchant_id: ProfileId,
+}
+
+#[derive(Serialize)]
+struct Created<'a> {
+    message: &'static str,
+    merchant_id: &'a ProfileId,
+    gateway_success_rate_based_decider_input: Option<()>,
+    /// None is made: callers send the secret, or a key from the environment.
+    api_key: Option<()>,
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    merchant_id: &'a ProfileId,
+    gateway_success_rate_based_decider_input: &'static str,
+}
+
+/// Makes a merchant known.
+pub(in crate::api) async fn create(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
+    let answer = created(&request, body, &api).await.unwrap_or_else(Refused::response);
+    api.requests.name(&request, api.handle.now(), answer)
+}
+
+/// Tells whether a merchant is known.
+pub(in crate::api) async fn get(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
+    let answer = found(&path, &request, &api).unwrap_or_else(Refused::response);
+    api.requests.name(&request, api.handle.now(), answer)
+}
+
+/// A merchant that is known keeps its routing: creating it again must not take its priority list away.
+async fn created(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
+    api.may_call_as_peer(request)?;
+    let Asked { merchant_id } = json::read(&api.body(body)?)?;
+    if api.handle.view().knows(&merchant_id) {
+        return Err(Refused::Invalid("TE_03", "Merchant account already exists".to_owned()));
+    }
+    let configured = Body::MerchantConfigured { profile: merchant_id.clone(), priority: Vec::new() };
+    let position = api.handle.append(configured).await.map_err(ApiError::from)?;
+    api.handle.applied(position).await.map_err(ApiError::from)?;
+    Ok(reply::ok(&Created {
+        message: "Merchant account created successfully",
+        merchant_id: &merchant_id,
+        gateway_success_rate_based_decider_input: None,
+        api_key: None,
+    }))
+}
+
+fn found(path: &str, request: &HttpRequest, api: &Api) -> Result<HttpResponse, Refused> {
+    api.may_call_as_peer(request)?;
+    let profile = ProfileId::parse(path).map_err(|problem| Refused::Invalid("TE_00", format!("merchant_id: {problem}")))?;
+    if !api.handle.view().knows(&profile) {
+        return Err(Refused::Missing("Merchant account not found"));
+    }
+    Ok(reply::ok(&Found { merchant_id: &profile, gateway_success_rate_based_decider_input: "" }))
+}

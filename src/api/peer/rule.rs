@@ -1,0 +1,144 @@
+//! `POST /rule/create`, `/rule/update`, `/rule/get`, `/rule/delete`.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::told;
+use crate::adapters::json::{self, BadField};
+use crate::adapters::peer::rule::{Rule, RuleError, RuleKind, RuleQuery, RuleRequest};
+use crate::api::reply::{self, Arrived};
+use crate::api::{Api, ApiError};
+use crate::domain::{Body, ProfileId};
+
+/// Why a call for a rule or a merchant was refused.
+pub(super) enum Refused {
+    /// There is one already, or a body that was not understood: 400.
+    Invalid(&'static str, String),
+    /// There is none: 404.
+    Missing(&'static str),
+    /// As every route here refuses, told in the peer's shape.
+    Here(ApiError),
+}
+
+/// The peer's code for rules.
+const RULE: &str = "TE_04";
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self::Here(error)
+    }
+}
+
+impl From<BadField> for Refused {
+    fn from(bad: BadField) -> Self {
+        Self::Invalid("TE_00", bad.to_string())
+    }
+}
+
+impl Refused {
+    pub(super) fn response(self) -> HttpResponse {
+        let (status, code, message) = match self {
+            Self::Invalid(code, message) => (StatusCode::BAD_REQUEST, code, message),
+            Self::Missing(message) => (StatusCode::NOT_FOUND, RULE, message.to_owned()),
+            Self::Here(error) => (error.status(), error.code(), told(&error)),
+        };
+        reply::json(status, &RuleError { code, message: &message, data: None })
+    }
+}
+
+/// A rule, as it is answered.
+#[derive(Serialize)]
+struct View<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    merchant_id: &'a ProfileId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config: Option<&'a Rule>,
+}
+
+/// Stores a rule that is not there yet.
+pub(in crate::api) async fn create(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
+    let answer = written(&request, body, &api, Write::Create).await.unwrap_or_else(Refused::response);
+    api.requests.name(&request, api.handle.now(), answer)
+}
+
+/// Replaces a rule.
+pub(in crate::api) async fn update(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
+    let answer = written(&request, body, &api, Write::Update).await.unwrap_or_else(Refused::response);
+    api.requests.name(&request, api.handle.now(), answer)
+}
+
+/// Gives a rule back as it was stored.
+pub(in crate::api) async fn get(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
+    let answer = found(&request, body, &api).unwrap_or_else(Refused::response);
+    api.requests.name(&request, api.handle.now(), answer)
+}
+
+/// Forgets a rule.
+pub(in crate::api) async fn delete(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
+    let answer = deleted(&request, body, &api).await.unwrap_or_else(Refused::response);
+    api.requests.name(&request, api.handle.now(), answer)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Write {
+    Create,
+    Update,
+}
+
+async fn written(request: &HttpRequest, body: Arrived, api: &Api, write: Write) -> Result<HttpResponse, Refused> {
+    api.may_call_as_peer(request)?;
+    let RuleRequest { merchant_id, config } = json::read(&api.body(body)?)?;
+    let kind = config.kind();
+    let (view, exists) = (api.handle.view(), exists(api, &merchant_id, kind));
+    if !view.knows(&merchant_id) && !view.settings().routing.auto_create_merchants {
+        return Err(Refused::Invalid("TE_03", "Merchant not found".to_owned()));
+    }
+    let done = match (write, exists) {
+        (Write::Create, true) => return Err(Refused::Invalid(RULE, "Rule configuration already exists".to_owned())),
+        (Write::Update, false) => return Err(NONE),
+        (Write::Create, false) => "created",
+        (Write::Update, true) => "updated",
+    };
+    store(api, &merchant_id, kind, text(&config)?).await?;
+    let message = Some(format!("{} {done} successfully", kind.title()));
+    Ok(reply::ok(&View { message, merchant_id: &merchant_id, config: Some(&config) }))
+}
+
+fn found(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
+    api.may_call_as_peer(request)?;
+    let RuleQuery { merchant_id, algorithm } = json::read(&api.body(body)?)?;
+    let view = api.handle.view();
+    let rule = view.peer_rule(&merchant_id, algorithm.as_str()).ok_or(NONE)?;
+    let config: Rule = serde_json::from_str(rule).map_err(|error| ApiError::Internal(error.to_string()))?;
+    Ok(reply::ok(&View { message: None, merchant_id: &merchant_id, config: Some(&config) }))
+}
+
+async fn deleted(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
+    api.may_call_as_peer(request)?;
+    let RuleQuery { merchant_id, algorithm } = json::read(&api.body(body)?)?;
+    if !exists(api, &merchant_id, algorithm) {
+        return Err(NONE);
+    }
+    store(api, &merchant_id, algorithm, String::new()).await?;
+    let message = Some(format!("{} deleted successfully", algorithm.title()));
+    Ok(reply::ok(&View { message, merchant_id: &merchant_id, config: None }))
+}
+
+const NONE: Refused = Refused::Missing("Rule configuration not found");
+
+fn exists(api: &Api, profile: &ProfileId, kind: RuleKind) -> bool {
+    api.handle.view().peer_rule(profile, kind.as_str()).is_some()
+}
+
+fn text(rule: &Rule) -> Result<String, ApiError> {
+    serde_json::to_string(rule).map_err(|error| ApiError::Internal(error.to_string()))
+}
+
+/// An empty rule is a rule deleted. Returns once the view has it, so that the next call sees it.
+async fn store(api: &Api, profile: &ProfileId, kind: RuleKind, rule: String) -> Result<(), ApiError> {
+    let stored = Body::PeerRuleStored { profile: profile.clone(), kind: kind.as_str().to_owned(), rule };
+    let position = api.handle.append(stored).await?;
+    Ok(api.handle.applied(position).await?)
+}

@@ -1,0 +1,131 @@
+//! One keep-alive connection: requests built by hand, answers read by hand, nothing allocated in between.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Largest answer read. One of ten candidates has about 3 KiB.
+const ANSWER_MAX: usize = 65_536;
+
+/// Where the requests go, and what all of them share.
+#[derive(Debug)]
+pub(crate) struct Target {
+    address: String,
+    /// Header lines after the request line.
+    headers: String,
+    /// `["psp0:mca_0", …]`
+    eligible: String,
+    merchants: u64,
+    /// Sets this run's payment ids apart from every other run's.
+    run: u32,
+}
+
+impl Target {
+    /// A server at `http://host:port`.
+    pub(crate) fn new(url: &str, secret: &str, merchants: u64, accounts: u64) -> Result<Self> {
+        let address = url.strip_prefix("http://").context("the URL begins with http://")?.trim_end_matches('/').to_owned();
+        let secret = if secret.is_empty() { String::new() } else { format!("x-admin-secret: {secret}\r\n") };
+        let headers = format!("host: {address}\r\ncontent-type: application/json\r\n{secret}");
+        let eligible: Vec<String> = (0..accounts).map(|number| format!("\"psp{number}:mca_{number}\"")).collect();
+        Ok(Self { address, headers, eligible: format!("[{}]", eligible.join(",")), merchants, run: std::process::id() })
+    }
+}
+
+/// A connection and its buffers.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    target: Arc<Target>,
+    stream: TcpStream,
+    body: String,
+    request: String,
+    answer: Vec<u8>,
+    /// Where the answer's body begins.
+    body_at: usize,
+}
+
+impl Connection {
+    /// Connects.
+    pub(crate) async fn open(target: Arc<Target>) -> Result<Self> {
+        let stream = TcpStream::connect(&target.address).await?;
+        stream.set_nodelay(true)?;
+        let (body, request) = (String::with_capacity(1_024), String::with_capacity(2_048));
+        Ok(Self { target, stream, body, request, answer: Vec::with_capacity(ANSWER_MAX), body_at: 0 })
+    }
+
+    /// Asks where a payment goes.
+    pub(crate) async fn decide(&mut self, number: u64) -> Result<u16> {
+        let Target { merchants, eligible, run, .. } = &*self.target;
+        self.body.clear();
+        write!(
+            self.body,
+            r#"{{"paymentInfo":{{"paymentId":"pay_{run:08x}_{number:010}","amount":{},"currency":"EUR","paymentType":"ORDER_PAYMENT","metadata":null,"paymentMethodType":"UPI","paymentMethod":"card","cardIsin":null}},"merchantId":"pro_{:04}","eligibleGatewayList":{eligible},"rankingAlgorithm":"SR_BASED_ROUTING","eliminationEnabled":true}}"#,
+            1_000 + number % 20_000,
+            number % merchants,
+        )?;
+        self.post("/decide-gateway").await
+    }
+
+    /// Tells the outcome of the payment asked for last: nine of ten are approved.
+    pub(crate) async fn outcome(&mut self, number: u64) -> Result<u16> {
+        let gateway = decided(self.body()).context("the answer names no gateway")?.to_owned();
+        let Target { merchants, run, .. } = &*self.target;
+        let status = if number % 10 == 0 { "FAILURE" } else { "CHARGED" };
+        self.body.clear();
+        write!(
+            self.body,
+            r#"{{"merchantId":"pro_{:04}","gateway":"{gateway}","status":"{status}","paymentId":"pay_{run:08x}_{number:010}"}}"#,
+            number % merchants,
+        )?;
+        self.post("/update-gateway-score").await
+    }
+
+    /// The last answer's body.
+    pub(crate) fn body(&self) -> &str {
+        core::str::from_utf8(&self.answer[self.body_at..]).unwrap_or("")
+    }
+
+    async fn post(&mut self, path: &str) -> Result<u16> {
+        self.request.clear();
+        let (headers, length) = (&self.target.headers, self.body.len());
+        write!(self.request, "POST {path} HTTP/1.1\r\n{headers}content-length: {length}\r\n\r\n{}", self.body)?;
+        self.stream.write_all(self.request.as_bytes()).await?;
+        self.read_answer().await
+    }
+
+    async fn read_answer(&mut self) -> Result<u16> {
+        self.answer.clear();
+        loop {
+            if self.stream.read_buf(&mut self.answer).await? == 0 {
+                bail!("the server closed the connection");
+            }
+            if let Some((status, body_at, length)) = head(&self.answer)?
+                && self.answer.len() >= body_at + length
+            {
+                self.body_at = body_at;
+                return Ok(status);
+            }
+            anyhow::ensure!(self.answer.len() < ANSWER_MAX, "an answer of more than {ANSWER_MAX} bytes");
+        }
+    }
+}
+
+/// An answer's status, where its body begins and how long that is; `None` while the head is incomplete.
+fn head(answer: &[u8]) -> Result<Option<(u16, usize, usize)>> {
+    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
+    let text = core::str::from_utf8(&answer[..end])?;
+    let status = text.get(9..12).and_then(|code| code.parse().ok()).context("no HTTP/1.1 answer")?;
+    let length = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    });
+    Ok(Some((status, end + 4, length.context("an answer without content-length")?)))
+}
+
+/// `decided_gateway` of an answer.
+fn decided(body: &str) -> Option<&str> {
+    let rest = body.split_once("\"decided_gateway\":\"")?.1;
+    rest.split_once('"').map(|(gateway, _)| gateway)
+}
