@@ -56,6 +56,13 @@ macro_rules! identifier {
             }
         }
 
+        /// Equality, order and hash are the text's, so that a map can be asked with a text.
+        impl core::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
                 &self.0

@@ -3,6 +3,7 @@
 //! The numbers are given in the order of the log, so every replica gives the same ones. The index is derived from the
 //! list of names and is not part of a checkpoint.
 
+use std::borrow::Borrow;
 use std::hash::Hash;
 
 use imbl::Vector;
@@ -27,7 +28,10 @@ impl<T: Clone> Default for Names<T> {
 
 impl<T: Clone + Eq + Hash> Names<T> {
     /// The number of a name, if it has one.
-    pub(crate) fn get(&self, name: &T) -> Option<u32> {
+    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, name: &Q) -> Option<u32>
+    where
+        T: Borrow<Q>,
+    {
         self.index.get(name).copied()
     }
 

@@ -152,12 +152,13 @@ mod tests {
     use crate::engine::feed::Line;
     use crate::engine::monitor::Slice;
 
+    type Change = Box<dyn Fn(&mut State)>;
+
     /// Every field, changed one at a time, changes the fingerprint.
     #[test]
     fn the_fingerprint_covers_every_field() {
         let account = ConnectorAccount::parse("stripe:mca_1").unwrap();
         let profile = ProfileId::parse("pro_1").unwrap();
-        type Change = Box<dyn Fn(&mut State)>;
         let changes: Vec<Change> = vec![
             Box::new(|s| s.view.position.index = 7),
             Box::new(|s| s.view.at = Time::from_secs(1)),
@@ -167,8 +168,10 @@ mod tests {
             Box::new(|s| s.monitor.started(&[Slice::All], Time::from_secs(5))),
             Box::new(|s| s.healer.levels.veto_delay_s = 61),
             Box::new(|s| {
-                s.scaler
-                    .sampled(ResourceSample { cpu_percent: 1.0, memory_percent: 1.0, queue_depth: 1, instances: 1 }, Time::ZERO)
+                s.scaler.sampled(
+                    ResourceSample { cpu_percent: 1.0, memory_percent: 1.0, queue_depth: 1, instances: 1 },
+                    Time::ZERO,
+                );
             }),
             Box::new(|s| s.feed.push(&RoutingView::default(), Line::Engine("x".to_owned()))),
             Box::new(|s| s.statistics.repeats = 1),

@@ -1,1 +1,297 @@
-//! The whole program live: crash, restart, nothing lost, nothing twice.
+//! The runtime over real storage: what was acknowledged survives, is folded once, and reaches the tables once.
+#![allow(clippy::unwrap_used, reason = "a test that fails, fails here")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use apos::domain::{
+    Autonomy, Body, Command, ConnectorAccount, Context, Currency, Decision, EffectResult, EventId, EventKind, Method, Money, OperatorName,
+    Order, PaymentEvent, PaymentId, ProfileId, Record, Request, ResourceSample, Settings, Source, Time,
+};
+use apos::engine::snapshot::ActionStatus;
+use apos::engine::{self, State};
+use apos::log::Log;
+use apos::runtime::{DecideError, Durability, Handle, LogChoice, Receipt, Runtime, RuntimeConfig, Status, TablesChoice};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+
+/// Far beyond what any wait here takes on a loaded machine; the longest healthy one is a lease that must lapse.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A runtime in a folder, on SQLite.
+pub(crate) fn config(folder: &Path) -> RuntimeConfig {
+    RuntimeConfig {
+        data_dir: folder.to_owned(),
+        settings: Arc::default(),
+        log: LogChoice::Sqlite,
+        tables: TablesChoice::None,
+        stream: None,
+        durability: Durability::Behind,
+    }
+}
+
+/// Looks at the status every 10 ms until it is as wanted.
+pub(crate) async fn until(what: &str, handle: &Handle, wanted: impl Fn(&Status) -> bool) -> Result<Status> {
+    let looks = async {
+        loop {
+            let status = handle.status();
+            if wanted(&status) {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let seen = tokio::time::timeout(PATIENCE, looks).await;
+    ensure!(seen.is_ok(), "waited in vain until {what}: {:#?}", handle.status());
+    Ok(seen?)
+}
+
+fn profile() -> ProfileId {
+    ProfileId::parse("pro_1").unwrap()
+}
+
+fn payment(number: u64) -> PaymentId {
+    PaymentId::parse(&format!("pay_{number}")).unwrap()
+}
+
+fn accounts() -> Vec<ConnectorAccount> {
+    ["stripe:mca_1", "adyen:mca_2", "checkout:mca_3"].iter().map(|name| ConnectorAccount::parse(name).unwrap()).collect()
+}
+
+fn request(number: u64) -> Request {
+    Request {
+        profile: profile(),
+        payment: payment(number),
+        attempt: 1,
+        amount: Money::new(6540, Currency::parse("EUR").unwrap()),
+        context: Context { method: Some(Method::Card), ..Context::default() },
+        eligible: accounts(),
+    }
+}
+
+fn authorised(number: u64, account: &ConnectorAccount, occurred_at: Time) -> PaymentEvent {
+    PaymentEvent {
+        source: Source::Feedback,
+        event_id: EventId::parse(&format!("evt_{number}")).ok(),
+        profile: profile(),
+        payment: payment(number),
+        attempt: Some(1),
+        account: Some(account.clone()),
+        kind: EventKind::Authorised,
+        decline: None,
+        amount: None,
+        context: Context::default(),
+        latency_ms: Some(300),
+        attempts_made: None,
+        occurred_at,
+    }
+}
+
+/// Payments that are decided and then authorised, each event acknowledged.
+async fn traffic(handle: &Handle, numbers: std::ops::Range<u64>) -> Result<()> {
+    for number in numbers {
+        let decision = handle.decide(request(number))?;
+        let event = authorised(number, &decision.chosen().account, handle.now());
+        let receipt = handle.accept(vec![event]).await?;
+        ensure!(matches!(receipt, Receipt::Recorded(_)), "{receipt:?}");
+    }
+    Ok(())
+}
+
+/// The whole log.
+async fn records(folder: &Path) -> Result<Vec<Record>> {
+    let log = Log::sqlite(&folder.join("log.db")).await?;
+    Ok(log.read(1, 1_000_000).await?)
+}
+
+/// The newest checkpoint's fingerprint, and that of the log folded from its beginning up to the same position.
+async fn fingerprints(folder: &Path) -> Result<(blake3::Hash, blake3::Hash)> {
+    let log = Log::sqlite(&folder.join("log.db")).await?;
+    let (position, bytes) = log.load_checkpoint(None).await?.unwrap();
+    let mut state = State::new();
+    let mut effects = Vec::new();
+    for entry in log.read(1, 1_000_000).await?.into_iter().flat_map(Record::entries) {
+        if entry.position <= position {
+            engine::apply(&mut state, &entry, &mut effects);
+        }
+    }
+    Ok((State::restore(&bytes)?.fingerprint(), state.fingerprint()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_a_crash_and_is_counted_once() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let crashed = Runtime::start(config(folder.path())).await?;
+    until("ready", &crashed.handle(), |status| status.ready).await?;
+    traffic(&crashed.handle(), 0..300).await?;
+    drop(crashed);
+
+    let restarted = Runtime::start(config(folder.path())).await?;
+    let handle = restarted.handle();
+    until("ready", &handle, |status| status.ready).await?;
+    let again = authorised(7, &accounts()[0], handle.now());
+    ensure!(handle.accept(vec![again]).await? == Receipt::Repeated, "a repeated event id is not appended again");
+    traffic(&handle, 300..400).await?;
+    restarted.shutdown().await;
+    let (checkpoint, folded) = fingerprints(folder.path()).await?;
+    assert_eq!(checkpoint, folded, "live, and folded from the beginning");
+
+    let third = Runtime::start(config(folder.path())).await?;
+    until("ready", &third.handle(), |status| status.ready).await?;
+    traffic(&third.handle(), 400..500).await?;
+    let status = until("all is counted", &third.handle(), |status| status.statistics.approved >= 500).await?;
+    assert_eq!((status.statistics.events, status.statistics.repeats, status.statistics.payments), (500, 0, 500));
+    third.shutdown().await;
+    let (checkpoint, folded) = fingerprints(folder.path()).await?;
+    assert_eq!(checkpoint, folded, "a checkpoint and the rest, and folded from the beginning");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decision_is_repeated_before_and_after_it_is_folded() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let runtime = Runtime::start(config(folder.path())).await?;
+    let handle = runtime.handle();
+    let first = handle.decide(request(1))?;
+    let mut other = request(1);
+    other.eligible.reverse();
+    assert_eq!(handle.decide(other.clone())?, first, "still on its way through the log");
+    until("it is folded", &handle, |status| status.decisions.in_flight == 0 && status.statistics.decisions == 1).await?;
+    assert_eq!(handle.decide(other)?, first, "from the view");
+    let sync = RuntimeConfig { durability: Durability::Sync, log: LogChoice::Memory, ..config(folder.path()) };
+    runtime.shutdown().await;
+
+    let runtime = Runtime::start(sync).await?;
+    let decided = runtime.handle().decide_recorded(request(2)).await?;
+    let recorded = runtime.handle().log().read(1, 10).await?.into_iter().flat_map(|record| record.bodies);
+    assert!(recorded.into_iter().any(|body| body == Body::Decided(decided.clone())), "recorded before it is answered");
+    runtime.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_merchant_is_refused_where_merchants_are_not_created() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut settings = Settings::default();
+    settings.routing.auto_create_merchants = false;
+    let runtime = Runtime::start(RuntimeConfig { settings: settings.into(), ..config(folder.path()) }).await?;
+    let handle = runtime.handle();
+    until("its settings are in force", &handle, |status| status.ready).await?;
+    assert!(matches!(handle.decide(request(1)), Err(DecideError::UnknownMerchant)));
+    let position = handle.append(Body::MerchantConfigured { profile: profile(), priority: accounts() }).await?;
+    handle.applied(position).await?;
+    assert_eq!(handle.decide(request(1))?.chosen().account, accounts()[0]);
+    runtime.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_tells_what_became_of_it() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let runtime = Runtime::start(config(folder.path())).await?;
+    let handle = runtime.handle();
+    until("ready", &handle, |status| status.ready).await?;
+    let order = |order| Command { operator: OperatorName::parse("ada").unwrap(), order };
+    let missing = Order::Approve { action: "act-4711".parse().unwrap(), version: 1 };
+    let refused = handle.command(order(missing)).await?;
+    assert!(!refused.accepted && !refused.text.is_empty(), "{refused:?}");
+    let level = Order::SetAutonomy { class: None, level: Autonomy::Observe };
+    let set = handle.command(order(level)).await?;
+    assert!(set.accepted, "{set:?}");
+    assert_eq!(handle.snapshot().header.autonomy.clone().unwrap().scaling, Autonomy::Observe);
+    runtime.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_act_is_intended_executed_and_its_end_recorded() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut settings = Settings::default();
+    settings.autonomy.scaling = Autonomy::Auto;
+    let runtime = Runtime::start(RuntimeConfig { settings: settings.into(), ..config(folder.path()) }).await?;
+    let handle = runtime.handle();
+    until("its settings are in force", &handle, |status| status.ready).await?;
+    let full = ResourceSample { cpu_percent: 95.0, memory_percent: 90.0, queue_depth: 500, instances: 2 };
+    handle.append(Body::Sampled(full)).await?;
+    traffic(&handle, 0..5).await?;
+    let done = |status: &ActionStatus| matches!(status, ActionStatus::InProgress | ActionStatus::Succeeded);
+    let executed = || handle.snapshot().actions.iter().any(|action| done(&action.status) && action.verification.is_some());
+    until("the action is executed", &handle, |_| executed()).await?;
+    runtime.shutdown().await;
+    let bodies = records(folder.path()).await?.into_iter().flat_map(|record| record.bodies);
+    let acts: Vec<Body> = bodies.filter(|body| matches!(body, Body::Intended { .. } | Body::Ended { .. })).collect();
+    let [Body::Intended { id, .. }, Body::Ended { id: end, result: EffectResult::Done }] = acts.as_slice() else {
+        anyhow::bail!("one intent, then one end: {acts:?}")
+    };
+    assert_eq!(id, end);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_replica_leads_and_the_other_takes_over() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let first = Runtime::start(config(folder.path())).await?;
+    until("the first leads", &first.handle(), |status| status.leader && status.epoch == 1).await?;
+    let second = Runtime::start(config(folder.path())).await?;
+    traffic(&first.handle(), 0..50).await?;
+    let follower = second.handle();
+    until("the follower sees it", &follower, |status| status.statistics.approved == 50).await?;
+    assert!(!follower.status().leader);
+    first.shutdown().await;
+    until("the follower leads", &follower, |status| status.leader && status.epoch == 2).await?;
+    second.shutdown().await;
+    let started = records(folder.path()).await?.into_iter().flat_map(|record| record.bodies);
+    assert_eq!(started.filter(|body| matches!(body, Body::EngineStarted { .. })).count(), 2);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tables_hold_every_entry_once() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let tables = || RuntimeConfig { tables: TablesChoice::Sqlite, ..config(folder.path()) };
+    let crashed = Runtime::start(tables()).await?;
+    traffic(&crashed.handle(), 0..200).await?;
+    until("some are written", &crashed.handle(), |status| status.tables.as_ref().is_some_and(|tables| tables.rows > 0)).await?;
+    traffic(&crashed.handle(), 200..300).await?;
+    drop(crashed);
+
+    let restarted = Runtime::start(tables()).await?;
+    let handle = restarted.handle();
+    traffic(&handle, 300..400).await?;
+    restarted.shutdown().await;
+
+    let mut database = SqliteConnectOptions::new().filename(folder.path().join("tables.db")).connect().await?;
+    let mut count = async |table: &'static str, column: &'static str| -> Result<(i64, i64)> {
+        let sql = format!("SELECT count(*), count(DISTINCT {column}) FROM {table}");
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_one(&mut database).await?)
+    };
+    assert_eq!(count("payment_events", "payment").await?, (400, 400));
+    let (decisions, payments) = count("routing_decisions", "payment").await?;
+    assert_eq!(decisions, payments);
+    let recorded = records(folder.path()).await?.into_iter().flat_map(|record| record.bodies);
+    assert_eq!(usize::try_from(decisions)?, recorded.filter(|body| matches!(body, Body::Decided(_))).count());
+    database.close().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poison_entry_halts_folding_but_not_decisions() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let runtime = Runtime::start(config(folder.path())).await?;
+    let handle = runtime.handle();
+    until("ready", &handle, |status| status.ready).await?;
+    traffic(&handle, 0..10).await?;
+    let mut poison = Decision::clone(&*handle.decide(request(1_000))?);
+    poison.chosen = 99;
+    let position = handle.append(Body::Decided(poison.into())).await?;
+    let status = until("it is noticed", &handle, |status| !status.ready).await?;
+    let said = format!("engine: the entry at {position} cannot be folded");
+    assert!(status.degraded.iter().any(|reason| reason.starts_with(&said)), "{:?}", status.degraded);
+    assert!(handle.folded() < position);
+    assert_eq!(handle.decide(request(2_000))?.candidates.len(), 3, "from the last view");
+    let late = handle.accept(vec![authorised(2_000, &accounts()[0], handle.now())]).await?;
+    assert!(matches!(late, Receipt::Recorded(recorded) if recorded > position), "intake stays durable: {late:?}");
+    Ok(())
+}

@@ -6,7 +6,7 @@ use super::RoutingView;
 use super::features::Slots;
 use super::view::Account;
 use super::weights::{Belief, Weights};
-use crate::domain::{Candidate, ConnectorAccount, ConnectorName, Exclusion, Request, Settings};
+use crate::domain::{Candidate, ConnectorAccount, Exclusion, Request, Settings};
 
 /// A candidate with its score.
 pub(crate) struct Scored<'v> {
@@ -75,7 +75,7 @@ impl<'v> Scorer<'v, '_> {
 
     /// The connector's number: by its account, else by its name.
     fn connector(&self, account: &ConnectorAccount, state: Option<&Account>) -> Option<u32> {
-        state.map(|s| s.connector).or_else(|| self.view.connectors.get(&ConnectorName::parse(account.connector()).ok()?))
+        state.map(|s| s.connector).or_else(|| self.view.connectors.get(account.connector()))
     }
 }
 
@@ -87,8 +87,7 @@ fn evidence(variance: f64, prior: f64, expected: f64) -> f64 {
 
 /// Why a candidate cannot be chosen, if so.
 fn exclusion(settings: &Settings, request: &Request, account: &ConnectorAccount, state: Option<&Account>) -> Option<Exclusion> {
-    let capabilities = settings.connectors.iter().find(|(name, _)| name.as_str() == account.connector()).map(|(_, c)| c);
-    if let Some(connector) = capabilities {
+    if let Some(connector) = settings.connectors.get(account.connector()) {
         if let Some(method) = request.context.method
             && !connector.methods.is_empty()
             && !connector.methods.contains(&method)

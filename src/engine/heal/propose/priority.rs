@@ -190,8 +190,7 @@ fn merchants<'s>(moves: &[PriorityMove], site: &'s Site<'_>) -> impl Iterator<It
 }
 
 fn connector_sums(name: &str, site: &Site<'_>) -> Sums {
-    let number = crate::domain::ConnectorName::parse(name).ok().and_then(|name| site.view.connectors.get(&name));
-    let watched = number.and_then(|number| site.monitor.get(Slice::Connector(number)));
+    let watched = site.view.connectors.get(name).and_then(|number| site.monitor.get(Slice::Connector(number)));
     watched.map_or_else(Sums::default, |watched| watched.window.sums(site.view.at, MEASURED_S))
 }
 
@@ -250,8 +249,7 @@ fn describe(name: &str, site: &Site<'_>) -> String {
 fn fees(m: &PriorityMove, after: f64, now: f64, site: &Site<'_>) -> Vec<(f64, Money)> {
     let (Some(from), Some(to)) = (m.before.first(), m.after.first()) else { return Vec::new() };
     let fee = |account: &ConnectorAccount, ticket: Money| {
-        let connector =
-            site.view.settings.connectors.iter().find(|(name, _)| name.as_str() == account.connector()).map(|(_, c)| c);
+        let connector = site.view.settings.connectors.get(account.connector());
         connector.map_or(0.0, |c| as_f64(c.fee_minor) + c.fee_percent / 100.0 * as_f64(ticket.minor.unsigned_abs()))
     };
     let mut fees = Vec::new();
