@@ -1,3 +1,7 @@
-//! The `apos` binary.
+//! The `apos` binary: everything is in the library, so that tests can use it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    apos::cli::main()
+}

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{ActionClass, Autonomy, ConnectorAccount, ConnectorName, Currency, Method, ProfileId};
 
 /// A whole number from `MIN` to `MAX`.
-fn whole<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(from: D) -> Result<u64, D::Error> {
+pub(crate) fn whole<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(from: D) -> Result<u64, D::Error> {
     let value = u64::deserialize(from)?;
     if (MIN..=MAX).contains(&value) {
         return Ok(value);

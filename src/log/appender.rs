@@ -4,6 +4,7 @@
 //! is kept and tried again while the log is down, up to a bound; what is dropped then is counted.
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::domain::{Body, Position, Time};
 /// Appends that may wait. A second of traffic at 15,000/s: longer than any fsync takes, shorter than a caller waits.
 const QUEUE: usize = 16_384;
 
-/// Most entries a group takes. At about 100 bytes each a record stays under 1 MB; larger ones save no more fsyncs.
+/// Most appends a group takes. At about 100 bytes each a record stays under 1 MB; larger ones save no more fsyncs.
 const GROUP: usize = 4_096;
 
 /// Most entries kept for another try: 4 s of decisions at 15,000/s, about 60 MB.
@@ -169,9 +170,8 @@ impl<N: Fn() -> Time + Send + 'static> GroupCommit<N> {
         self.take(first, &mut group);
         // The callers just answered get their turn to queue the next: the groups grow, the fsyncs become fewer.
         tokio::task::yield_now().await;
-        while group.bodies.len() < GROUP
-            && let Ok(next) = self.waiting.try_recv()
-        {
+        for _ in 1..GROUP {
+            let Ok(next) = self.waiting.try_recv() else { break };
             self.take(next, &mut group);
         }
         Some(group)
@@ -189,6 +189,8 @@ impl<N: Fn() -> Time + Send + 'static> GroupCommit<N> {
     fn take(&mut self, message: Message, group: &mut Group) {
         match message {
             Message::Append(claim, bodies) => group.add(Some(claim), bodies),
+            // Not before those that wait longer.
+            Message::Behind(body) if !self.kept.is_empty() => self.kept.push_back(body),
             Message::Behind(body) => group.add(None, [body]),
             Message::Close => self.waiting.close(),
         }
@@ -225,7 +227,8 @@ impl<N: Fn() -> Time + Send + 'static> GroupCommit<N> {
         if bodies.is_empty() {
             return;
         }
-        tracing::warn!(component = "log", entries = bodies.len(), %error, "not appended; will be tried again");
+        let cause = error.source().map(tracing::field::display);
+        tracing::warn!(component = "log", entries = bodies.len(), %error, cause, "not appended; will be tried again");
         for body in bodies.into_iter().rev() {
             self.kept.push_front(body);
         }
@@ -370,5 +373,19 @@ mod tests {
         assert_eq!((commit.kept.len(), appender.dropped()), (KEPT, 0));
         commit.keep(vec![Body::Ticked; 10], &LogError::Closed);
         assert_eq!((commit.kept.len(), appender.dropped()), (KEPT, 10));
+    }
+
+    #[test]
+    fn what_is_kept_keeps_its_order() {
+        let (_appender, mut commit) = Appender::new(Log::memory(), || Time::ZERO);
+        let numbered: Vec<Body> = (0..GROUP + 10).map(|number| merchant(&number.to_string())).collect();
+        commit.keep(numbered[..GROUP + 5].to_vec(), &LogError::Closed);
+        for body in &numbered[GROUP + 5..] {
+            let mut group = commit.started();
+            commit.take(Message::Behind(body.clone()), &mut group);
+            let refused = group.refuse(&LogError::Closed);
+            commit.keep(refused, &LogError::Closed);
+        }
+        assert_eq!(commit.kept, numbered);
     }
 }

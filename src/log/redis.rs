@@ -23,6 +23,10 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// A server that takes longer to answer is down: a write with its fsync takes milliseconds.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// The first pause before an append whose answer was lost is repeated; doubled twice: a server that restarts is back by
+/// then, and a caller does not wait for longer.
+const RETRY: Duration = Duration::from_millis(100);
+
 /// How long one read of the tail waits at the server, in milliseconds, before it asks again: only bounds how long a
 /// dead connection goes unnoticed.
 const BLOCK_MS: u64 = 1_000;
@@ -106,7 +110,8 @@ impl RedisStream {
             call.invoke_async::<(u8, u64, i64)>(&mut self.connection.clone()).await
         };
         // Repeating is safe, by the token; it tells a lost answer from a lost append.
-        match once.retry(ExponentialBuilder::default().with_max_times(2)).when(RedisError::is_io_error).await? {
+        let patience = ExponentialBuilder::default().with_min_delay(RETRY).with_max_times(3);
+        match once.retry(patience).when(RedisError::is_io_error).await? {
             (0, current, _) => Err(LogError::Fenced { epoch, current }),
             (_, number, at) => Ok(Stamp { number, at: Time::from_micros(at) }),
         }

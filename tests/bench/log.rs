@@ -5,6 +5,7 @@
 //! next, so that appends grow by the size of the group and the disk does what it did.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench measures by the clock and prints")]
+#![allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -91,20 +92,20 @@ async fn appends(log: Log) -> Result<()> {
     for caller in 0..CALLERS as u64 {
         let appender = appender.clone();
         callers.spawn(async move {
-            let mut appended = 0_u64;
+            let mut done = 0_u64;
             while start.elapsed() < SPAN {
-                appender.append(body(caller + appended)).await?;
-                appended += 1;
+                appender.append(body(caller + done)).await?;
+                done += 1;
             }
-            anyhow::Ok(appended)
+            anyhow::Ok(done)
         });
     }
     drop(appender);
     let mut served = JoinSet::new();
     served.spawn(commit.run());
     let mut total = 0;
-    for appended in callers.join_all().await {
-        total += appended?;
+    for done in callers.join_all().await {
+        total += done?;
     }
     let (seconds, records) = (start.elapsed().as_secs_f64(), log.last().await?);
     served.join_all().await;

@@ -1,1 +1,467 @@
-//! Golden screens and keys of the dashboard.
+//! Golden screens and keys of the dashboard. `APOS_BLESS=1` rewrites the goldens under `golden/screens`.
+
+pub(crate) mod scenes;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use apos::domain::{Autonomy, OperatorName, Order, Role};
+use apos::engine::Snapshot;
+use apos::tui::escape::Key;
+use apos::tui::theme::Theme;
+use apos::tui::ui::{Deed, Mode, PaceKey, Session, Ui};
+use apos::tui::view::view;
+use jiff::tz::TimeZone;
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier};
+
+/// A screen with its snapshot, and a hand on its keys. Time moves only when it is told to.
+struct Desk {
+    ui: Ui,
+    snapshot: Snapshot,
+    theme: Theme,
+    size: (u16, u16),
+    now: Duration,
+}
+
+impl Desk {
+    fn new(snapshot: Snapshot, size: (u16, u16)) -> Self {
+        Self::of(snapshot, size, Role::Admin, Mode::Simulation { scenario: "outage".into(), seed: 7 })
+    }
+
+    fn of(snapshot: Snapshot, size: (u16, u16), role: Role, mode: Mode) -> Self {
+        let session = Session { mode, role, operator: OperatorName::parse("alice").unwrap(), zone: TimeZone::UTC };
+        let mut desk = Self { ui: Ui::new(session), snapshot, theme: Theme::calm(), size, now: Duration::ZERO };
+        desk.ui.see(&desk.snapshot, desk.now);
+        desk.draw();
+        desk
+    }
+
+    fn draw(&mut self) -> Buffer {
+        let mut frame = Buffer::empty(Rect::new(0, 0, self.size.0, self.size.1));
+        let pages = view(&mut frame, &self.snapshot, &self.ui, &self.theme);
+        self.ui.drawn(pages, self.now);
+        frame
+    }
+
+    fn wait(&mut self, ms: u64) {
+        self.now += Duration::from_millis(ms);
+    }
+
+    fn see(&mut self, snapshot: Snapshot) {
+        self.snapshot = snapshot;
+        self.ui.see(&self.snapshot, self.now);
+        self.draw();
+    }
+
+    /// Presses a key as a person does: after a while, looking at what it did.
+    fn press(&mut self, key: Key) -> Option<Deed> {
+        self.wait(400);
+        self.press_at_once(key)
+    }
+
+    fn press_at_once(&mut self, key: Key) -> Option<Deed> {
+        let deed = self.ui.press(&key, &self.snapshot, self.now);
+        self.draw();
+        deed
+    }
+
+    fn text(&mut self) -> String {
+        text(&self.draw())
+    }
+}
+
+fn char(c: char) -> Key {
+    Key::Char(c)
+}
+
+fn text(frame: &Buffer) -> String {
+    let mut text = String::new();
+    for y in 0..frame.area.height {
+        let row: String = (0..frame.area.width).map(|x| frame[(x, y)].symbol()).collect();
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// The styles of a frame, run by run: `row: columns style "text"`; what is drawn plainly is left out.
+fn styles(frame: &Buffer) -> String {
+    let mut dump = String::new();
+    for y in 0..frame.area.height {
+        let mut x = 0;
+        while x < frame.area.width {
+            let begin = x;
+            let style = style(&frame[(x, y)]);
+            let mut run = String::new();
+            while x < frame.area.width && style == self::style(&frame[(x, y)]) {
+                run.push_str(frame[(x, y)].symbol());
+                x += 1;
+            }
+            if !style.is_empty() && !run.trim().is_empty() {
+                writeln!(dump, "{y:>2}: {begin:>3}-{:<3} {style:<24} {:?}", x - 1, run.trim_end()).unwrap();
+            }
+        }
+    }
+    dump
+}
+
+fn style(cell: &Cell) -> String {
+    let mut parts = Vec::new();
+    if cell.fg != Color::Reset {
+        parts.push(format!("{}", cell.fg));
+    }
+    if cell.bg != Color::Reset {
+        parts.push(format!("on {}", cell.bg));
+    }
+    for (modifier, word) in [
+        (Modifier::BOLD, "bold"),
+        (Modifier::DIM, "dim"),
+        (Modifier::REVERSED, "reverse"),
+        (Modifier::UNDERLINED, "underlined"),
+    ] {
+        if cell.modifier.contains(modifier) {
+            parts.push(word.into());
+        }
+    }
+    parts.join(" ")
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden/screens").join(name)
+}
+
+fn check(name: &str, drawn: &str) {
+    let path = golden(name);
+    if std::env::var_os("APOS_BLESS").is_some() {
+        std::fs::write(&path, drawn).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(expected == drawn, "{} differs; APOS_BLESS=1 accepts what is drawn now:\n{drawn}", path.display());
+}
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 60)];
+
+/// Each scene, and the keys that lead to it.
+fn scenes() -> Vec<(&'static str, Snapshot, Vec<Key>)> {
+    vec![
+        ("empty", Snapshot::default(), vec![]),
+        ("calm", scenes::calm(), vec![]),
+        ("outage", scenes::outage(), vec![]),
+        ("approval", scenes::outage(), vec![char('w'), Key::Enter]),
+        ("undo", scenes::approved(), vec![char('3'), char('u')]),
+        ("incident", scenes::outage(), vec![char('2'), Key::Enter]),
+        ("connector", scenes::outage(), vec![Key::Enter]),
+        ("levels", scenes::outage(), vec![char('l')]),
+        ("keys", scenes::calm(), vec![char('?')]),
+        ("panic", scenes::outage(), vec![char('!')]),
+    ]
+}
+
+fn desk_of(snapshot: &Snapshot, keys: &[Key], size: (u16, u16), theme: Theme) -> Desk {
+    let mut desk = Desk::new(snapshot.clone(), size);
+    desk.theme = theme;
+    for key in keys {
+        assert_eq!(desk.press(key.clone()), None, "{key:?} only leads to the scene");
+    }
+    desk
+}
+
+#[test]
+fn every_scene_looks_as_its_golden_screens() {
+    for (name, snapshot, keys) in scenes() {
+        for size in SIZES {
+            let mut desk = desk_of(&snapshot, &keys, size, Theme::calm());
+            check(&format!("{name}-{}x{}.txt", size.0, size.1), &desk.text());
+        }
+    }
+}
+
+#[test]
+fn every_scene_can_be_drawn_in_ascii() {
+    for (name, snapshot, keys) in scenes() {
+        for size in SIZES {
+            let mut desk = desk_of(&snapshot, &keys, size, Theme { ascii: true, ..Theme::calm() });
+            let drawn = desk.text();
+            assert!(
+                drawn.is_ascii() && !drawn.replace("Approve act-1204.3?", "").replace("Undo act-1204.3?", "").contains("??")
+            );
+            if size == SIZES[0] {
+                check(&format!("{name}-ascii.txt"), &drawn);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_styles_are_those_of_the_theme_and_monochrome_has_no_colour() {
+    for (name, snapshot, keys) in scenes() {
+        let coloured = desk_of(&snapshot, &keys, SIZES[0], Theme::calm()).draw();
+        check(&format!("{name}-styles.txt"), &styles(&coloured));
+        let plain = desk_of(&snapshot, &keys, SIZES[0], Theme::monochrome()).draw();
+        assert!(plain.content.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset), "{name}");
+        check(&format!("{name}-monochrome.txt"), &styles(&plain));
+    }
+}
+
+#[test]
+fn a_smaller_terminal_says_what_it_needs() {
+    for size in [(79, 24), (80, 23), (20, 5), (1, 1)] {
+        let mut desk = Desk::new(scenes::outage(), size);
+        let drawn = desk.text();
+        let sentence = format!("terminal too small: have {}x{}, need 80x24", size.0, size.1);
+        let shown: String = sentence.chars().take(usize::from(size.0) - 1).collect();
+        assert!(drawn.contains(shown.trim_end()) || size == (1, 1), "{drawn}");
+    }
+}
+
+#[test]
+fn every_size_can_be_drawn() {
+    for width in [80, 81, 95, 100, 119, 120, 140, 179, 180, 250] {
+        for height in [24, 25, 30, 36, 49, 50, 70] {
+            for (_, snapshot, keys) in scenes() {
+                desk_of(&snapshot, &keys, (width, height), Theme::calm()).draw();
+            }
+        }
+    }
+}
+
+#[test]
+fn approving_takes_enter_and_y_and_carries_what_was_shown() {
+    let mut desk = Desk::new(scenes::outage(), SIZES[0]);
+    desk.press(char('w'));
+    desk.press(Key::Enter);
+    let order = Order::Approve { action: scenes::action_id(), version: 1 };
+    assert_eq!(desk.press(char('y')), Some(Deed::Order(order)));
+    assert!(desk.ui.dialog.is_none());
+}
+
+#[test]
+fn rejecting_takes_as_many_keys_and_may_carry_a_reason() {
+    let mut desk = Desk::new(scenes::outage(), SIZES[0]);
+    desk.press(char('w'));
+    desk.press(Key::Enter);
+    let order = |reason: &str| Order::Reject { action: scenes::action_id(), version: 1, reason: reason.into() };
+    let mut with_reason = Desk { ui: desk.ui.clone(), snapshot: desk.snapshot.clone(), theme: Theme::calm(), ..desk };
+    assert_eq!(desk.press(char('r')), Some(Deed::Order(order(""))));
+    with_reason.press(char('R'));
+    with_reason.wait(400);
+    for c in "y!p\u{e9}".chars() {
+        assert_eq!(with_reason.press_at_once(char(c)), None, "typed, not fired");
+    }
+    with_reason.press_at_once(Key::Backspace);
+    with_reason.press_at_once(Key::Paste(" not\rtonight".into()));
+    assert!(with_reason.text().contains("y!p not tonight_"));
+    assert_eq!(with_reason.press_at_once(Key::Enter), Some(Deed::Order(order("y!p not tonight"))));
+}
+
+#[test]
+fn cancel_is_the_default_and_the_opening_key_never_confirms() {
+    for keys in [vec![char('w'), Key::Enter, Key::Enter], vec![char('w'), Key::Enter, Key::Esc], vec![char('q'), Key::Enter]] {
+        let mut desk = Desk::new(scenes::outage(), SIZES[0]);
+        for key in keys {
+            assert_eq!(desk.press(key), None);
+        }
+        assert!(desk.ui.dialog.is_none(), "cancelled");
+    }
+    let mut desk = Desk::new(scenes::approved(), SIZES[0]);
+    for key in [char('3'), char('u'), char('u'), char('q'), char('q'), Key::Enter] {
+        assert_eq!(desk.press(key), None);
+    }
+}
+
+#[test]
+fn keys_are_ignored_right_after_a_dialog_opens_or_changes() {
+    let mut desk = Desk::new(scenes::outage(), SIZES[0]);
+    desk.press(char('w'));
+    desk.press(Key::Enter);
+    desk.wait(299);
+    assert_eq!(desk.press_at_once(char('y')), None, "too soon");
+    assert!(desk.ui.dialog.is_some());
+    desk.wait(400);
+    let mut changed = scenes::outage();
+    changed.actions[0].version = 2;
+    changed.actions[0].sentence = "Put checkout before adyen for 3 pinned merchants".into();
+    desk.see(changed);
+    assert_eq!(desk.press_at_once(char('y')), None, "it became another one");
+    assert!(desk.text().contains("changed since you opened this"));
+    let order = Order::Approve { action: scenes::action_id(), version: 2 };
+    assert_eq!(desk.press(char('y')), Some(Deed::Order(order)));
+}
+
+#[test]
+fn an_action_someone_else_answered_can_only_be_read() {
+    let mut desk = Desk::new(scenes::outage(), SIZES[0]);
+    desk.press(char('w'));
+    desk.press(Key::Enter);
+    desk.see(scenes::approved());
+    assert!(desk.text().contains("in progress: approved (bob)"), "{}", desk.text());
+    assert_eq!(desk.press(char('y')), None);
+    assert_eq!(desk.press(char('r')), None);
+}
+
+#[test]
+fn what_must_be_seen_before_approving_never_scrolls_at_80x24() {
+    let mut long = scenes::outage();
+    let row = &mut long.actions[0];
+    row.sentence = row.sentence.repeat(4);
+    row.against = vec!["it is risky for a long list of reasons ".repeat(8)];
+    row.undo = "u puts it back, and then a lot more happens ".repeat(8);
+    row.history = vec![row.history[0].clone(); 40];
+    for snapshot in [scenes::outage(), long] {
+        let mut desk = Desk::new(snapshot, SIZES[0]);
+        desk.press(char('w'));
+        desk.press(Key::Enter);
+        for _ in 0..30 {
+            let drawn = desk.text();
+            for part in [
+                "Put stripe before",
+                "now  ",
+                "then  ",
+                "touches ",
+                "against ",
+                "undo  ",
+                "lapses ",
+                "Enter cancel",
+                "y approve",
+                "r reject",
+            ] {
+                assert!(drawn.contains(part), "`{part}` is out of sight:\n{drawn}");
+            }
+            desk.press(Key::PageDown);
+        }
+    }
+}
+
+#[test]
+fn panic_takes_two_keys_and_drops_everything_to_observe() {
+    let mut desk = Desk::new(scenes::outage(), SIZES[0]);
+    assert_eq!(desk.press(char('p')), None, "not armed");
+    desk.press(char('!'));
+    assert!(desk.text().contains("PANIC armed"));
+    desk.press(Key::Down);
+    assert!(desk.ui.panic_armed(), "the bar is not modal");
+    let order = Order::SetAutonomy { class: None, level: Autonomy::Observe };
+    assert_eq!(desk.press(char('p')), Some(Deed::Order(order)));
+    desk.press(char('!'));
+    desk.press(Key::Esc);
+    assert_eq!(desk.press(char('p')), None, "disarmed");
+    desk.press(char('!'));
+    desk.wait(11_000);
+    assert!(desk.ui.pass(desk.now));
+    assert_eq!(desk.press(char('p')), None, "a forgotten bar disarms itself");
+}
+
+#[test]
+fn autonomy_is_set_for_one_class_or_all_by_an_admin() {
+    let mut desk = Desk::new(scenes::calm(), SIZES[0]);
+    for key in [char('l'), Key::Down, Key::Right] {
+        desk.press(key);
+    }
+    let class = Some(apos::domain::ActionClass::Priority);
+    assert_eq!(desk.press(char('y')), Some(Deed::Order(Order::SetAutonomy { class, level: Autonomy::Veto })));
+    let mut operator = Desk::of(scenes::calm(), SIZES[0], Role::Operator, Mode::Live);
+    operator.press(char('l'));
+    assert_eq!(operator.press(char('y')), None);
+    assert!(operator.text().contains("needs the role admin"));
+}
+
+#[test]
+fn at_suggest_nothing_is_approved_with_one_key_and_the_dialog_says_why() {
+    let mut snapshot = scenes::outage();
+    if let Some(levels) = &mut snapshot.header.autonomy {
+        levels.priority = Autonomy::Suggest;
+    }
+    let mut desk = Desk::new(snapshot, SIZES[0]);
+    desk.press(char('w'));
+    desk.press(Key::Enter);
+    assert_eq!(desk.press(char('y')), None);
+    assert!(desk.text().contains("autonomy of priority is suggest"));
+}
+
+#[test]
+fn a_viewer_cannot_act_and_sees_no_such_keys() {
+    let mut desk = Desk::of(scenes::outage(), SIZES[1], Role::Viewer, Mode::Live);
+    for key in [char('w'), char('u'), char('!'), char('p'), char('l'), Key::Enter, char('y'), char('r'), char('R')] {
+        assert_eq!(desk.press(key), None);
+    }
+    let drawn = desk.text();
+    assert!(drawn.contains("LIVE") && !drawn.contains("  y approve") && !drawn.contains("r reject"), "{drawn}");
+}
+
+#[test]
+fn undo_is_asked_for_and_refused_with_a_reason_where_there_is_nothing_to_undo() {
+    let mut desk = Desk::new(scenes::approved(), SIZES[0]);
+    desk.press(char('3'));
+    desk.press(char('u'));
+    let order = Order::Undo { action: scenes::action_id(), version: 2 };
+    assert_eq!(desk.press(char('y')), Some(Deed::Order(order)));
+    let mut pending = Desk::new(scenes::outage(), SIZES[0]);
+    pending.press(char('w'));
+    pending.press(char('u'));
+    assert!(pending.ui.dialog.is_none() && pending.text().contains("nothing to take back"));
+}
+
+#[test]
+fn the_selection_follows_the_id_and_new_rows_wait() {
+    let mut desk = Desk::new(scenes::outage(), SIZES[0]);
+    desk.press(char('3'));
+    desk.press(Key::Down);
+    let chosen = desk.ui.chosen_action(&desk.snapshot).unwrap().id;
+    let mut more = scenes::outage();
+    let mut newer = more.actions[0].clone();
+    newer.id = apos::domain::ActionId(apos::domain::Position { record: 9_000, index: 0 });
+    more.actions.insert(0, newer);
+    desk.see(more);
+    assert_eq!(desk.ui.chosen_action(&desk.snapshot).unwrap().id, chosen);
+    assert!(desk.text().contains("1 new: g"));
+    desk.press(char('g'));
+    assert_eq!(desk.ui.chosen_action(&desk.snapshot).unwrap().id, chosen);
+    assert!(!desk.text().contains("new: g"));
+}
+
+#[test]
+fn the_pace_keys_exist_in_a_simulation_only() {
+    let mut demo = Desk::new(scenes::calm(), SIZES[0]);
+    assert_eq!(demo.press(char(' ')), Some(Deed::Pace(PaceKey::PauseOrGo)));
+    assert_eq!(demo.press(char('+')), Some(Deed::Pace(PaceKey::Faster)));
+    let mut live = Desk::of(scenes::calm(), SIZES[0], Role::Admin, Mode::Live);
+    assert_eq!(live.press(char(' ')), None);
+}
+
+#[test]
+fn quitting_asks_first() {
+    for (mode, sentence) in [
+        (Mode::Live, "The engine runs in this process"),
+        (Mode::Simulation { scenario: "calm".into(), seed: 1 }, "nothing real"),
+    ] {
+        let mut desk = Desk::of(scenes::calm(), SIZES[0], Role::Admin, mode);
+        assert_eq!(desk.press(Key::Ctrl('c')), None);
+        assert!(desk.text().contains(sentence));
+        assert_eq!(desk.press(char('y')), Some(Deed::Quit));
+    }
+}
+
+#[test]
+fn a_second_that_changes_nothing_draws_the_same_frame() {
+    for size in SIZES {
+        let mut desk = Desk::new(scenes::outage(), size);
+        let first = desk.draw();
+        let mut later = scenes::outage();
+        later.at = later.at + Duration::from_secs(1);
+        later.position.record += 1;
+        // Sparklines move with their own series; here nothing was measured.
+        for row in &mut later.connectors {
+            (row.rate_spark, row.volume_spark) = (vec![], vec![]);
+        }
+        let mut same = later.clone();
+        same.at = same.at + Duration::from_secs(1);
+        desk.see(later);
+        let second = desk.draw();
+        desk.see(same);
+        assert_eq!(second.diff(&desk.draw()).len(), 0, "a second costs nothing at {size:?}");
+        assert!(!first.diff(&second).is_empty());
+    }
+}

@@ -26,6 +26,7 @@ enum Home {
 }
 
 impl Home {
+    #[expect(clippy::unnecessary_wraps, reason = "as its siblings, which can fail")]
     fn memory() -> Result<Self> {
         Ok(Self::Memory(Log::memory()))
     }

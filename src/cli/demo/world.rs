@@ -1,0 +1,160 @@
+//! The thread that plays the world at its pace.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::pacer::Pacer;
+use crate::cli::screen;
+use crate::domain::{Command, Settings};
+use crate::engine::Snapshot;
+use crate::sim::{Driver, Scenario, World};
+use crate::tui::Wake;
+use crate::tui::ui::{Pace, PaceKey};
+
+/// A snapshot ten times a second: twice what the eye can follow, and a tenth of a core at the very most.
+const STEP: Duration = Duration::from_millis(100);
+
+/// What is asked of the world.
+pub(super) enum Ask {
+    /// An operator's command.
+    Command(Command),
+    /// A change of pace.
+    Pace(PaceKey),
+    /// End.
+    Stop,
+}
+
+/// All that the world needs to be played.
+pub(super) struct Stage {
+    pub(super) scenario: Scenario,
+    pub(super) seed: u64,
+    pub(super) pace: Pace,
+    /// The engine's configuration; its merchants, connectors and seed are the world's own.
+    pub(super) settings: Settings,
+    pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
+    pub(super) waker: Sender<Wake>,
+    pub(super) asked: Receiver<Ask>,
+}
+
+impl Stage {
+    /// Plays until told to stop.
+    pub(super) fn play(self) {
+        let fall = Fall(self.waker.clone());
+        let clock = screen::clock();
+        let world = World::new(self.scenario, self.seed);
+        let start = world.scenario().start;
+        let settings = in_wall_time(within(&world, self.settings.clone()), &self.settings, self.pace.speed);
+        let mut player = Player {
+            driver: Driver::start(world, settings, &mut |_| {}),
+            pacer: Pacer::new(self.pace, clock(), start),
+            settings: self.settings,
+            snapshot: self.snapshot,
+            waker: self.waker,
+        };
+        tracing::info!(component = "demo", seed = self.seed, "the simulated world begins");
+        loop {
+            player.advance(&clock);
+            let next = clock() + STEP;
+            loop {
+                match self.asked.recv_timeout(next.saturating_sub(clock())) {
+                    Ok(Ask::Command(command)) => player.command(command),
+                    Ok(Ask::Pace(key)) => player.change_pace(key, clock()),
+                    Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => return drop(fall),
+                    Err(RecvTimeoutError::Timeout) => break,
+                }
+            }
+        }
+    }
+}
+
+/// The engine in its world, and where its snapshots go.
+struct Player {
+    driver: Driver,
+    pacer: Pacer,
+    /// The configuration as the user wrote it: operator timers in seconds of wall time.
+    settings: Settings,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    waker: Sender<Wake>,
+}
+
+impl Player {
+    /// Lets happen what is due, publishing on the way where that takes longer than a step.
+    fn advance(&mut self, clock: &dyn Fn() -> Duration) {
+        let (target, before) = (self.pacer.target(clock()), self.driver.state().position());
+        let slice = STEP.mul_f64(self.pacer.pace().speed);
+        while self.driver.now() < target {
+            let began = clock();
+            self.driver.run_until(target.min(self.driver.now() + slice), &mut |_| {});
+            if clock().saturating_sub(began) > STEP {
+                break;
+            }
+        }
+        self.pacer.reached(clock(), self.driver.now());
+        if self.driver.state().position() != before {
+            self.publish();
+        }
+    }
+
+    fn publish(&self) {
+        self.snapshot.store(Arc::new(self.driver.snapshot()));
+        self.wake(Wake::Snapshot);
+    }
+
+    /// Gives an operator's command and tells what became of it.
+    fn command(&mut self, command: Command) {
+        self.driver.command(command, &mut |_| {});
+        self.publish();
+        if let Some(outcome) = self.snapshot.load().outcomes.last() {
+            self.wake(Wake::Outcome { text: outcome.text.clone(), refused: !outcome.accepted });
+        }
+    }
+
+    fn change_pace(&mut self, key: PaceKey, wall: Duration) {
+        self.pacer.change(key, wall, self.driver.now());
+        let pace = self.pacer.pace();
+        let mut active = Settings::clone(self.driver.state().view().settings());
+        // The levels as operators have set them since: activating a configuration must not undo that.
+        if let Some(levels) = self.driver.snapshot().header.autonomy {
+            active.autonomy = levels;
+        }
+        self.driver.configure(in_wall_time(active, &self.settings, pace.speed), &mut |_| {});
+        self.wake(Wake::Pace(pace));
+    }
+
+    fn wake(&self, wake: Wake) {
+        // Nobody looks any more: the stop is on its way.
+        let _ = self.waker.send(wake);
+    }
+}
+
+/// The user's configuration in this world, whose merchants, connectors and seed are its own.
+pub(in crate::cli) fn within(world: &World, settings: Settings) -> Settings {
+    let own = world.settings();
+    Settings { seed: own.seed, connectors: own.connectors, merchants: own.merchants, ..settings }
+}
+
+/// Operator timers run in wall time: at ×10 a proposal must not lapse ten times as fast under somebody reading it.
+fn in_wall_time(active: Settings, configured: &Settings, speed: f64) -> Settings {
+    let stretched = |seconds: u64| Duration::from_secs(seconds).mul_f64(speed.max(1.0)).as_secs();
+    let mut settings = active;
+    settings.healing.expiry_s = stretched(configured.healing.expiry_s);
+    settings.healing.reject_quiet_s = stretched(configured.healing.reject_quiet_s);
+    settings.autonomy.veto_delay_s = stretched(configured.autonomy.veto_delay_s);
+    settings
+}
+
+/// Says so when the world ends by a panic: the screen would show a world that stands still.
+struct Fall(Sender<Wake>);
+
+impl Drop for Fall {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(component = "demo", "the simulated world ended by a panic");
+            // Without a screen there is nobody to tell.
+            let _ = self.0.send(Wake::Note("the simulation ended by an error of its own; the log files say which".to_owned()));
+        }
+    }
+}

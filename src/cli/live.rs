@@ -1,0 +1,93 @@
+//! What `apos run` and `apos serve` share: the engine with its API, started and stopped in order.
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Ended, Failure, Setup, wiring};
+use crate::api::{self, Server, StartError};
+use crate::runtime::{Handle, Runtime};
+
+/// A running engine and its listener.
+pub(super) struct Engine {
+    runtime: Runtime,
+    server: Server,
+}
+
+impl Engine {
+    /// Starts both. The listener comes last: who reaches it reaches an engine.
+    pub(super) async fn start(setup: &Setup) -> Result<Self, Failure> {
+        let runtime = Runtime::start(wiring::runtime_config(setup)?).await.context("the engine cannot be started")?;
+        match api::start(runtime.handle(), wiring::api_config(setup)) {
+            Ok(server) => {
+                tracing::info!(component = "api", address = %server.address(), "listening");
+                Ok(Self { runtime, server })
+            }
+            Err(error) => {
+                runtime.shutdown().await;
+                Err(refused(error))
+            }
+        }
+    }
+
+    /// What others hold of the engine.
+    pub(super) fn handle(&self) -> Handle {
+        self.runtime.handle()
+    }
+
+    /// Where the listener listens.
+    pub(super) const fn address(&self) -> std::net::SocketAddr {
+        self.server.address()
+    }
+
+    /// Stops both, the listener first: what it has acknowledged is in the log.
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        let stopped = self.server.stop().await;
+        self.runtime.shutdown().await;
+        tracing::info!(component = "runtime", "stopped");
+        stopped.context("the API did not stop in order")
+    }
+}
+
+fn refused(error: StartError) -> Failure {
+    match error {
+        StartError::NeedsKeys(_) => Failure::Usage(error.into()),
+        StartError::Bind { .. } | StartError::Threads(_) => Failure::Failed(error.into()),
+    }
+}
+
+/// A runtime of as many workers as there are cores: the engine's thread, the screen's and the API's are their own.
+pub(super) fn tokio_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("apos-io").build();
+    runtime.context("the runtime's threads cannot be started")
+}
+
+/// Signals that end a process without a screen.
+pub(super) struct Endings {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Endings {
+    /// Listens from now on.
+    pub(super) fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("signals cannot be listened to");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for one that ends the process. A hang-up does so only where `hangup_ends`: a process that lost its
+    /// screen goes on without one.
+    pub(super) async fn next(&mut self, hangup_ends: bool) -> Ended {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return Ended::Interrupted,
+                _ = self.terminate.recv() => return Ended::Fine,
+                _ = self.hangup.recv() => if hangup_ends { return Ended::Fine },
+            }
+        }
+    }
+}

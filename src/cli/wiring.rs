@@ -1,0 +1,150 @@
+//! From the configuration to what the runtime and the API are started with.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::{Failure, Setup};
+use crate::api::{ApiConfig, Keys, PeerAccess, WebhookKey};
+use crate::config::{self, Config, Environment, LogKind, Secret, TablesKind};
+use crate::runtime::{Durability, LogChoice, RuntimeConfig, StreamConfig, TablesChoice};
+
+/// What the runtime is started with; the data folder is made.
+pub(super) fn runtime_config(setup: &Setup) -> Result<RuntimeConfig, Failure> {
+    let (config, environment) = (setup.config(), &setup.environment);
+    let data_dir = setup.data_dir()?;
+    make_private(&data_dir)?;
+    Ok(RuntimeConfig {
+        data_dir,
+        settings: Arc::new(config.settings()),
+        log: log(&config.log, environment),
+        tables: tables(&config.tables, environment),
+        stream: stream(config, environment),
+        durability: match config.log.durability {
+            config::Durability::Behind => Durability::Behind,
+            config::Durability::Sync => Durability::Sync,
+        },
+    })
+}
+
+/// What the listener is started with.
+pub(super) fn api_config(setup: &Setup) -> ApiConfig {
+    let (api, secrets) = (&setup.config().api, &setup.secrets);
+    let peer = match &secrets.peer_secret {
+        _ if secrets.peer_open => PeerAccess::open(),
+        Some(secret) => PeerAccess::secret(secret.expose()),
+        None => PeerAccess::closed(),
+    };
+    let webhook_key = |(profile, key): (&_, &Secret)| (Clone::clone(profile), WebhookKey::new(key.expose()));
+    ApiConfig {
+        listen: api.listen,
+        workers: usize::try_from(api.workers).unwrap_or(0),
+        max_body_bytes: usize::try_from(api.max_body_bytes).unwrap_or(usize::MAX),
+        keys: Keys::new(secrets.api_keys.iter().map(|(role, key)| (*role, key.expose()))),
+        peer,
+        webhook_keys: secrets.webhook_keys.iter().map(webhook_key).collect(),
+    }
+}
+
+fn log(log: &config::Log, environment: &Environment) -> LogChoice {
+    match log.kind {
+        LogKind::Memory => LogChoice::Memory,
+        LogKind::Sqlite => LogChoice::Sqlite,
+        LogKind::Redis => {
+            let password = password(&log.redis_password_env, environment);
+            let url = log.redis_url.with_password(password.as_ref()).expose().to_owned();
+            LogChoice::Redis { url, key: log.redis_key.clone() }
+        }
+    }
+}
+
+fn tables(tables: &config::Tables, environment: &Environment) -> TablesChoice {
+    match tables.kind {
+        TablesKind::None => TablesChoice::None,
+        TablesKind::Sqlite => TablesChoice::Sqlite,
+        TablesKind::Postgres => {
+            let password = password(&tables.postgres_password_env, environment);
+            TablesChoice::Postgres { url: tables.postgres_url.with_password(password.as_ref()).expose().to_owned() }
+        }
+    }
+}
+
+fn stream(config: &Config, environment: &Environment) -> Option<StreamConfig> {
+    let stream = &config.stream;
+    let url = stream.redis_url.as_ref().filter(|_| config.event_monitor.enabled)?;
+    let password = password(&stream.redis_password_env, environment);
+    Some(StreamConfig {
+        url: url.with_password(password.as_ref()).expose().to_owned(),
+        key: stream.key.clone(),
+        group: stream.group.clone(),
+        consumer: if stream.consumer.is_empty() { host_name() } else { stream.consumer.clone() },
+        claim_idle: Duration::from_millis(stream.claim_idle_ms),
+    })
+}
+
+fn password(variable: &str, environment: &Environment) -> Option<Secret> {
+    environment.get(variable).map(|text| Secret::new(text.to_owned()))
+}
+
+fn host_name() -> String {
+    sysinfo::System::host_name().unwrap_or_else(|_| "apos".to_owned())
+}
+
+/// Payments are nobody else's business on a shared machine.
+fn make_private(folder: &Path) -> anyhow::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("the data folder {} cannot be made", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Flags;
+
+    fn setup(pairs: &[(&str, &str)]) -> Setup {
+        Setup::read(&Flags::default(), &Environment::from_pairs(pairs.iter().copied())).unwrap()
+    }
+
+    #[test]
+    fn passwords_reach_the_clients() {
+        let setup = setup(&[
+            ("APOS__LOG__KIND", "redis"),
+            ("APOS__LOG__REDIS_PASSWORD_ENV", "MINE"),
+            ("MINE", "hunter2"),
+            ("APOS__STREAM__REDIS_URL", "redis://stream/1"),
+            ("APOS__STREAM__CONSUMER", "one"),
+        ]);
+        let (config, environment) = (setup.config(), &setup.environment);
+        let url = "redis://:hunter2@127.0.0.1:6379/0".to_owned();
+        assert_eq!(log(&config.log, environment), LogChoice::Redis { url, key: "apos:log".to_owned() });
+        let stream = stream(config, environment).unwrap();
+        assert_eq!((stream.url.as_str(), stream.consumer.as_str()), ("redis://stream/1", "one"));
+    }
+
+    #[test]
+    fn a_stream_is_read_where_a_server_is_named_and_the_monitor_is_on() {
+        let read = |pairs: &[(&str, &str)]| {
+            let setup = setup(pairs);
+            stream(setup.config(), &setup.environment).is_some()
+        };
+        let server = ("APOS__STREAM__REDIS_URL", "redis://127.0.0.1:6379");
+        assert!(!read(&[]));
+        assert!(read(&[server]));
+        assert!(!read(&[server, ("APOS__EVENT_MONITOR__ENABLED", "false")]));
+    }
+
+    #[test]
+    fn the_data_folder_is_made_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let config = runtime_config(&setup(&[("HOME", home.path().to_str().unwrap())])).unwrap();
+        assert_eq!(config.data_dir, home.path().join(".local/share/apos"));
+        assert_eq!(std::fs::metadata(&config.data_dir).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}

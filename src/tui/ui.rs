@@ -1,0 +1,439 @@
+//! What the screen itself knows: where the focus is, what is open, what was pressed. No IO, no clock.
+//!
+//! [`Ui::press`] turns a key into a [`Deed`]; [`Ui::see`] takes a new snapshot. Times are the operator's own
+//! (wall time since the screen opened), never the log's: a simulation at ×100 leaves a person the same 300 ms.
+
+pub mod dialog;
+pub mod list;
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use self::dialog::{Dialog, Kind};
+use self::list::List;
+use super::escape::Key;
+use super::keys::{self, Does, Scope};
+use crate::domain::{ActionId, Autonomy, ConnectorName, IncidentId, OperatorName, Order, Position, Role};
+use crate::engine::Snapshot;
+use crate::engine::snapshot::{ActionRow, ActionStatus, EventRow};
+
+/// How long a notice stays in the footer: long enough to be read twice.
+const NOTICE_STAYS: Duration = Duration::from_secs(8);
+/// How long the panic bar stays armed; a forgotten one must not turn a stray `p` into an order.
+const PANIC_STAYS: Duration = Duration::from_secs(10);
+/// The event stream takes new lines once a second: faster, nobody can read it and a slow link drowns in it.
+const STREAM_EVERY: Duration = Duration::from_secs(1);
+/// Rows that a page key moves in a list.
+const PAGE_ROWS: isize = 10;
+
+/// What the screen shows: the real world, or one of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// Real payments.
+    Live,
+    /// A simulated world.
+    Simulation {
+        /// The scenario's name.
+        scenario: String,
+        /// The seed.
+        seed: u64,
+    },
+}
+
+/// The panels, in the order of Tab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Panel {
+    /// Connectors and their health.
+    Connectors,
+    /// Anomalies.
+    Incidents,
+    /// The healing queue.
+    Actions,
+    /// The resource manager.
+    Scaling,
+    /// The event stream.
+    Events,
+}
+
+impl Panel {
+    const ALL: [Self; 5] = [Self::Connectors, Self::Incidents, Self::Actions, Self::Scaling, Self::Events];
+
+    const fn place(self) -> usize {
+        self as usize
+    }
+}
+
+/// Who looks at what.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The real world or a simulated one.
+    pub mode: Mode,
+    /// What the operator may do; keys beyond it do not exist.
+    pub role: Role,
+    /// The operator's name, as it enters the log.
+    pub operator: OperatorName,
+    /// The zone times are shown in, always with their offset.
+    pub zone: TimeZone,
+}
+
+/// How fast simulated time runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// Simulated seconds a second.
+    pub speed: f64,
+    /// Whether time stands still.
+    pub paused: bool,
+}
+
+/// A change of pace asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaceKey {
+    /// Stop, or go on.
+    PauseOrGo,
+    /// Faster.
+    Faster,
+    /// Slower.
+    Slower,
+}
+
+/// What a key asks of the world outside the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// An order, to be given in the operator's name.
+    Order(Order),
+    /// A change of the simulation's pace.
+    Pace(PaceKey),
+    /// Draw everything again.
+    Redraw,
+    /// Leave.
+    Quit,
+}
+
+/// A line in the footer that goes by itself.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// What it says.
+    pub text: String,
+    /// Whether something was refused.
+    pub refused: bool,
+    until: Duration,
+}
+
+/// The state of the screen.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    /// Who looks at what.
+    pub session: Session,
+    /// The panel the keys go to.
+    pub focus: Panel,
+    /// What is open over the panels.
+    pub dialog: Option<Dialog>,
+    /// What was said last.
+    pub notice: Option<Notice>,
+    /// The simulation's pace.
+    pub pace: Pace,
+    /// Whether the terminal takes its bytes slowly.
+    pub slow_link: bool,
+    /// For how long nothing has come from the engine, when that is worth saying.
+    pub stale: Option<Duration>,
+    /// Wall time on top of the snapshot's, live only: between ticks countdowns go on.
+    pub elapsed: Duration,
+    pub(super) connectors: List<ConnectorName>,
+    pub(super) incidents: List<IncidentId>,
+    pub(super) actions: List<ActionId>,
+    pub(super) events: List<Position>,
+    pub(super) stream: Vec<EventRow>,
+    stream_at: Option<Duration>,
+    panic_until: Option<Duration>,
+    needs_person: (u32, u32),
+}
+
+impl Ui {
+    /// The screen as it opens.
+    #[must_use]
+    pub fn new(session: Session) -> Self {
+        Self {
+            session,
+            focus: Panel::Connectors,
+            dialog: None,
+            notice: None,
+            pace: Pace { speed: 1.0, paused: false },
+            slow_link: false,
+            stale: None,
+            elapsed: Duration::ZERO,
+            connectors: List::default(),
+            incidents: List::default(),
+            actions: List::default(),
+            events: List::default(),
+            stream: Vec::new(),
+            stream_at: None,
+            panic_until: None,
+            needs_person: (0, 0),
+        }
+    }
+
+    /// Takes a new snapshot. Tells whether it must be drawn at once: something new needs a person, or what is
+    /// open has changed.
+    pub fn see(&mut self, snapshot: &Snapshot, now: Duration) -> bool {
+        let held = |panel| self.focus == panel;
+        self.connectors.see(snapshot.connectors.iter().map(|row| row.name.clone()).collect(), held(Panel::Connectors));
+        self.incidents.see(snapshot.incidents.iter().map(|row| row.id).collect(), held(Panel::Incidents));
+        self.actions.see(snapshot.actions.iter().map(|row| row.id).collect(), held(Panel::Actions));
+        self.see_events(snapshot, now);
+        self.cursor_into_focus();
+        let needs = (snapshot.header.open_incidents, snapshot.header.pending_actions);
+        let urgent = std::mem::replace(&mut self.needs_person, needs) != needs;
+        self.dialog.as_mut().is_some_and(|dialog| dialog.see(snapshot)) || urgent
+    }
+
+    fn see_events(&mut self, snapshot: &Snapshot, now: Duration) {
+        let frozen = self.focus == Panel::Events && self.events.cursor().is_some();
+        let due = self.stream_at.is_none_or(|at| now >= at + STREAM_EVERY);
+        if due && !frozen {
+            self.stream.clone_from(&snapshot.events);
+            self.stream_at = Some(now);
+            self.events.see(self.stream.iter().map(|row| row.position).collect(), false);
+        }
+    }
+
+    /// In a list of rows the cursor is never nowhere; the stream follows until a key takes it up.
+    fn cursor_into_focus(&mut self) {
+        match self.focus {
+            Panel::Connectors if self.connectors.cursor().is_none() => self.connectors.step(0),
+            Panel::Incidents if self.incidents.cursor().is_none() => self.incidents.step(0),
+            Panel::Actions if self.actions.cursor().is_none() => self.actions.step(0),
+            _ => {}
+        }
+    }
+
+    /// The screen was drawn, the dialog with so many pages: from here its keys' quiet time counts.
+    pub fn drawn(&mut self, pages: u16, now: Duration) {
+        if let Some(dialog) = &mut self.dialog {
+            dialog.drawn(pages, now);
+        }
+    }
+
+    /// Time passed: what goes by itself goes. Tells whether anything did.
+    pub fn pass(&mut self, now: Duration) -> bool {
+        let notice = self.notice.take_if(|notice| now >= notice.until).is_some();
+        self.panic_until.take_if(|until| now >= *until).is_some() || notice
+    }
+
+    /// When [`Ui::pass`] has something to do next.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        self.notice.as_ref().map(|notice| notice.until).into_iter().chain(self.panic_until).min()
+    }
+
+    /// Says something in the footer.
+    pub fn say(&mut self, text: impl Into<String>, refused: bool, now: Duration) {
+        self.notice = Some(Notice { text: text.into(), refused, until: now + NOTICE_STAYS });
+    }
+
+    /// Whether the panic bar is armed.
+    #[must_use]
+    pub const fn panic_armed(&self) -> bool {
+        self.panic_until.is_some()
+    }
+
+    /// Where keys go now.
+    #[must_use]
+    pub fn scope(&self, snapshot: &Snapshot) -> Scope {
+        self.dialog.as_ref().map_or(Scope::Panels, |dialog| dialog.scope(snapshot))
+    }
+
+    /// Why a key that exists does nothing now; none when it works.
+    #[must_use]
+    pub fn refusal(&self, does: Does, snapshot: &Snapshot) -> Option<String> {
+        match does {
+            Does::AskUndo => self.undo_refusal(snapshot),
+            Does::Approve => self.approve_refusal(snapshot),
+            Does::SetLevel if self.session.role < Role::Admin => {
+                Some("setting autonomy needs the role admin; `!` needs none".into())
+            }
+            Does::Open if self.focus == Panel::Events => Some("an event is one line: nothing more to open".into()),
+            Does::FirePanic if !self.panic_armed() => Some("press ! first: it arms the panic key".into()),
+            _ => None,
+        }
+    }
+
+    fn undo_refusal(&self, snapshot: &Snapshot) -> Option<String> {
+        match self.chosen_action(snapshot) {
+            None => Some("choose an action of the healing queue first (3)".into()),
+            Some(row) if !row.undoable => Some(format!("{} is {}: nothing to take back", row.id, row.status.as_str())),
+            Some(_) => None,
+        }
+    }
+
+    fn approve_refusal(&self, snapshot: &Snapshot) -> Option<String> {
+        let levels = snapshot.header.autonomy.as_ref()?;
+        let class = self.chosen_action(snapshot)?.class;
+        (levels.of(class) <= Autonomy::Suggest)
+            .then(|| format!("autonomy of {} is {}: act by hand, or raise it with l", class.as_str(), levels.of(class)))
+    }
+
+    /// The action a key would go to: the one open, else the one under the cursor.
+    #[must_use]
+    pub fn chosen_action<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s ActionRow> {
+        let open = self.dialog.as_ref().map(|dialog| dialog.action());
+        let id = match open {
+            Some(open) => open?,
+            None if self.focus == Panel::Actions => *self.actions.cursor()?,
+            None => return None,
+        };
+        snapshot.actions.iter().find(|row| row.id == id)
+    }
+
+    /// A key was pressed. What it asks of the world, if anything.
+    pub fn press(&mut self, key: &Key, snapshot: &Snapshot, now: Duration) -> Option<Deed> {
+        if self.dialog.as_ref().is_some_and(|dialog| dialog.quiet(now)) {
+            return None;
+        }
+        if let Some(text) = self.dialog.as_mut().and_then(Dialog::reason_mut) {
+            if dialog::type_into(text, key) {
+                return None;
+            }
+            return self.end_reason(key, now);
+        }
+        let Session { role, mode, .. } = &self.session;
+        let does = keys::find(key, self.scope(snapshot), *role, mode)?;
+        if let Some(reason) = self.refusal(does, snapshot) {
+            // A stray `p` deserves no sermon; the bar says how it is armed.
+            if does != Does::FirePanic {
+                self.say(reason, true, now);
+            }
+            return None;
+        }
+        self.notice = None;
+        self.perform(does, snapshot, now)
+    }
+
+    fn perform(&mut self, does: Does, snapshot: &Snapshot, now: Duration) -> Option<Deed> {
+        match does {
+            Does::Redraw => return Some(Deed::Redraw),
+            Does::Quit => return Some(Deed::Quit),
+            Does::Pause => return Some(Deed::Pace(PaceKey::PauseOrGo)),
+            Does::Faster => return Some(Deed::Pace(PaceKey::Faster)),
+            Does::Slower => return Some(Deed::Pace(PaceKey::Slower)),
+            Does::ArmPanic => self.panic_until = Some(now + PANIC_STAYS),
+            Does::FirePanic => return self.fire_panic(now),
+            Does::Close => self.close(),
+            Does::Help => self.dialog = Some(Dialog::open(Kind::Keys)),
+            Does::AskQuit => self.dialog = Some(Dialog::open(Kind::Quit)),
+            Does::Levels => self.dialog = Dialog::levels(snapshot),
+            Does::Open => self.open(snapshot),
+            Does::AskUndo => self.dialog = self.chosen_action(snapshot).map(Dialog::undo),
+            Does::Approve | Does::Reject | Does::Undo | Does::SetLevel => return self.order(does, now),
+            Does::RejectBecause => self.dialog = self.dialog.take().map(Dialog::with_reason),
+            _ => self.navigate(does, snapshot, now),
+        }
+        None
+    }
+
+    fn navigate(&mut self, does: Does, snapshot: &Snapshot, now: Duration) {
+        if let Some(dialog) = &mut self.dialog {
+            return dialog.navigate(does);
+        }
+        match does {
+            Does::Next => self.turn(1, snapshot, now),
+            Does::Previous => self.turn(Panel::ALL.len() - 1, snapshot, now),
+            Does::Jump(panel) => self.focus_on(panel, snapshot, now),
+            Does::Up => self.step(-1),
+            Does::Down => self.step(1),
+            Does::PageUp => self.step(-PAGE_ROWS),
+            Does::PageDown => self.step(PAGE_ROWS),
+            Does::First => self.step(isize::MIN),
+            Does::Last => self.step(isize::MAX),
+            Does::Fresh => self.focus_on(self.focus, snapshot, now),
+            Does::Waiting => self.go_to_waiting(snapshot, now),
+            _ => {}
+        }
+    }
+
+    fn turn(&mut self, by: usize, snapshot: &Snapshot, now: Duration) {
+        self.focus_on(Panel::ALL[(self.focus.place() + by) % Panel::ALL.len()], snapshot, now);
+    }
+
+    /// Moves the focus; the panel entered shows the newest order, the stream left behind follows again.
+    fn focus_on(&mut self, panel: Panel, snapshot: &Snapshot, now: Duration) {
+        self.focus = panel;
+        self.events.leave();
+        self.stream_at = None;
+        self.incidents.see(snapshot.incidents.iter().map(|row| row.id).collect(), false);
+        self.actions.see(snapshot.actions.iter().map(|row| row.id).collect(), false);
+        self.see_events(snapshot, now);
+        self.cursor_into_focus();
+    }
+
+    fn step(&mut self, rows: isize) {
+        match self.focus {
+            Panel::Connectors => self.connectors.step(rows),
+            Panel::Incidents => self.incidents.step(rows),
+            Panel::Actions => self.actions.step(rows),
+            Panel::Scaling => {}
+            Panel::Events => {
+                if self.events.cursor().is_none() {
+                    self.events.step(0);
+                    self.events.step(isize::MAX);
+                }
+                self.events.step(rows);
+            }
+        }
+    }
+
+    fn go_to_waiting(&mut self, snapshot: &Snapshot, now: Duration) {
+        let pending = snapshot.actions.iter().find(|row| row.status == ActionStatus::Pending);
+        let open = snapshot.incidents.iter().find(|row| row.resolved_at.is_none());
+        if let Some(row) = pending {
+            self.focus_on(Panel::Actions, snapshot, now);
+            self.actions.select(&row.id);
+        } else if let Some(row) = open {
+            self.focus_on(Panel::Incidents, snapshot, now);
+            self.incidents.select(&row.id);
+        } else {
+            self.say("nothing waits for you", false, now);
+        }
+    }
+
+    fn open(&mut self, snapshot: &Snapshot) {
+        self.dialog = match self.focus {
+            Panel::Connectors => self.connectors.cursor().map(|name| Dialog::open(Kind::Connector(name.clone()))),
+            Panel::Incidents => self.incidents.cursor().map(|id| Dialog::open(Kind::Incident(*id))),
+            Panel::Actions => self.chosen_action(snapshot).map(Dialog::action_row),
+            Panel::Scaling => Some(Dialog::open(Kind::Resources)),
+            Panel::Events => None,
+        };
+    }
+
+    fn close(&mut self) {
+        if self.panic_until.take().is_none() {
+            self.dialog = None;
+        }
+    }
+
+    fn fire_panic(&mut self, now: Duration) -> Option<Deed> {
+        self.panic_until = None;
+        self.say("panic: ordering every class to observe", false, now);
+        Some(Deed::Order(Order::SetAutonomy { class: None, level: Autonomy::Observe }))
+    }
+
+    /// Gives the order the dialog stands for, and closes it.
+    fn order(&mut self, does: Does, now: Duration) -> Option<Deed> {
+        let order = self.dialog.as_ref()?.order(does)?;
+        self.dialog = None;
+        self.say("ordered; waiting for the engine", false, now);
+        Some(Deed::Order(order))
+    }
+
+    fn end_reason(&mut self, key: &Key, now: Duration) -> Option<Deed> {
+        match key {
+            Key::Enter => self.order(Does::RejectBecause, now),
+            Key::Esc => {
+                self.dialog = self.dialog.take().map(Dialog::without_reason);
+                None
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What may be open over the panels, and which order it stands for.
+
+use std::time::Duration;
+
+use compact_str::CompactString;
+
+use crate::domain::{ActionClass, ActionId, Autonomy, ConnectorName, IncidentId, Order};
+use crate::engine::Snapshot;
+use crate::engine::snapshot::{ActionRow, ActionStatus};
+use crate::tui::escape::Key;
+use crate::tui::keys::{Does, Scope};
+
+/// Keys do nothing for so long after a dialog was drawn anew: what was typed for the screen before does not act
+/// on this one. Shorter than a person needs to read anything, longer than a repeating key's interval.
+const QUIET: Duration = Duration::from_millis(300);
+/// The longest reason, in characters, that an order takes.
+const REASON_MAX: usize = 200;
+
+/// The action a dialog shows, exactly as the operator saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The action.
+    pub id: ActionId,
+    /// The version on the screen; the order carries it.
+    pub version: u32,
+    /// Whether it became another one while the dialog was open.
+    pub changed: bool,
+}
+
+/// What is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// An action: for approval while it is pending, else to read.
+    Action(Shown),
+    /// The same, while a reason for its rejection is typed.
+    Reason(Shown, String),
+    /// The question whether to take an action back.
+    Undo(Shown),
+    /// An incident.
+    Incident(IncidentId),
+    /// A connector.
+    Connector(ConnectorName),
+    /// The resource manager.
+    Resources,
+    /// The keys.
+    Keys,
+    /// The levels of autonomy: the row chosen (0 is all classes) and the level.
+    Levels {
+        /// 0 for all classes, then [`ActionClass::ALL`].
+        row: usize,
+        /// The level that `y` would set.
+        level: Autonomy,
+    },
+    /// The question whether to leave.
+    Quit,
+}
+
+/// Since when the keys are listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ears {
+    /// It has not been drawn yet.
+    Shut,
+    /// From this time on.
+    From(Duration),
+}
+
+/// One dialog.
+#[derive(Debug, Clone)]
+pub struct Dialog {
+    /// What it shows.
+    pub kind: Kind,
+    /// The page shown, from 0.
+    pub page: u16,
+    pages: u16,
+    ears: Ears,
+}
+
+impl Dialog {
+    /// Opens it at its first page.
+    #[must_use]
+    pub const fn open(kind: Kind) -> Self {
+        Self { kind, page: 0, pages: 1, ears: Ears::Shut }
+    }
+
+    /// Opens an action.
+    #[must_use]
+    pub fn action_row(row: &ActionRow) -> Self {
+        Self::open(Kind::Action(shown(row)))
+    }
+
+    /// Asks whether to take an action back.
+    #[must_use]
+    pub fn undo(row: &ActionRow) -> Self {
+        Self::open(Kind::Undo(shown(row)))
+    }
+
+    /// Opens the levels of autonomy; none while the engine has not told its own.
+    #[must_use]
+    pub fn levels(snapshot: &Snapshot) -> Option<Self> {
+        let level = snapshot.header.autonomy.as_ref()?.priority;
+        Some(Self::open(Kind::Levels { row: 0, level }))
+    }
+
+    /// The same action, with a reason to be typed.
+    #[must_use]
+    pub fn with_reason(self) -> Self {
+        match self.kind {
+            Kind::Action(shown) => Self { kind: Kind::Reason(shown, String::new()), ears: Ears::Shut, ..self },
+            kind => Self { kind, ..self },
+        }
+    }
+
+    /// Back from the reason to the action.
+    #[must_use]
+    pub fn without_reason(self) -> Self {
+        match self.kind {
+            Kind::Reason(shown, _) => Self { kind: Kind::Action(shown), ears: Ears::Shut, ..self },
+            kind => Self { kind, ..self },
+        }
+    }
+
+    /// The reason being typed.
+    pub const fn reason_mut(&mut self) -> Option<&mut String> {
+        match &mut self.kind {
+            Kind::Reason(_, text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The action shown.
+    #[must_use]
+    pub const fn shown(&self) -> Option<&Shown> {
+        match &self.kind {
+            Kind::Action(shown) | Kind::Reason(shown, _) | Kind::Undo(shown) => Some(shown),
+            _ => None,
+        }
+    }
+
+    /// The id of the action shown.
+    #[must_use]
+    pub fn action(&self) -> Option<ActionId> {
+        self.shown().map(|shown| shown.id)
+    }
+
+    /// Takes a new snapshot; tells whether what is open became another. Its keys are quiet again then.
+    pub fn see(&mut self, snapshot: &Snapshot) -> bool {
+        let (Kind::Action(shown) | Kind::Reason(shown, _) | Kind::Undo(shown)) = &mut self.kind else { return false };
+        let newer = snapshot.actions.iter().find(|row| row.id == shown.id).filter(|row| row.version != shown.version);
+        let Some(row) = newer else { return false };
+        *shown = Shown { id: shown.id, version: row.version, changed: true };
+        self.ears = Ears::Shut;
+        true
+    }
+
+    /// It was drawn, in so many pages.
+    pub fn drawn(&mut self, pages: u16, now: Duration) {
+        self.pages = pages.max(1);
+        self.page = self.page.min(self.pages - 1);
+        if self.ears == Ears::Shut {
+            self.ears = Ears::From(now + QUIET);
+        }
+    }
+
+    /// Whether keys do nothing yet. What is only read listens at once.
+    #[must_use]
+    pub fn quiet(&self, now: Duration) -> bool {
+        let asks = matches!(self.kind, Kind::Action(_) | Kind::Reason(..) | Kind::Undo(_) | Kind::Levels { .. } | Kind::Quit);
+        asks && match self.ears {
+            Ears::Shut => true,
+            Ears::From(time) => now < time,
+        }
+    }
+
+    /// Where its keys belong.
+    #[must_use]
+    pub fn scope(&self, snapshot: &Snapshot) -> Scope {
+        match &self.kind {
+            Kind::Action(shown) | Kind::Reason(shown, _) => {
+                let row = snapshot.actions.iter().find(|row| row.id == shown.id);
+                let pending = row.is_some_and(|row| row.status == ActionStatus::Pending);
+                if pending { Scope::Review } else { Scope::Reading }
+            }
+            Kind::Undo(_) => Scope::Undo,
+            Kind::Levels { .. } => Scope::Levels,
+            Kind::Quit => Scope::Leaving,
+            Kind::Incident(_) | Kind::Connector(_) | Kind::Resources | Kind::Keys => Scope::Reading,
+        }
+    }
+
+    /// Pages, and the choice of a level.
+    pub fn navigate(&mut self, does: Does) {
+        match (does, &mut self.kind) {
+            (Does::Up, Kind::Levels { row, .. }) => *row = row.saturating_sub(1),
+            (Does::Down, Kind::Levels { row, .. }) => *row = (*row + 1).min(ActionClass::ALL.len()),
+            (Does::Lower, Kind::Levels { level, .. }) => *level = neighbour(*level, -1),
+            (Does::Higher, Kind::Levels { level, .. }) => *level = neighbour(*level, 1),
+            (Does::PageUp, _) => self.page = self.page.saturating_sub(1),
+            (Does::PageDown, _) => self.page = (self.page + 1).min(self.pages - 1),
+            _ => {}
+        }
+    }
+
+    /// The order a key gives here.
+    #[must_use]
+    pub fn order(&self, does: Does) -> Option<Order> {
+        match (does, &self.kind) {
+            (Does::Approve, Kind::Action(Shown { id, version, .. })) => Some(Order::Approve { action: *id, version: *version }),
+            (Does::Reject, Kind::Action(Shown { id, version, .. })) => {
+                Some(Order::Reject { action: *id, version: *version, reason: CompactString::default() })
+            }
+            (Does::RejectBecause, Kind::Reason(Shown { id, version, .. }, text)) => {
+                Some(Order::Reject { action: *id, version: *version, reason: text.trim().into() })
+            }
+            (Does::Undo, Kind::Undo(Shown { id, version, .. })) => Some(Order::Undo { action: *id, version: *version }),
+            (Does::SetLevel, Kind::Levels { row, level }) => {
+                let class = row.checked_sub(1).and_then(|row| ActionClass::ALL.get(row)).copied();
+                Some(Order::SetAutonomy { class, level: *level })
+            }
+            _ => None,
+        }
+    }
+}
+
+const fn shown(row: &ActionRow) -> Shown {
+    Shown { id: row.id, version: row.version, changed: false }
+}
+
+fn neighbour(level: Autonomy, by: isize) -> Autonomy {
+    let place = Autonomy::ALL.iter().position(|l| *l == level).unwrap_or(0);
+    let last = Autonomy::ALL.len() - 1;
+    Autonomy::ALL[place.saturating_add_signed(by).min(last)]
+}
+
+/// Types into a text of at most [`REASON_MAX`] characters. Tells whether the key was text.
+pub fn type_into(text: &mut String, key: &Key) -> bool {
+    match key {
+        Key::Char(c) => append(text, std::iter::once(*c)),
+        Key::Paste(pasted) => append(text, pasted.chars().map(|c| if c.is_control() { ' ' } else { c })),
+        Key::Backspace => {
+            text.pop();
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn append(text: &mut String, more: impl Iterator<Item = char>) {
+    let room = REASON_MAX.saturating_sub(text.chars().count());
+    text.extend(more.take(room));
+}

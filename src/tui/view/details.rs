@@ -1,0 +1,165 @@
+//! What the cursor is on, beside the lists, where there is room; else the most urgent thing there is.
+//!
+//! ```text
+//! ── Proposal act-118.0 ──────────────────────────────── Enter opens it ──
+//! the lines of the approval, its evidence, its alternatives
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::{Scene, approval};
+use crate::engine::snapshot::{ActionRow, ActionStatus, AggregateRow, ConnectorRow, IncidentRow};
+use crate::tui::format;
+use crate::tui::ui::Panel;
+use crate::tui::widget::panel::{Title, titled};
+use crate::tui::widget::sheet::{field, labelled, paragraph};
+use crate::tui::widget::spark;
+use crate::tui::widget::text::{put, put_lines};
+
+/// What the details are about.
+enum Subject<'a> {
+    Action(&'a ActionRow),
+    Incident(&'a IncidentRow),
+}
+
+pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
+    let columns = usize::from(area.width).saturating_sub(3);
+    let (name, hint, lines) = match subject(scene) {
+        None => ("Details", String::new(), Vec::new()),
+        Some(Subject::Action(row)) => {
+            let mut lines = approval_lines(row, columns, scene);
+            lines.insert(0, Line::default());
+            ("Action", row.id.to_string(), lines)
+        }
+        Some(Subject::Incident(row)) => {
+            let mut lines = incident(row, columns, scene);
+            lines.insert(0, Line::default());
+            ("Incident", row.id.to_string(), lines)
+        }
+    };
+    let inside = titled(frame, area, &Title { name, hint: &hint, ..Title::default() }, scene.theme);
+    let inside = Rect { x: inside.x + 2, width: inside.width.saturating_sub(2), ..inside };
+    if lines.is_empty() {
+        put(frame, inside, inside.x, inside.y, ("no incident, no repair proposed", scene.theme.quiet));
+    }
+    put_lines(frame, inside, &lines[usize::from(!lines.is_empty() && inside.height < 12)..]);
+}
+
+fn approval_lines(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
+    let mut lines = approval::fixed(row, columns, scene);
+    if row.status == ActionStatus::Pending {
+        // Here the countdown is coarse: seconds tick only while the approval itself is open.
+        lines.pop();
+        let verb = if row.executes_by_itself { "acts by itself in" } else { "lapses in" };
+        let left = format!("{verb} {}; open it with Enter to decide", format::left(scene.until(row.expires_at)));
+        lines.push(labelled("until", left, scene.theme.accent, scene.theme));
+    }
+    lines.push(Line::default());
+    lines.extend(approval::paged(row, columns, scene));
+    lines
+}
+
+fn subject<'a>(scene: &Scene<'a>) -> Option<Subject<'a>> {
+    let Scene { snapshot, ui, .. } = *scene;
+    let action = |id| snapshot.actions.iter().find(|row| row.id == id).map(Subject::Action);
+    let incident = |id| snapshot.incidents.iter().find(|row| row.id == id).map(Subject::Incident);
+    let chosen = match ui.focus {
+        Panel::Actions => ui.actions.cursor().and_then(|id| action(*id)),
+        Panel::Incidents => ui.incidents.cursor().and_then(|id| incident(*id)),
+        _ => None,
+    };
+    chosen
+        .or_else(|| snapshot.actions.iter().find(|row| row.status == ActionStatus::Pending).map(Subject::Action))
+        .or_else(|| snapshot.incidents.iter().find(|row| row.resolved_at.is_none()).map(Subject::Incident))
+}
+
+/// An incident, in lines.
+pub(super) fn incident(row: &IncidentRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
+    let (theme, zone) = (scene.theme, &scene.ui.session.zone);
+    let mut lines = paragraph(&row.sentence, theme.focus, columns);
+    let (word, style) = super::incidents::severity(row, theme);
+    lines.push(labelled("severity", word.to_owned(), style, theme));
+    lines.push(labelled("about", row.slice.clone(), theme.text, theme));
+    lines.push(labelled("kind", row.kind.as_str().to_owned(), theme.text, theme));
+    let risk =
+        if row.at_risk.is_empty() { "no money counted".to_owned() } else { format!("{}/min", format::amounts(&row.at_risk)) };
+    lines.push(labelled("at risk", risk, theme.text, theme));
+    let at = |time| format!("{} {}", format::second(time, zone), format::offset(time, zone));
+    let since = format!("{}, {}", at(row.detected_at), format::age(scene.since(row.detected_at)));
+    lines.push(labelled("noticed", since, theme.text, theme));
+    if let Some(time) = row.resolved_at {
+        lines.push(labelled("resolved", at(time), theme.good, theme));
+    }
+    lines.extend(approval::evidence(&row.evidence, columns, scene));
+    let labels = std::iter::once("repairs").chain(std::iter::repeat(""));
+    for (id, label) in row.actions.iter().zip(labels) {
+        let action = scene.snapshot.actions.iter().find(|action| action.id == *id);
+        let text = action.map_or_else(|| id.to_string(), |a| format!("{id} {}: {}", a.status.as_str(), a.sentence));
+        lines.extend(field(label, &text, theme.text, (columns, 2), theme));
+    }
+    lines
+}
+
+/// A connector, in lines: its last minute, its accounts, its day.
+pub(super) fn connector(row: &ConnectorRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
+    let theme = scene.theme;
+    let (word, style) = super::connectors::health(row.health, theme);
+    let at = scene.snapshot.at;
+    let width = columns.saturating_sub(10).min(60);
+    let mut lines = vec![
+        labelled("health", word.to_owned(), style, theme),
+        labelled("rate", rate_line(row), theme.text, theme),
+        labelled("", spark::rates(&row.rate_spark, width, at), style, theme),
+        labelled(
+            "attempts",
+            format!(
+                "{} in the last minute, {} of all traffic, {} in flight",
+                format::count(row.attempts),
+                format::percent(Some(row.share)),
+                row.pending
+            ),
+            theme.text,
+            theme,
+        ),
+        labelled("", spark::volumes(&row.volume_spark, width, at), theme.quiet, theme),
+        labelled("latency", format!("{}, mean of the last minute", format::latency(row.latency_ms)), theme.text, theme),
+    ];
+    if let Some(day) = scene.snapshot.analytics.connectors.iter().find(|day| day.key == row.name.as_str()) {
+        lines.extend(field("today", &day_line(day), theme.text, (columns, 2), theme));
+    }
+    lines
+}
+
+fn rate_line(row: &ConnectorRow) -> String {
+    format!("{}, expected {}", format::rate(row.attempt_rate), format::rate(row.baseline_rate))
+}
+
+fn day_line(day: &AggregateRow) -> String {
+    format!(
+        "{} attempts: {} approved, {} declined, {} technical; {} approved",
+        format::count(day.attempts),
+        format::count(day.approved),
+        format::count(day.declined),
+        format::count(day.technical),
+        format::amounts(&day.amount),
+    )
+}
+
+/// A connector's accounts, in lines.
+pub(super) fn accounts(row: &ConnectorRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
+    let theme = scene.theme;
+    let mut lines = vec![Line::styled("accounts", theme.quiet)];
+    for account in &row.accounts {
+        let state = match (account.excluded, &account.breaker_reason) {
+            (true, _) => ("excluded: probes only".to_owned(), theme.warning),
+            (false, Some(reason)) => (format!("circuit open: {reason}"), theme.bad),
+            (false, None) => ("circuit closed".to_owned(), theme.quiet),
+        };
+        let seen = format!("{} tried, {} approved", format::count(account.attempts), format::count(account.approved));
+        lines.push(Line::styled(format!("· {}  {seen}", account.account), theme.text));
+        lines.extend(field("", &state.0, state.1, (columns, 2), theme));
+    }
+    lines
+}

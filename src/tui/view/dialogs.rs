@@ -1,0 +1,153 @@
+//! Which sheet stands over the panels, and the keys in its last row.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{Scene, approval, details, help, levels, scaling};
+use crate::domain::ActionId;
+use crate::engine::snapshot::{ActionRow, ActionStatus};
+use crate::tui::format;
+use crate::tui::keys;
+use crate::tui::ui::Mode;
+use crate::tui::ui::dialog::{Dialog, Kind, Shown};
+use crate::tui::widget::sheet::{Sheet, columns, field, labelled, paragraph};
+
+/// Draws what is open; returns its pages.
+pub(super) fn draw(frame: &mut Buffer, space: Rect, scene: &Scene<'_>) -> u16 {
+    let Some(dialog) = &scene.ui.dialog else { return 1 };
+    let mut sheet = sheet(dialog, columns(space), scene);
+    sheet.keys = key_line(dialog, scene);
+    sheet.draw(frame, space, dialog.page, scene.theme)
+}
+
+fn sheet(dialog: &Dialog, columns: usize, scene: &Scene<'_>) -> Sheet {
+    match &dialog.kind {
+        Kind::Action(shown) => action(shown, columns, scene),
+        Kind::Reason(shown, text) => reason(shown, text, columns, scene),
+        Kind::Undo(shown) => undo(shown, columns, scene),
+        Kind::Incident(id) => incident(*id, columns, scene),
+        Kind::Connector(name) => connector(name.as_str(), columns, scene),
+        Kind::Resources => resources(columns, scene),
+        Kind::Keys => help::sheet(scene),
+        Kind::Levels { row, level } => levels::sheet(*row, *level, columns, scene),
+        Kind::Quit => quit(columns, scene),
+    }
+}
+
+/// `Enter cancel   y approve   r reject`: the default first, what does not work now told with its reason.
+fn key_line(dialog: &Dialog, scene: &Scene<'_>) -> Line<'static> {
+    let theme = scene.theme;
+    if matches!(dialog.kind, Kind::Reason(..)) {
+        return Line::from(vec![
+            Span::styled("Enter", theme.key),
+            Span::styled(" reject with this reason   ", theme.text),
+            Span::styled("Esc", theme.key),
+            Span::styled(" back", theme.text),
+        ]);
+    }
+    let session = &scene.ui.session;
+    let mut spans = Vec::new();
+    for binding in keys::within(dialog.scope(scene.snapshot), session.role, &session.mode).filter(|b| b.footer) {
+        if matches!(binding.does, keys::Does::ArmPanic) {
+            continue;
+        }
+        let refused = scene.ui.refusal(binding.does, scene.snapshot);
+        if refused.is_some() && binding.does == keys::Does::AskUndo {
+            continue;
+        }
+        let style = if refused.is_some() { theme.quiet } else { theme.key };
+        spans.push(Span::styled(binding.name, style));
+        let label = refused.map_or_else(|| format!(" {}   ", binding.label), |why| format!(" ({why})   "));
+        spans.push(Span::styled(label, if style == theme.quiet { theme.quiet } else { theme.text }));
+    }
+    Line::from(spans)
+}
+
+fn find<'a>(scene: &Scene<'a>, id: ActionId) -> Option<&'a ActionRow> {
+    scene.snapshot.actions.iter().find(|row| row.id == id)
+}
+
+fn gone(what: &str, columns: usize, scene: &Scene<'_>) -> Sheet {
+    let text = format!("{what} is no longer among what the engine shows; its record is in the audit.");
+    Sheet { title: what.to_owned(), fixed: paragraph(&text, scene.theme.text, columns), ..Sheet::default() }
+}
+
+fn changed(shown: &Shown, scene: &Scene<'_>) -> Option<Line<'static>> {
+    shown.changed.then(|| Line::styled("▲ changed since you opened this: read it again", scene.theme.alarm))
+}
+
+fn action(shown: &Shown, columns: usize, scene: &Scene<'_>) -> Sheet {
+    let Some(row) = find(scene, shown.id) else { return gone(&shown.id.to_string(), columns, scene) };
+    let title = if row.status == ActionStatus::Pending { format!("Approve {}?", row.id) } else { format!("Action {}", row.id) };
+    let mut fixed: Vec<Line<'static>> = changed(shown, scene).into_iter().collect();
+    fixed.extend(approval::fixed(row, columns, scene));
+    Sheet { title, tag: tag(row), fixed, paged: approval::paged(row, columns, scene), ..Sheet::default() }
+}
+
+fn tag(row: &ActionRow) -> String {
+    format!("{} · {} · version {}", row.class.as_str(), row.status.as_str(), row.version)
+}
+
+fn reason(shown: &Shown, text: &str, columns: usize, scene: &Scene<'_>) -> Sheet {
+    let theme = scene.theme;
+    let Some(row) = find(scene, shown.id) else { return gone(&shown.id.to_string(), columns, scene) };
+    let mut fixed: Vec<Line<'static>> = changed(shown, scene).into_iter().collect();
+    fixed.extend(paragraph(&row.sentence, theme.focus, columns));
+    fixed.extend(field("reason", &format!("{text}_"), theme.text, (columns, 4), theme));
+    Sheet { title: format!("Reject {}: why?", row.id), tag: tag(row), fixed, ..Sheet::default() }
+}
+
+fn undo(shown: &Shown, columns: usize, scene: &Scene<'_>) -> Sheet {
+    let Some(row) = find(scene, shown.id) else { return gone(&shown.id.to_string(), columns, scene) };
+    let mut fixed: Vec<Line<'static>> = changed(shown, scene).into_iter().collect();
+    fixed.extend(approval::undo_question(row, columns, scene));
+    Sheet { title: format!("Undo {}?", row.id), tag: tag(row), fixed, ..Sheet::default() }
+}
+
+fn incident(id: crate::domain::IncidentId, columns: usize, scene: &Scene<'_>) -> Sheet {
+    let Some(row) = scene.snapshot.incidents.iter().find(|row| row.id == id) else {
+        return gone(&id.to_string(), columns, scene);
+    };
+    Sheet { title: format!("Incident {id}"), paged: details::incident(row, columns, scene), ..Sheet::default() }
+}
+
+fn connector(name: &str, columns: usize, scene: &Scene<'_>) -> Sheet {
+    let Some(row) = scene.snapshot.connectors.iter().find(|row| row.name.as_str() == name) else {
+        return gone(name, columns, scene);
+    };
+    Sheet {
+        title: format!("Connector {name}"),
+        fixed: details::connector(row, columns, scene),
+        paged: details::accounts(row, columns, scene),
+        ..Sheet::default()
+    }
+}
+
+fn resources(columns: usize, scene: &Scene<'_>) -> Sheet {
+    let (view, theme, zone) = (&scene.snapshot.scaling, scene.theme, &scene.ui.session.zone);
+    let mut fixed = Vec::new();
+    if let Some(sample) = view.sample {
+        fixed.push(labelled("instances", scaling::instances(view, &sample), theme.text, theme));
+        fixed.push(labelled("load", scaling::load(&sample), theme.text, theme));
+    }
+    fixed.extend(field("rule", &view.verdict, theme.text, (columns, 3), theme));
+    fixed.extend(scaling::cooldown(view, scene).map(|wait| labelled("", wait, theme.quiet, theme)));
+    let history = view.history.iter().rev().map(|row| {
+        let at = format!("{} {}", format::second(row.at, zone), format::offset(row.at, zone));
+        Line::styled(format!("{at}  {}: {}", row.who, row.what), theme.text)
+    });
+    Sheet { title: "Scaling".into(), fixed, paged: history.collect(), ..Sheet::default() }
+}
+
+fn quit(columns: usize, scene: &Scene<'_>) -> Sheet {
+    let (title, text) = match scene.ui.session.mode {
+        Mode::Live => (
+            "Quit?",
+            "The engine runs in this process and stops with it: until it is started again, webhooks and decisions are \
+             refused and nothing is repaired. `apos serve` runs it without a screen.",
+        ),
+        Mode::Simulation { .. } => ("Leave the simulation?", "The simulated world ends; nothing real is touched."),
+    };
+    Sheet { title: title.into(), fixed: paragraph(text, scene.theme.text, columns), ..Sheet::default() }
+}

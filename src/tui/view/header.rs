@@ -1,0 +1,138 @@
+//! The ten-second summary.
+//!
+//! ```text
+//!  APOS  SIMULATION outage · seed 7 · ×1            autonomy approve · 03:14 +00:00
+//!  50 payments/s   rate 71.4 % of 2,981, expected 91.2 %   at risk EUR 1,204/min
+//!  ◆ 1 action waits for you: w   ■ 1 incident open            rates of 2026-11-22
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::Scene;
+use crate::domain::ActionClass;
+use crate::domain::settings::Levels;
+use crate::engine::snapshot::Header;
+use crate::tui::format;
+use crate::tui::ui::Mode;
+use crate::tui::widget::text::{put, put_right};
+
+/// Rows it takes.
+pub(super) const ROWS: u16 = 3;
+
+/// An attempt rate this far below its baseline is worth a colour: half of what any operator calls an incident.
+const NOTICEABLE: f64 = 0.03;
+
+pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
+    banner(frame, area, scene);
+    figures(frame, area, scene);
+    calls(frame, area, scene);
+}
+
+fn banner(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
+    let Scene { snapshot, ui, theme } = scene;
+    let x = put(frame, area, area.x, area.y, (" APOS ", theme.focus));
+    let (text, style) = match &ui.session.mode {
+        Mode::Live => (" LIVE ".to_owned(), theme.live),
+        Mode::Simulation { scenario, seed } => {
+            (format!(" SIMULATION {scenario} · seed {seed} · {} ", pace(ui.pace)), theme.simulation)
+        }
+    };
+    put(frame, area, x, area.y, (&text, style));
+    let clock = if snapshot.at == crate::domain::Time::ZERO {
+        String::new()
+    } else {
+        let (now, zone) = (scene.now(), &ui.session.zone);
+        format!(" · {} {} ", format::minute(now, zone), format::offset(now, zone))
+    };
+    let autonomy = snapshot.header.autonomy.as_ref().map_or_else(String::new, autonomy);
+    put_right(frame, area, area.y, (&format!("{autonomy}{clock}"), theme.text));
+}
+
+fn pace(pace: crate::tui::ui::Pace) -> String {
+    if pace.paused { "PAUSED".into() } else { format!("×{}", format::number(pace.speed).trim_end_matches(".0")) }
+}
+
+/// One word where every class is at the same level, else each class with its own.
+fn autonomy(levels: &Levels) -> String {
+    let all = ActionClass::ALL.map(|class| levels.of(class));
+    if all.iter().all(|level| *level == all[0]) {
+        format!("autonomy {}", all[0])
+    } else {
+        ActionClass::ALL.map(|class| format!("{}:{}", &class.as_str()[..3], levels.of(class))).join(" ")
+    }
+}
+
+fn figures(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
+    let Scene { snapshot, theme, .. } = scene;
+    let header = &snapshot.header;
+    let at_risk = at_risk(header);
+    let risk_style = if at_risk.is_some() { theme.bad } else { theme.text };
+    let spans: [(&str, Style); 8] = [
+        (" ", theme.text),
+        (&format!("{:<4}", format::number(header.payments_per_s)), theme.text),
+        ("payments/s   rate ", theme.quiet),
+        (&format!("{:>7}", format::rate(header.attempt_rate)), rate_style(header, scene)),
+        (&format!(" of {}", format::count(header.attempts)), theme.quiet),
+        (&format!(", expected {}", format::rate(header.baseline_rate)), theme.quiet),
+        ("   at risk ", theme.quiet),
+        (at_risk.as_deref().unwrap_or("nothing"), risk_style),
+    ];
+    let mut x = area.x;
+    for span in spans {
+        x = put(frame, area, x, area.y + 1, span);
+    }
+}
+
+fn rate_style(header: &Header, scene: &Scene<'_>) -> Style {
+    match (header.attempt_rate, header.baseline_rate) {
+        (Some(rate), Some(expected)) if rate < expected - NOTICEABLE => scene.theme.bad,
+        _ => scene.theme.text,
+    }
+}
+
+/// `EUR 1,204/min`; none where nothing is.
+fn at_risk(header: &Header) -> Option<String> {
+    let risk = &header.at_risk;
+    let text = match risk.total {
+        Some(total) if total.minor > 0 => format::money(total),
+        Some(_) => return None,
+        None if risk.by_currency.iter().any(|money| money.minor > 0) => format::amounts(&risk.by_currency),
+        None => return None,
+    };
+    Some(format!("{text}/min"))
+}
+
+/// What calls for a person, and what limits the trust in the figures above.
+fn calls(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
+    let Scene { snapshot, ui, theme } = scene;
+    let (header, y) = (&snapshot.header, area.y + 2);
+    let mut x = area.x + 1;
+    if header.pending_actions > 0 {
+        let verb = if header.pending_actions == 1 { "waits" } else { "wait" };
+        let text = format!("◆ {} {verb} for you: w", format::plural(header.pending_actions as usize, "action"));
+        x = put(frame, area, x, y, (&text, theme.accent)) + 3;
+    }
+    if header.open_incidents > 0 {
+        let text = format!("■ {} open", format::plural(header.open_incidents as usize, "incident"));
+        x = put(frame, area, x, y, (&text, theme.bad)) + 3;
+    }
+    if header.pending_actions + header.open_incidents == 0 && snapshot.at != crate::domain::Time::ZERO {
+        x = put(frame, area, x, y, ("● nothing needs you", theme.good)) + 3;
+    }
+    if let Some(span) = ui.stale {
+        x = put(frame, area, x, y, (&format!("▲ stale: no news for {}", format::age(span)), theme.warning)) + 3;
+    }
+    if ui.slow_link {
+        x = put(frame, area, x, y, ("▲ slow link", theme.warning)) + 3;
+    }
+    if header.attempts_unseen > 0 {
+        x = put(frame, area, x, y, (&format!("{} unseen attempts", format::count(header.attempts_unseen)), theme.quiet)) + 3;
+    }
+    let dated = format!("rates of {} ", header.at_risk.rates_dated);
+    let room = Rect { x: x.min(area.right()), width: area.right().saturating_sub(x), ..area };
+    if !header.at_risk.rates_dated.is_empty() && usize::from(room.width) >= dated.len() {
+        put_right(frame, room, y, (&dated, theme.quiet));
+    }
+}

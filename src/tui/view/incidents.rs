@@ -1,0 +1,78 @@
+//! Incidents: the sentence first, then what it costs.
+//!
+//! ```text
+//! ── 2 Incidents ─────────────────────────────────────────────────────── 1 open ──
+//! ▸ ■ critical adyen fails: 12 % of 83 attempts approved in 30 s, expected…  2 min
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::{Scene, first_row};
+use crate::engine::snapshot::{IncidentRow, Severity};
+use crate::tui::format;
+use crate::tui::theme::Theme;
+use crate::tui::ui::Panel;
+use crate::tui::widget::panel::{Title, titled};
+use crate::tui::widget::text::{figures, put, put_row, words};
+
+/// From this width on a row tells what the incident costs.
+const COST_FROM: u16 = 96;
+
+pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
+    let Scene { snapshot, ui, theme } = scene;
+    let open = snapshot.incidents.iter().filter(|row| row.resolved_at.is_none()).count();
+    let hint = match (ui.incidents.unseen(), open) {
+        (0, open) => format!("{open} open"),
+        (new, _) => format!("{new} new: g"),
+    };
+    let focused = scene.focused(Panel::Incidents);
+    let title =
+        Title { panel: Some(Panel::Incidents), name: "Incidents", hint: &hint, focused, calls: ui.incidents.unseen() > 0 };
+    let inside = titled(frame, area, &title, theme);
+    if ui.incidents.order().is_empty() {
+        put(frame, inside, inside.x + 2, inside.y, ("nothing out of the ordinary", theme.quiet));
+    }
+    let ids = ui.incidents.order().iter().skip(first_row(ui.incidents.place(), inside.height));
+    for (y, id) in (inside.y..inside.bottom()).zip(ids) {
+        let Some(row) = snapshot.incidents.iter().find(|row| row.id == *id) else { continue };
+        draw_row(frame, Rect { y, height: 1, ..inside }, row, focused && ui.incidents.cursor() == Some(id), scene);
+    }
+}
+
+fn draw_row(frame: &mut Buffer, area: Rect, row: &IncidentRow, here: bool, scene: &Scene<'_>) {
+    let theme = scene.theme;
+    let (word, style) = severity(row, theme);
+    let text = if row.resolved_at.is_some() { theme.quiet } else { theme.text };
+    if here {
+        put(frame, area, area.x, area.y, ("▸", theme.focus));
+    }
+    let age = match row.resolved_at {
+        None => format::age(scene.since(row.detected_at)),
+        Some(at) => format!("over {}", format::age(scene.since(at))),
+    };
+    let cost = if area.width >= COST_FROM { 18 } else { 0 };
+    let at_risk = if row.at_risk.is_empty() { String::new() } else { format!("{}/min", format::amounts(&row.at_risk)) };
+    let mut cells = vec![
+        words(word, 10, if here { theme.selection } else { style }),
+        words(&row.sentence, area.width.saturating_sub(2 + 11 + 11 + cost), text),
+    ];
+    if cost > 0 {
+        cells.push(figures(&at_risk, cost - 1, text));
+    }
+    cells.push(figures(&age, 9, theme.quiet));
+    put_row(frame, area, area.x + 2, area.y, &cells);
+}
+
+/// The symbol with the word.
+pub(super) const fn severity(row: &IncidentRow, theme: &Theme) -> (&'static str, Style) {
+    if row.resolved_at.is_some() {
+        return ("○ resolved", theme.quiet);
+    }
+    match row.severity {
+        Severity::Critical => ("■ critical", theme.bad),
+        Severity::Warning => ("▲ warning", theme.warning),
+        Severity::Info => ("● info", theme.text),
+    }
+}

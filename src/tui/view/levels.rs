@@ -1,0 +1,61 @@
+//! The autonomy ladder: which class of action may do how much by itself.
+//!
+//! ```text
+//! ▸ all classes
+//!   priority     approve
+//!   exclusion    approve
+//!   scaling      veto
+//! set to         observe  suggest [approve]  veto  auto
+//! ```
+
+use ratatui::text::{Line, Span};
+
+use super::Scene;
+use crate::domain::{ActionClass, Autonomy};
+use crate::tui::widget::sheet::{Sheet, field};
+
+/// The sheet of the levels, with the row and the level chosen.
+pub(super) fn sheet(row: usize, level: Autonomy, columns: usize, scene: &Scene<'_>) -> Sheet {
+    let theme = scene.theme;
+    let mut fixed = vec![class_line("all classes", None, row == 0, scene)];
+    if let Some(levels) = &scene.snapshot.header.autonomy {
+        for (i, class) in ActionClass::ALL.into_iter().enumerate() {
+            fixed.push(class_line(class.as_str(), Some(levels.of(class)), row == i + 1, scene));
+        }
+    }
+    fixed.push(Line::default());
+    fixed.push(ladder(level, scene));
+    fixed.extend(field("", meaning(level), theme.quiet, (columns, 2), theme));
+    fixed.push(Line::default());
+    Sheet { title: "Autonomy".into(), tag: format!("as {}", scene.ui.session.role.as_str()), fixed, ..Sheet::default() }
+}
+
+fn class_line(name: &str, level: Option<Autonomy>, here: bool, scene: &Scene<'_>) -> Line<'static> {
+    let theme = scene.theme;
+    Line::from(vec![
+        Span::styled(if here { "▸ " } else { "  " }, theme.focus),
+        Span::styled(format!("{name:<13}"), if here { theme.selection } else { theme.text }),
+        Span::styled(level.map_or(String::new(), |level| format!(" {level}")), theme.text),
+    ])
+}
+
+fn ladder(chosen: Autonomy, scene: &Scene<'_>) -> Line<'static> {
+    let theme = scene.theme;
+    let mut spans = vec![Span::styled("set to    ", theme.quiet)];
+    for level in Autonomy::ALL {
+        let here = *level == chosen;
+        let text = if here { format!("[{level}]") } else { format!(" {level} ") };
+        spans.push(Span::styled(text, if here { theme.accent } else { theme.text }));
+    }
+    Line::from(spans)
+}
+
+const fn meaning(level: Autonomy) -> &'static str {
+    match level {
+        Autonomy::Observe => "watches; proposes nothing, does nothing",
+        Autonomy::Suggest => "proposes; a person acts by hand",
+        Autonomy::Approve => "proposes; acts when a person approves",
+        Autonomy::Veto => "acts after a delay unless a person rejects",
+        Autonomy::Auto => "acts at once; a person may undo",
+    }
+}

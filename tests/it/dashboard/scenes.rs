@@ -1,0 +1,348 @@
+//! Snapshots built by hand, as the engine gives them: what a night looks like.
+
+use std::time::Duration;
+
+use apos::domain::settings::Levels;
+use apos::domain::{
+    ActionClass, ActionId, Change, ConnectorAccount, ConnectorName, Currency, IncidentId, Method, Money, Position,
+    PriorityMove, ProfileId, ResourceSample, Time,
+};
+use apos::engine::Snapshot;
+use apos::engine::snapshot::{
+    AccountRow, ActionRow, ActionStatus, AggregateRow, Analytics, AnomalyType, AtRisk, BlastRadius, BreakerState, ConnectorRow,
+    EventClass, EventRow, Evidence, Header, Health, HistoryRow, IncidentRow, MerchantRow, Prediction, SPARK_BUCKETS,
+    ScalingView, Severity,
+};
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) fn now() -> Time {
+    Time::parse_rfc3339("2026-08-13T03:14:07Z").unwrap()
+}
+
+fn eur(minor: i64) -> Money {
+    Money::new(minor, Currency::parse("EUR").unwrap())
+}
+
+fn usd(minor: i64) -> Money {
+    Money::new(minor, Currency::parse("USD").unwrap())
+}
+
+fn account(text: &str) -> ConnectorAccount {
+    ConnectorAccount::parse(text).unwrap()
+}
+
+fn profile(text: &str) -> ProfileId {
+    ProfileId::parse(text).unwrap()
+}
+
+pub(crate) fn action_id() -> ActionId {
+    ActionId(Position { record: 1_204, index: 3 })
+}
+
+fn incident_id() -> IncidentId {
+    IncidentId(Position { record: 1_203, index: 0 })
+}
+
+/// A series that wavers around a rate without any entropy.
+fn wavering(rate: f32, seed: u32) -> Vec<Option<f32>> {
+    (0..SPARK_BUCKETS as u32)
+        .map(|i| {
+            let wave = ((i * 7 + seed * 13) % 11) as f32 / 11.0 - 0.5;
+            Some((rate + wave * 0.16).clamp(0.0, 1.0))
+        })
+        .collect()
+}
+
+/// A series that falls at its 30th second.
+fn falling(rate: f32, to: f32) -> Vec<Option<f32>> {
+    let mut series = wavering(rate, 3);
+    for (i, value) in series.iter_mut().enumerate().skip(30) {
+        *value = Some((to + ((i * 5) % 7) as f32 / 90.0).min(rate));
+    }
+    series
+}
+
+struct Does {
+    name: &'static str,
+    health: Health,
+    rate: f64,
+    attempts: u64,
+    share: f64,
+    latency_ms: f64,
+}
+
+fn connector(does: &Does, seed: u32) -> ConnectorRow {
+    let accounts = (1..=3).map(|i| AccountRow {
+        account: account(&format!("{}:mca_{i}", does.name)),
+        breaker: if does.health == Health::Down && i == 1 { BreakerState::Open } else { BreakerState::Closed },
+        breaker_reason: (does.health == Health::Down && i == 1).then(|| "5 gateway failures in a row".into()),
+        excluded: false,
+        consecutive_failures: if does.health == Health::Down { 5 } else { 0 },
+        probe_successes: 0,
+        attempts: does.attempts * 20,
+        approved: does.attempts * 18,
+    });
+    ConnectorRow {
+        name: ConnectorName::parse(does.name).unwrap(),
+        health: does.health,
+        attempt_rate: (does.attempts > 0).then_some(does.rate),
+        attempts: does.attempts,
+        baseline_rate: Some(0.91),
+        latency_ms: (does.attempts > 0).then_some(does.latency_ms),
+        share: does.share,
+        pending: (does.attempts / 60) as u32,
+        rate_spark: if does.attempts == 0 {
+            vec![None; SPARK_BUCKETS]
+        } else if does.health == Health::Down {
+            falling(0.92, 0.08)
+        } else {
+            wavering(does.rate as f32, seed)
+        },
+        volume_spark: (0..SPARK_BUCKETS as u32).map(|i| (does.attempts as u32 / 60) * (4 + (i * 3 + seed) % 5) / 6).collect(),
+        accounts: accounts.collect(),
+    }
+}
+
+fn aggregate(key: &str, attempts: u64, latency_ms: f64) -> AggregateRow {
+    AggregateRow {
+        key: key.into(),
+        attempts,
+        approved: attempts * 91 / 100,
+        declined: attempts * 7 / 100,
+        technical: attempts * 2 / 100,
+        latency_ms: Some(latency_ms),
+        amount: vec![eur(i64::try_from(attempts).unwrap() * 5_210), usd(i64::try_from(attempts).unwrap() * 1_870)],
+    }
+}
+
+fn events() -> Vec<EventRow> {
+    let lines = [
+        (EventClass::Approved, "pay_01J8 stripe EUR 65.40 card"),
+        (EventClass::Declined, "pay_01J9 checkout EUR 18.00 card insufficient_funds"),
+        (EventClass::Technical, "pay_01JA adyen USD 240.00 card gateway time-out"),
+        (EventClass::Payment, "pay_01JB stripe EUR 12.99 wallet started"),
+        (EventClass::Approved, "pay_01JC checkout EUR 310.00 card"),
+    ];
+    (0..60_u32)
+        .map(|i| {
+            let (class, text) = lines[(i as usize * 3) % lines.len()];
+            let at = now() - s(u64::from(60 - i) / 3);
+            EventRow { position: Position { record: u64::from(2_000 + i), index: 0 }, at, class, text: text.into() }
+        })
+        .collect()
+}
+
+/// Nothing is wrong.
+pub(crate) fn calm() -> Snapshot {
+    let does = |name, health, rate, attempts, share, latency_ms| Does { name, health, rate, attempts, share, latency_ms };
+    let connectors = [
+        does("adyen", Health::Healthy, 0.92, 861, 0.29, 241.0),
+        does("checkout", Health::Healthy, 0.90, 640, 0.21, 198.0),
+        does("cybersource", Health::Quiet, 0.0, 0, 0.0, 0.0),
+        does("stripe", Health::Healthy, 0.93, 1_480, 0.50, 212.0),
+    ];
+    Snapshot {
+        position: Position { record: 1_302, index: 7 },
+        at: now(),
+        epoch: 1,
+        header: Header {
+            payments_per_s: 50.2,
+            attempt_rate: Some(0.918),
+            attempts: 2_981,
+            baseline_rate: Some(0.912),
+            at_risk: AtRisk { total: Some(eur(0)), rates_dated: "2026-08-12".into(), by_currency: vec![] },
+            autonomy: Some(Levels::default()),
+            ..Header::default()
+        },
+        connectors: connectors.iter().zip(0..).map(|(does, seed)| connector(does, seed)).collect(),
+        scaling: ScalingView {
+            sample: Some(ResourceSample { cpu_percent: 41.2, memory_percent: 52.0, queue_depth: 3, instances: 2 }),
+            sampled_at: Some(now()),
+            limits: (1, 8),
+            cooldown_until: None,
+            verdict: "hold: cpu 41 % (up > 75, down < 30)".into(),
+            history: vec![HistoryRow { at: now() - s(5_400), who: "alice".into(), what: "1 → 2 instances: cpu 81 %".into() }],
+        },
+        events: events(),
+        analytics: Analytics {
+            since: Time::parse_rfc3339("2026-08-13T00:00:00Z").unwrap(),
+            connectors: ["adyen", "checkout", "stripe"].iter().zip(1..).map(|(k, i)| aggregate(k, 21_480 / i, 220.0)).collect(),
+            methods: ["card", "wallet", "bank_redirect"]
+                .iter()
+                .zip(1..)
+                .map(|(k, i)| aggregate(k, 40_112 / i / i, 230.0))
+                .collect(),
+            merchants: (1..=12).map(|i| aggregate(&format!("pro_merchant_{i:02}"), 9_000 / i, 225.0)).collect(),
+            currencies: vec![],
+        },
+        merchants: vec![MerchantRow {
+            profile: profile("pro_northwind"),
+            name: "Northwind".into(),
+            priority: vec![account("adyen:mca_1")],
+        }],
+        ..Snapshot::default()
+    }
+}
+
+/// Adyen is down: one incident, one proposal that waits, one older action that worked.
+pub(crate) fn outage() -> Snapshot {
+    let mut snapshot = calm();
+    snapshot.connectors[0] = connector(
+        &Does { name: "adyen", health: Health::Down, rate: 0.12, attempts: 412, share: 0.17, latency_ms: 2_840.0 },
+        0,
+    );
+    snapshot.header.attempt_rate = Some(0.714);
+    snapshot.header.at_risk.total = Some(eur(120_400));
+    snapshot.header.open_incidents = 1;
+    snapshot.header.pending_actions = 1;
+    snapshot.incidents = vec![incident(), resolved()];
+    snapshot.actions = vec![pending(), done()];
+    snapshot.events.push(EventRow {
+        position: Position { record: 2_100, index: 0 },
+        at: now(),
+        class: EventClass::Engine,
+        text: "proposed act-1204.3: put stripe first for 3 pinned merchants".into(),
+    });
+    snapshot
+}
+
+/// The same after someone approved: the proposal runs.
+pub(crate) fn approved() -> Snapshot {
+    let mut snapshot = outage();
+    snapshot.header.pending_actions = 0;
+    let row = &mut snapshot.actions[0];
+    (row.status, row.version, row.undoable) = (ActionStatus::InProgress, 2, true);
+    row.history.push(HistoryRow { at: now(), who: "bob".into(), what: "approved".into() });
+    snapshot
+}
+
+fn evidence() -> Evidence {
+    Evidence {
+        metric: "attempt rate".into(),
+        observed: 0.12,
+        baseline: 0.91,
+        samples: 83,
+        window_s: 30,
+        probability: 1e-52,
+        at: now() - s(4),
+        series: falling(0.92, 0.08),
+    }
+}
+
+fn incident() -> IncidentRow {
+    IncidentRow {
+        id: incident_id(),
+        kind: AnomalyType::HighFailureRate,
+        slice: "connector adyen".into(),
+        sentence: "adyen fails: 12 % of 83 attempts approved in 30 s, expected 91 %".into(),
+        severity: Severity::Critical,
+        detected_at: now() - s(130),
+        resolved_at: None,
+        evidence: evidence(),
+        at_risk: vec![eur(98_000), usd(24_600)],
+        actions: vec![action_id()],
+    }
+}
+
+fn resolved() -> IncidentRow {
+    IncidentRow {
+        id: IncidentId(Position { record: 610, index: 0 }),
+        kind: AnomalyType::UnusualPattern,
+        slice: "connector checkout".into(),
+        sentence: "checkout is slow: 1.9 s mean over 210 attempts, expected 198 ms".into(),
+        severity: Severity::Warning,
+        detected_at: now() - s(4_000),
+        resolved_at: Some(now() - s(3_700)),
+        evidence: Evidence { metric: "mean latency (ms)".into(), observed: 1_900.0, baseline: 198.0, ..evidence() },
+        at_risk: vec![],
+        actions: vec![],
+    }
+}
+
+fn moves() -> Vec<PriorityMove> {
+    ["pro_northwind", "pro_contoso", "pro_fabrikam"]
+        .iter()
+        .map(|p| PriorityMove {
+            profile: profile(p),
+            before: vec![account("adyen:mca_1"), account("stripe:mca_1")],
+            after: vec![account("stripe:mca_1"), account("adyen:mca_1")],
+        })
+        .collect()
+}
+
+fn pending() -> ActionRow {
+    ActionRow {
+        id: action_id(),
+        version: 1,
+        status: ActionStatus::Pending,
+        class: ActionClass::Priority,
+        change: Change::ReorderPriority { moves: moves() },
+        sentence: "Put stripe before adyen in the priority lists of 3 pinned merchants".into(),
+        before_after: ["Northwind", "Contoso", "Fabrikam"]
+            .iter()
+            .map(|m| (format!("{m}: adyen:mca_1 > stripe:mca_1"), format!("{m}: stripe:mca_1 > adyen:mca_1")))
+            .collect(),
+        incident: Some(incident_id()),
+        evidence: Some(evidence()),
+        confidence: 0.97,
+        confidence_basis:
+            "probability that stripe does better than adyen for this traffic, from 1,480 outcomes of the last minute".into(),
+        against: vec![
+            "stripe costs 0.3 % more a payment than adyen: EUR 3.60 a minute on this traffic".into(),
+            "stripe would carry 67 % of all traffic; its highest share so far was 58 %".into(),
+        ],
+        alternatives: vec![
+            "do nothing: the bandit's merchants have moved already; pinned ones go on failing, EUR 1,204 a minute".into(),
+            "put checkout first: expected 90 %, 640 outcomes".into(),
+            "exclude adyen:mca_1 for everyone".into(),
+        ],
+        blast: BlastRadius {
+            payments_per_min: 412.0,
+            amount_per_min: vec![eur(120_400)],
+            merchants: moves().into_iter().map(|m| m.profile).collect(),
+            methods: vec![Method::Card, Method::Wallet],
+            share: 0.14,
+        },
+        predicted: Prediction {
+            rate_now: Some(0.12),
+            rate_after: Some(0.93),
+            rate_after_range: Some((0.90, 0.95)),
+            saved_per_min: vec![eur(97_300)],
+            fees_per_min: vec![eur(360)],
+            target: "stripe is healthy at 93 % and 212 ms".into(),
+        },
+        undo: "u puts the three lists back as they were; it never reverts by itself".into(),
+        why_asked: "autonomy of priority is approve: a person decides".into(),
+        proposed_at: now() - s(28),
+        expires_at: now() + s(572),
+        executes_by_itself: false,
+        undoable: false,
+        history: vec![HistoryRow { at: now() - s(28), who: "apos".into(), what: "proposed".into() }],
+        verification: None,
+    }
+}
+
+fn done() -> ActionRow {
+    ActionRow {
+        id: ActionId(Position { record: 640, index: 1 }),
+        version: 3,
+        status: ActionStatus::Succeeded,
+        class: ActionClass::Exclusion,
+        change: Change::ExcludeAccount { account: account("checkout:mca_2") },
+        sentence: "Exclude checkout:mca_2 from routing".into(),
+        before_after: vec![("checkout:mca_2 takes traffic".into(), "checkout:mca_2 takes probes only".into())],
+        incident: None,
+        undoable: true,
+        proposed_at: now() - s(3_900),
+        history: vec![
+            HistoryRow { at: now() - s(3_900), who: "apos".into(), what: "proposed".into() },
+            HistoryRow { at: now() - s(3_860), who: "alice".into(), what: "approved".into() },
+            HistoryRow { at: now() - s(3_800), who: "apos".into(), what: "verified: latency back to 201 ms".into() },
+        ],
+        verification: Some("mean latency of checkout within 30 s: 201 ms, expected 198 ms".into()),
+        ..pending()
+    }
+}
