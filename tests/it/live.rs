@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use apos::domain::{
-    Autonomy, Body, Command, ConnectorAccount, Context, Currency, EffectResult, EventId, EventKind, Method, Money,
-    OperatorName, Order, PaymentEvent, PaymentId, ProfileId, Record, Request, ResourceSample, Settings, Source, Time,
+    Autonomy, Body, Command, ConnectorAccount, Context, Currency, Decision, EffectResult, EventId, EventKind, Method, Money, OperatorName,
+    Order, PaymentEvent, PaymentId, ProfileId, Record, Request, ResourceSample, Settings, Source, Time,
 };
 use apos::engine::snapshot::ActionStatus;
 use apos::engine::{self, State};
@@ -178,9 +178,7 @@ async fn an_unknown_merchant_is_refused_where_merchants_are_not_created() -> Res
     settings.routing.auto_create_merchants = false;
     let runtime = Runtime::start(RuntimeConfig { settings: settings.into(), ..config(folder.path()) }).await?;
     let handle = runtime.handle();
-    until("it leads", &handle, |status| status.leader && status.epoch > 0).await?;
-    let configured = || !handle.view().settings().routing.auto_create_merchants;
-    until("its settings are in force", &handle, |_| configured()).await?;
+    until("its settings are in force", &handle, |status| status.ready).await?;
     assert!(matches!(handle.decide(request(1)), Err(DecideError::UnknownMerchant)));
     let position = handle.append(Body::MerchantConfigured { profile: profile(), priority: accounts() }).await?;
     handle.applied(position).await?;
@@ -194,6 +192,7 @@ async fn a_command_tells_what_became_of_it() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let runtime = Runtime::start(config(folder.path())).await?;
     let handle = runtime.handle();
+    until("ready", &handle, |status| status.ready).await?;
     let order = |order| Command { operator: OperatorName::parse("ada").unwrap(), order };
     let missing = Order::Approve { action: "act-4711".parse().unwrap(), version: 1 };
     let refused = handle.command(order(missing)).await?;
@@ -213,20 +212,16 @@ async fn an_act_is_intended_executed_and_its_end_recorded() -> Result<()> {
     settings.autonomy.scaling = Autonomy::Auto;
     let runtime = Runtime::start(RuntimeConfig { settings: settings.into(), ..config(folder.path()) }).await?;
     let handle = runtime.handle();
-    until("it leads", &handle, |status| status.leader && status.epoch > 0).await?;
-    until("its settings are in force", &handle, |_| handle.view().settings().autonomy.scaling == Autonomy::Auto).await?;
+    until("its settings are in force", &handle, |status| status.ready).await?;
     let full = ResourceSample { cpu_percent: 95.0, memory_percent: 90.0, queue_depth: 500, instances: 2 };
     handle.append(Body::Sampled(full)).await?;
     traffic(&handle, 0..5).await?;
     let done = |status: &ActionStatus| matches!(status, ActionStatus::InProgress | ActionStatus::Succeeded);
     let executed = || handle.snapshot().actions.iter().any(|action| done(&action.status) && action.verification.is_some());
-    let ended = async |_: ()| -> Result<Vec<Body>> {
-        let bodies = records(folder.path()).await?.into_iter().flat_map(|record| record.bodies);
-        Ok(bodies.filter(|body| matches!(body, Body::Intended { .. } | Body::Ended { .. })).collect())
-    };
     until("the action is executed", &handle, |_| executed()).await?;
     runtime.shutdown().await;
-    let acts = ended(()).await?;
+    let bodies = records(folder.path()).await?.into_iter().flat_map(|record| record.bodies);
+    let acts: Vec<Body> = bodies.filter(|body| matches!(body, Body::Intended { .. } | Body::Ended { .. })).collect();
     let [Body::Intended { id, .. }, Body::Ended { id: end, result: EffectResult::Done }] = acts.as_slice() else {
         anyhow::bail!("one intent, then one end: {acts:?}")
     };
@@ -278,5 +273,61 @@ async fn the_tables_hold_every_entry_once() -> Result<()> {
     let recorded = records(folder.path()).await?.into_iter().flat_map(|record| record.bodies);
     assert_eq!(usize::try_from(decisions)?, recorded.filter(|body| matches!(body, Body::Decided(_))).count());
     database.close().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poison_entry_halts_folding_but_not_decisions() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let runtime = Runtime::start(config(folder.path())).await?;
+    let handle = runtime.handle();
+    until("ready", &handle, |status| status.ready).await?;
+    traffic(&handle, 0..10).await?;
+    let mut poison = Decision::clone(&*handle.decide(request(1_000))?);
+    poison.chosen = 99;
+    let position = handle.append(Body::Decided(poison.into())).await?;
+    let status = until("it is noticed", &handle, |status| !status.ready).await?;
+    let said = format!("engine: the entry at {position} cannot be folded");
+    assert!(status.degraded.iter().any(|reason| reason.starts_with(&said)), "{:?}", status.degraded);
+    assert!(handle.folded() < position);
+    assert_eq!(handle.decide(request(2_000))?.candidates.len(), 3, "from the last view");
+    let late = handle.accept(vec![authorised(2_000, &accounts()[0], handle.now())]).await?;
+    assert!(matches!(late, Receipt::Recorded(recorded) if recorded > position), "intake stays durable: {late:?}");
+    Ok(())
+}
+
+    let folder = tempfile::tempdir()?;
+    let runtime = Runtime::start(RuntimeConfig { tables: TablesChoice::Sqlite, ..config(folder.path()) }).await?;
+    let handle = runtime.handle();
+    until("ready", &handle, |status| status.ready).await?;
+    let begun = handle.now();
+    let mut worst = 0;
+    for number in 0..150_000 {
+        let t = handle.now();
+        handle.decide(request(number))?;
+        worst = worst.max(handle.now().since(t).as_micros());
+        if number % 20 == 0 {
+            tokio::task::yield_now().await;
+        }
+        while handle.status().log.queue_depth > 8_000 { tokio::time::sleep(Duration::from_millis(1)).await; }
+    }
+    println!("decide 150k: {:?}, worst {worst} us", handle.now().since(begun));
+    until("folded", &handle, |status| status.statistics.decisions >= 150_000).await?;
+    println!("folded: {:?}", handle.now().since(begun));
+    let s = until("tables", &handle, |status| status.tables.as_ref().is_some_and(|t| t.rows >= 150_000)).await?;
+    println!("tables: {:?} {:#?}", handle.now().since(begun), s);
+    let mut spans = Vec::new();
+    for number in 0..300 {
+        let id = EventId::parse(&format!("fresh_{number}")).unwrap();
+        let mut event = authorised(number, &accounts()[0], handle.now());
+        event.event_id = Some(id.clone());
+        handle.accept(vec![event]).await?;
+        let t = handle.now();
+        while !handle.view().saw_event(&profile(), &id) { tokio::task::yield_now().await; }
+        spans.push(handle.now().since(t));
+    }
+    spans.sort();
+    println!("freshness p50 {:?} p99 {:?}", spans[150], spans[297]);
+    runtime.shutdown().await;
     Ok(())
 }
