@@ -10,18 +10,22 @@ use apos::engine::snapshot::{ActionStatus, AnomalyType};
 use apos::sim::chance::{Family, Stream};
 use apos::sim::{Driver, Scenario, ScenarioError, World, WorldEvent};
 
-/// Everything that happens in a world until a time, each payment sent where `choose` says.
+/// Everything that happens in a world from its start on, each payment sent where `choose` says; while it warms up nobody
+/// looks.
 fn watch(
     world: &mut World,
     span: Duration,
     choose: &dyn Fn(&Request) -> ConnectorAccount,
     see: &mut dyn FnMut(Time, &WorldEvent),
 ) {
-    let until = world.scenario().start + span;
+    let start = world.scenario().start;
+    let until = start + span;
     while world.next_at() <= until {
         let at = world.next_at();
         let event = world.step();
-        see(at, &event);
+        if at >= start {
+            see(at, &event);
+        }
         if let WorldEvent::Arrival(request) = &event {
             world.routed(request, &choose(request), at);
         }
