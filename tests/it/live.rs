@@ -295,39 +295,3 @@ async fn a_poison_entry_halts_folding_but_not_decisions() -> Result<()> {
     assert!(matches!(late, Receipt::Recorded(recorded) if recorded > position), "intake stays durable: {late:?}");
     Ok(())
 }
-
-    let folder = tempfile::tempdir()?;
-    let runtime = Runtime::start(RuntimeConfig { tables: TablesChoice::Sqlite, ..config(folder.path()) }).await?;
-    let handle = runtime.handle();
-    until("ready", &handle, |status| status.ready).await?;
-    let begun = handle.now();
-    let mut worst = 0;
-    for number in 0..150_000 {
-        let t = handle.now();
-        handle.decide(request(number))?;
-        worst = worst.max(handle.now().since(t).as_micros());
-        if number % 20 == 0 {
-            tokio::task::yield_now().await;
-        }
-        while handle.status().log.queue_depth > 8_000 { tokio::time::sleep(Duration::from_millis(1)).await; }
-    }
-    println!("decide 150k: {:?}, worst {worst} us", handle.now().since(begun));
-    until("folded", &handle, |status| status.statistics.decisions >= 150_000).await?;
-    println!("folded: {:?}", handle.now().since(begun));
-    let s = until("tables", &handle, |status| status.tables.as_ref().is_some_and(|t| t.rows >= 150_000)).await?;
-    println!("tables: {:?} {:#?}", handle.now().since(begun), s);
-    let mut spans = Vec::new();
-    for number in 0..300 {
-        let id = EventId::parse(&format!("fresh_{number}")).unwrap();
-        let mut event = authorised(number, &accounts()[0], handle.now());
-        event.event_id = Some(id.clone());
-        handle.accept(vec![event]).await?;
-        let t = handle.now();
-        while !handle.view().saw_event(&profile(), &id) { tokio::task::yield_now().await; }
-        spans.push(handle.now().since(t));
-    }
-    spans.sort();
-    println!("freshness p50 {:?} p99 {:?}", spans[150], spans[297]);
-    runtime.shutdown().await;
-    Ok(())
-}
