@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use apos::domain::{
-    Autonomy, Body, Command, ConnectorAccount, Context, Currency, Decision, EffectResult, EventId, EventKind, Method, Money, OperatorName,
-    Order, PaymentEvent, PaymentId, ProfileId, Record, Request, ResourceSample, Settings, Source, Time,
+    Autonomy, Body, Command, ConnectorAccount, Context, Currency, Decision, EffectResult, EventId, EventKind, Method, Money,
+    OperatorName, Order, PaymentEvent, PaymentId, ProfileId, Record, Request, ResourceSample, Settings, Source, Time,
 };
 use apos::engine::snapshot::ActionStatus;
 use apos::engine::{self, State};
