@@ -271,9 +271,9 @@ struct Logic {
 }
 
 impl<'a> PriorityLogic<'a> {
-    /// Where a priority list was asked for, whether the merchant has one.
+    /// Where a priority list was asked for, whether the merchant has one; without one the logic names no gateway.
     fn of(decision: &'a Decision, algorithm: RankingAlgorithm) -> Self {
-        let logic = match (algorithm, decision.approach) {
+        let primary_logic = match (algorithm, decision.approach) {
             (RankingAlgorithm::PriorityList, Approach::Priority) => {
                 Some(Logic { name: Some("priority"), status: "SUCCESS", failure_reason: None })
             }
@@ -282,12 +282,13 @@ impl<'a> PriorityLogic<'a> {
             }
             _ => None,
         };
+        let failed = primary_logic.as_ref().is_some_and(|logic| logic.name.is_none());
         Self {
             is_enforcement: false,
-            gws: &decision.request.eligible,
+            gws: if failed { &[] } else { &decision.request.eligible },
             priority_logic_tag: None,
             gateway_reference_ids: Empty {},
-            primary_logic: logic,
+            primary_logic,
             fallback_logic: None,
         }
     }

@@ -1,6 +1,8 @@
 //! The runtime over real storage: what was acknowledged survives, is folded once, and reaches the tables once.
 #![allow(clippy::unwrap_used, reason = "a test that fails, fails here")]
 
+mod killed;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
