@@ -36,15 +36,17 @@ pub struct DecideRequest {
 
 /// The peer's ways to rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RankingAlgorithm {
     /// By success rates.
     #[default]
-    SrBasedRouting,
+    #[serde(rename = "SR_BASED_ROUTING")]
+    SuccessRates,
     /// By the merchant's priority list.
-    PlBasedRouting,
+    #[serde(rename = "PL_BASED_ROUTING")]
+    PriorityList,
     /// By the fees of co-badged debit networks.
-    NtwBasedRouting,
+    #[serde(rename = "NTW_BASED_ROUTING")]
+    DebitNetworks,
 }
 
 /// The payment, as `/decide-gateway` tells it. Hyperswitch sends neither network, country nor BIN on this call.
@@ -193,7 +195,7 @@ impl<'a> DecideResponse<'a> {
 /// peer's `SR_V3_DOWNTIME_ROUTING` among them, it is silent, and nothing would be learnt just when it matters.
 const fn approach(approach: Approach, algorithm: RankingAlgorithm) -> &'static str {
     match (algorithm, approach) {
-        (RankingAlgorithm::PlBasedRouting, _) => "PRIORITY_LOGIC",
+        (RankingAlgorithm::PriorityList, _) => "PRIORITY_LOGIC",
         (_, Approach::Single) => "DEFAULT",
         (_, Approach::Uniform | Approach::Probe) => "SR_V3_HEDGING",
         (_, Approach::Priority | Approach::Bandit | Approach::LeastBad) => "SR_SELECTION_V3_ROUTING",
@@ -269,23 +271,24 @@ struct Logic {
 }
 
 impl<'a> PriorityLogic<'a> {
-    /// Where a priority list was asked for, whether the merchant has one.
+    /// Where a priority list was asked for, whether the merchant has one; without one the logic names no gateway.
     fn of(decision: &'a Decision, algorithm: RankingAlgorithm) -> Self {
-        let logic = match (algorithm, decision.approach) {
-            (RankingAlgorithm::PlBasedRouting, Approach::Priority) => {
+        let primary_logic = match (algorithm, decision.approach) {
+            (RankingAlgorithm::PriorityList, Approach::Priority) => {
                 Some(Logic { name: Some("priority"), status: "SUCCESS", failure_reason: None })
             }
-            (RankingAlgorithm::PlBasedRouting, _) => {
+            (RankingAlgorithm::PriorityList, _) => {
                 Some(Logic { name: None, status: "FAILURE", failure_reason: Some("NO_PRIORITY_LIST") })
             }
             _ => None,
         };
+        let failed = primary_logic.as_ref().is_some_and(|logic| logic.name.is_none());
         Self {
             is_enforcement: false,
-            gws: &decision.request.eligible,
+            gws: if failed { &[] } else { &decision.request.eligible },
             priority_logic_tag: None,
             gateway_reference_ids: Empty {},
-            primary_logic: logic,
+            primary_logic,
             fallback_logic: None,
         }
     }
@@ -427,7 +430,7 @@ mod tests {
             (Approach::Uniform, "SR_V3_HEDGING"),
             (Approach::Probe, "SR_V3_HEDGING"),
         ] {
-            assert_eq!(approach(found, RankingAlgorithm::SrBasedRouting), word);
+            assert_eq!(approach(found, RankingAlgorithm::SuccessRates), word);
         }
     }
 }

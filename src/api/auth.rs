@@ -6,7 +6,7 @@
 use std::fmt;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -155,7 +155,7 @@ impl Api {
 
     /// Whether a call of the peer's may be made.
     pub(super) fn may_call_as_peer(&self, request: &HttpRequest) -> Result<(), ApiError> {
-        let sent = request.headers().get(PEER_SECRET_HEADER).map(|value| value.as_bytes());
+        let sent = request.headers().get(PEER_SECRET_HEADER).map(HeaderValue::as_bytes);
         let by_secret = match &self.config.peer.0 {
             Access::Open => true,
             Access::Secret(secret) => sent.is_some_and(|sent| secret.is_of(sent)),
@@ -172,7 +172,7 @@ impl Api {
 fn presented(request: &HttpRequest) -> Option<&[u8]> {
     let headers = request.headers();
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    bearer.or_else(|| headers.get(KEY_HEADER).map(|value| value.as_bytes()))
+    bearer.or_else(|| headers.get(KEY_HEADER).map(HeaderValue::as_bytes))
 }
 
 #[cfg(test)]

@@ -95,7 +95,9 @@ impl ApiError {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::BadField(_) | Self::BodyLost(_) => StatusCode::BAD_REQUEST,
+            Self::BadField(_)
+            | Self::BodyLost(_)
+            | Self::Undecided(DecideError::UnknownMerchant | DecideError::NoCandidate(_)) => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoKey | Self::UnknownKey | Self::PeerClosed | Self::BadPeerSecret | Self::BadSignature => {
                 StatusCode::UNAUTHORIZED
@@ -103,7 +105,6 @@ impl ApiError {
             Self::RoleTooLow { .. } | Self::NoKeyConfigured(_) => StatusCode::FORBIDDEN,
             Self::UnknownProfile | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Refused(_) => StatusCode::CONFLICT,
-            Self::Undecided(DecideError::UnknownMerchant | DecideError::NoCandidate(_)) => StatusCode::BAD_REQUEST,
             Self::Undecided(DecideError::NotRecorded(_)) | Self::NotTaken(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -71,7 +71,7 @@ async fn decided(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     let began = api.handle.now();
     api.may_call_as_peer(request)?;
     let mut asked: DecideRequest = json::read(&api.body(body)?)?;
-    if asked.ranking_algorithm == Some(RankingAlgorithm::NtwBasedRouting) {
+    if asked.ranking_algorithm == Some(RankingAlgorithm::DebitNetworks) {
         return Err(Refused::Asked(Refusal::NoDebitRouting(asked.merchant_id)));
     }
     let view = api.handle.view();

@@ -7,7 +7,7 @@ use crate::domain::Change;
 
 /// Why an act was not done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(super) enum Refusal {
     /// The target said no: trying again changes nothing.
     #[error("{0}")]
     Refused(String),
@@ -18,25 +18,25 @@ pub enum Refusal {
 
 /// Every actuator there is.
 #[derive(Debug, Clone)]
-pub struct Actuators {
+pub(super) struct Actuators {
     scaler: SimulatedScaler,
 }
 
 impl Actuators {
     /// With so many instances running.
     #[must_use]
-    pub fn new(instances: u16) -> Self {
+    pub(super) fn new(instances: u16) -> Self {
         Self { scaler: SimulatedScaler { instances: Arc::new(AtomicU16::new(instances)) } }
     }
 
     /// Instances running.
     #[must_use]
-    pub fn instances(&self) -> u16 {
+    pub(super) fn instances(&self) -> u16 {
         self.scaler.instances.load(Ordering::Relaxed)
     }
 
     /// Takes up the number of instances that the log knows of, after a restart.
-    pub fn resume(&self, instances: u16) {
+    pub(super) fn resume(&self, instances: u16) {
         self.scaler.instances.store(instances, Ordering::Relaxed);
     }
 
@@ -45,7 +45,7 @@ impl Actuators {
     /// # Errors
     /// [`Refusal`], telling whether another try is worth it.
     #[expect(clippy::unused_async, reason = "actuators over the network answer later")]
-    pub async fn set(&self, change: &Change) -> Result<(), Refusal> {
+    pub(super) async fn set(&self, change: &Change) -> Result<(), Refusal> {
         match change {
             // Priority lists and exclusions are this engine's own routing, which the switch asks for each payment: the
             // fold of this act's result brings the change into force on every replica. Nobody else is to be told.

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The parts that are degraded. Clones see the same ones.
 #[derive(Debug, Clone, Default)]
-pub struct Conditions(Arc<Mutex<BTreeMap<&'static str, String>>>);
+pub(super) struct Conditions(Arc<Mutex<BTreeMap<&'static str, String>>>);
 
 impl Conditions {
     /// Notes what is wrong with a part; logged when it is news.
-    pub fn set(&self, part: &'static str, reason: impl Into<String>) {
+    pub(super) fn set(&self, part: &'static str, reason: impl Into<String>) {
         let reason = reason.into();
         let mut held = self.held();
         if held.get(part) != Some(&reason) {
@@ -19,7 +19,7 @@ impl Conditions {
     }
 
     /// Notes that a part is well again.
-    pub fn clear(&self, part: &'static str) {
+    pub(super) fn clear(&self, part: &'static str) {
         if self.held().remove(part).is_some() {
             tracing::info!(component = part, "well again");
         }
@@ -27,13 +27,13 @@ impl Conditions {
 
     /// Whether something is wrong with a part.
     #[must_use]
-    pub fn has(&self, part: &str) -> bool {
+    pub(super) fn has(&self, part: &str) -> bool {
         self.held().contains_key(part)
     }
 
     /// All that is wrong: `part: reason`, by part.
     #[must_use]
-    pub fn list(&self) -> Vec<String> {
+    pub(super) fn list(&self) -> Vec<String> {
         self.held().iter().map(|(part, reason)| format!("{part}: {reason}")).collect()
     }
 

@@ -68,24 +68,24 @@ fn settle(agenda: &Agenda, epoch: Option<u64>, begun: &mut BTreeMap<EffectId, St
 
 /// The executor's shell.
 #[derive(Debug)]
-pub struct Executor {
+pub(super) struct Executor {
     /// Where intents and results go.
-    pub log: Log,
+    pub(super) log: Log,
     /// Stamps them.
-    pub clock: Clock,
+    pub(super) clock: Clock,
     /// What the engine asks for, and its settings.
-    pub published: Arc<Published>,
+    pub(super) published: Arc<Published>,
     /// Whether this process leads.
-    pub lease: watch::Receiver<Option<Lease>>,
+    pub(super) lease: watch::Receiver<Option<Lease>>,
     /// What can be acted on.
-    pub actuators: Actuators,
+    pub(super) actuators: Actuators,
 }
 
 type Executed = (Lease, EffectId, EffectResult);
 
 impl Executor {
     /// Runs until the runtime is quiet.
-    pub async fn run(mut self, stop: Stop) {
+    pub(super) async fn run(mut self, stop: Stop) {
         let mut agenda_changes = self.published.agenda();
         let mut begun = BTreeMap::new();
         let mut executing: JoinSet<Executed> = JoinSet::new();

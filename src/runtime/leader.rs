@@ -18,7 +18,7 @@ use crate::log::{Log, LogError};
 
 /// How long a lease lasts: after a leader's death its work rests for so long at most. Below 3 s a slow disk would cost
 /// leadership; above a minute an operator would notice the pause.
-pub const LEASE: Duration = Duration::from_secs(10);
+pub(super) const LEASE: Duration = Duration::from_secs(10);
 
 /// How often it is renewed: two renewals may be lost before it ends.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
@@ -28,17 +28,17 @@ const TICK_MIN: Duration = Duration::from_secs(1);
 
 /// This process's leadership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease {
+pub(super) struct Lease {
     /// Its fencing epoch.
-    pub epoch: u64,
+    pub(super) epoch: u64,
     /// When it ends unless renewed.
-    pub until: Instant,
+    pub(super) until: Instant,
 }
 
 impl Lease {
     /// What is left of it.
     #[must_use]
-    pub fn left(&self) -> Duration {
+    pub(super) fn left(&self) -> Duration {
         self.until.saturating_duration_since(clock::instant())
     }
 }
@@ -50,26 +50,26 @@ fn next_tick(agenda: &Agenda, ticked: Time) -> Option<Time> {
 
 /// The leader's shell.
 #[derive(Debug)]
-pub struct Leader {
+pub(super) struct Leader {
     /// Where the lease and the entries are.
-    pub log: Log,
+    pub(super) log: Log,
     /// Stamps entries.
-    pub clock: Clock,
+    pub(super) clock: Clock,
     /// This process, unlike any other: host, process, start.
-    pub holder: String,
+    pub(super) holder: String,
     /// The configuration this process was started with.
-    pub settings: Arc<Settings>,
+    pub(super) settings: Arc<Settings>,
     /// What the fold says is due.
-    pub published: Arc<Published>,
+    pub(super) published: Arc<Published>,
     /// Where leadership is told.
-    pub lease: watch::Sender<Option<Lease>>,
+    pub(super) lease: watch::Sender<Option<Lease>>,
     /// Where trouble is told.
-    pub conditions: Conditions,
+    pub(super) conditions: Conditions,
 }
 
 impl Leader {
     /// Runs until the runtime is quiet; then gives the lease back.
-    pub async fn run(self, stop: Stop) {
+    pub(super) async fn run(self, stop: Stop) {
         let mut agenda = self.published.agenda();
         let mut ticked = Time::ZERO;
         let mut renew = tokio::time::interval(RENEW_EVERY);

@@ -18,7 +18,7 @@ use super::status::{self, SharedGauges};
 use super::supervisor::{Phase, Stop};
 use crate::domain::{Body, Entry, Position, Record};
 use crate::engine::{self, Effect, State};
-use crate::log::{Log, Tail};
+use crate::log::Log;
 use crate::store::{Row, StoreError, Tables};
 
 /// Rows written at once at the latest. A transaction of 2,000 rows takes some 20 ms; larger ones are hardly faster.
@@ -127,10 +127,7 @@ impl Projector {
         }
         runtime.block_on(async {
             let Some((tables, cursor)) = self.connect(stop).await else { return };
-            let state = checkpoints::restore(&self.log, Some(cursor)).await;
-            // The rest of the record that holds the checkpoint's last entry is still to be folded.
-            let tail = self.log.tail(state.position().record);
-            self.project(&tables, cursor, state, tail, stop).await;
+            self.project(&tables, cursor, stop).await;
         });
     }
 
@@ -165,8 +162,11 @@ impl Projector {
         Ok((tables, cursor))
     }
 
-    async fn project(&self, tables: &Tables, cursor: Position, mut state: State, mut tail: Tail, stop: &Stop) {
-        let mut batch = Batch { upto: cursor, ..Batch::default() };
+    async fn project(&self, tables: &Tables, cursor: Position, stop: &Stop) {
+        let mut state = checkpoints::restore(&self.log, Some(cursor)).await;
+        // The rest of the record that holds the checkpoint's last entry is still to be folded.
+        let mut tail = self.log.tail(state.position().record);
+        let mut batch = Batch::default();
         loop {
             let patience = batch.patience(clock::instant());
             let record = match patience {
@@ -211,6 +211,9 @@ impl Projector {
 }
 
 /// Folds a record; what lies after the cursor becomes rows.
+///
+/// # Panics
+/// On a poison entry, as the engine's thread does: the thread ends, the tables stay where they are, the status says so.
 fn fold(state: &mut State, record: Record, cursor: Position, batch: &mut Batch) {
     let mut effects = Vec::new();
     for entry in record.entries() {

@@ -28,30 +28,30 @@ const BATCH: usize = 512;
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
 
 /// Entries between checkpoints: what a restart folds at most, in about a second.
-pub const CHECKPOINT_EVERY: u64 = 200_000;
+pub(super) const CHECKPOINT_EVERY: u64 = 200_000;
 
 /// What the leader and the executor follow: all that is due, as of one position.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Agenda {
+pub(super) struct Agenda {
     /// The last entry folded.
-    pub position: Position,
+    pub(super) position: Position,
     /// The log's time there.
-    pub at: Time,
+    pub(super) at: Time,
     /// When the next tick is due.
-    pub deadline: Option<Time>,
+    pub(super) deadline: Option<Time>,
     /// The epoch of the latest leadership.
-    pub epoch: u64,
+    pub(super) epoch: u64,
     /// The configuration in force, once one has entered the log.
-    pub settings: Option<Arc<Settings>>,
+    pub(super) settings: Option<Arc<Settings>>,
     /// Acts that were asked for and have not ended.
-    pub outstanding: Vec<(EffectId, Act)>,
+    pub(super) outstanding: Vec<(EffectId, Act)>,
     /// Those among them whose intent was appended under the latest leadership.
-    pub intended: BTreeSet<EffectId>,
+    pub(super) intended: BTreeSet<EffectId>,
 }
 
 /// What the engine's thread lets others see.
 #[derive(Debug)]
-pub struct Published {
+pub(super) struct Published {
     view: ArcSwap<RoutingView>,
     snapshot: ArcSwap<Snapshot>,
     agenda: watch::Sender<Agenda>,
@@ -73,43 +73,43 @@ impl Default for Published {
 impl Published {
     /// The latest view.
     #[must_use]
-    pub fn view(&self) -> Arc<RoutingView> {
+    pub(super) fn view(&self) -> Arc<RoutingView> {
         self.view.load_full()
     }
 
     /// The latest snapshot.
     #[must_use]
-    pub fn snapshot(&self) -> Arc<Snapshot> {
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
     }
 
     /// What is due; changes with the fold.
     #[must_use]
-    pub fn agenda(&self) -> watch::Receiver<Agenda> {
+    pub(super) fn agenda(&self) -> watch::Receiver<Agenda> {
         self.agenda.subscribe()
     }
 
     /// The last position that the view covers.
     #[must_use]
-    pub fn folded(&self) -> Position {
+    pub(super) fn folded(&self) -> Position {
         *self.folded.borrow()
     }
 
     /// Waits until the view covers a position.
-    pub async fn folded_to(&self, position: Position) {
+    pub(super) async fn folded_to(&self, position: Position) {
         // The sender lives in `self`: waiting cannot end with an error.
         let _ = self.folded.subscribe().wait_for(|folded| *folded >= position).await;
     }
 
     /// Waits until the view covers a whole record.
-    pub async fn folded_record(&self, number: u64) {
+    pub(super) async fn folded_record(&self, number: u64) {
         // As above.
         let _ = self.folded.subscribe().wait_for(|folded| folded.record >= number).await;
     }
 }
 
 /// The engine's thread: State and what it publishes.
-pub struct Replica {
+pub(super) struct Replica {
     state: State,
     published: Arc<Published>,
     overlay: Arc<Overlay>,
@@ -132,7 +132,7 @@ struct Poisoned;
 impl Replica {
     /// On from `state`; checkpoints are handed to `checkpoints` as copies of State.
     #[must_use]
-    pub fn new(
+    pub(super) fn new(
         state: State,
         published: Arc<Published>,
         overlay: Arc<Overlay>,
@@ -156,7 +156,7 @@ impl Replica {
     }
 
     /// Folds records until their sender is gone; then hands over a last checkpoint.
-    pub fn run(mut self, mut records: mpsc::Receiver<Record>, runtime: &tokio::runtime::Handle) {
+    pub(super) fn run(mut self, mut records: mpsc::Receiver<Record>, runtime: &tokio::runtime::Handle) {
         self.publish();
         self.show(clock::instant());
         let mut stale = false;
@@ -259,7 +259,10 @@ impl Replica {
         let epoch = self.state.epoch();
         let settings = self.state.settings();
         self.published.agenda.send_if_modified(|agenda| {
-            let news = acts.is_some() || agenda.deadline != deadline || agenda.epoch != epoch;
+            let news = acts.is_some()
+                || agenda.deadline != deadline
+                || agenda.epoch != epoch
+                || agenda.settings.is_some() != settings.is_some();
             agenda.settings = settings.cloned();
             (agenda.position, agenda.at, agenda.deadline, agenda.epoch) = (position, at, deadline, epoch);
             if let Some((outstanding, intended)) = acts {

@@ -18,24 +18,24 @@ const EVERY: Duration = Duration::from_secs(10);
 
 /// The sampler's shell.
 #[derive(Debug)]
-pub struct Sampler {
+pub(super) struct Sampler {
     /// Where samples go.
-    pub log: Log,
+    pub(super) log: Log,
     /// Stamps them.
-    pub clock: Clock,
+    pub(super) clock: Clock,
     /// Its queue is the queue depth.
-    pub appender: Appender,
+    pub(super) appender: Appender,
     /// Knows the instances.
-    pub actuators: Actuators,
+    pub(super) actuators: Actuators,
     /// Whether this process leads.
-    pub lease: watch::Receiver<Option<Lease>>,
+    pub(super) lease: watch::Receiver<Option<Lease>>,
     /// Where trouble is told.
-    pub conditions: Conditions,
+    pub(super) conditions: Conditions,
 }
 
 impl Sampler {
     /// Runs until the runtime is quiet.
-    pub async fn run(self, stop: Stop) {
+    pub(super) async fn run(self, stop: Stop) {
         let kinds = RefreshKind::nothing()
             .with_cpu(CpuRefreshKind::nothing().with_usage())
             .with_memory(MemoryRefreshKind::nothing().with_ram());

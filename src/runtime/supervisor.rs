@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How far shutting down has come. Each phase stops what must be quiet before the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Phase {
+pub(super) enum Phase {
     /// Everything runs.
     #[default]
     Running,
@@ -38,29 +38,23 @@ const PHASES: usize = 4;
 
 /// Tells a task when to stop. Also said when the runtime is dropped.
 #[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<Phase>);
+pub(super) struct Stop(watch::Receiver<Phase>);
 
 impl Stop {
     /// Waits until the phase is reached, or the runtime is gone.
-    pub async fn at(&self, phase: Phase) {
+    pub(super) async fn at(&self, phase: Phase) {
         // An error says that the supervisor is gone: also a reason to stop.
         let _ = self.0.clone().wait_for(|now| *now >= phase).await;
     }
 
-    /// Whether the phase is reached, or the runtime is gone.
-    #[must_use]
-    pub fn reached(&self, phase: Phase) -> bool {
-        *self.0.borrow() >= phase || self.0.has_changed().is_err()
-    }
-
     /// Waits for a span; `false` when the phase came first.
-    pub async fn sleep(&self, span: Duration, phase: Phase) -> bool {
+    pub(super) async fn sleep(&self, span: Duration, phase: Phase) -> bool {
         tokio::time::timeout(span, self.at(phase)).await.is_err()
     }
 }
 
 /// The runtime's tasks and threads.
-pub struct Supervisor {
+pub(super) struct Supervisor {
     phase: watch::Sender<Phase>,
     tasks: [JoinSet<()>; PHASES],
     threads: Vec<(&'static str, JoinHandle<()>)>,
@@ -77,7 +71,7 @@ impl fmt::Debug for Supervisor {
 impl Supervisor {
     /// Nothing started yet. Panics of tasks are noted in `conditions`.
     #[must_use]
-    pub fn new(conditions: Conditions) -> Self {
+    pub(super) fn new(conditions: Conditions) -> Self {
         Self {
             phase: watch::Sender::default(),
             tasks: std::array::from_fn(|_| JoinSet::new()),
@@ -88,7 +82,7 @@ impl Supervisor {
 
     /// What to give to whatever is to be stopped.
     #[must_use]
-    pub fn stop(&self) -> Stop {
+    pub(super) fn stop(&self) -> Stop {
         Stop(self.phase.subscribe())
     }
 
@@ -96,7 +90,7 @@ impl Supervisor {
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn task(&mut self, name: &'static str, phase: Phase, work: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn task(&mut self, name: &'static str, phase: Phase, work: impl Future<Output = ()> + Send + 'static) {
         let fall = Fall { name, conditions: self.conditions.clone() };
         self.of(phase).spawn(async move {
             let _fall = fall;
@@ -108,7 +102,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// When the operating system refuses the thread.
-    pub fn thread(&mut self, name: &'static str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    pub(super) fn thread(&mut self, name: &'static str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let fall = Fall { name, conditions: self.conditions.clone() };
         let handle = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let _fall = fall;
@@ -119,7 +113,7 @@ impl Supervisor {
     }
 
     /// Moves on to a phase and waits for what it stops; tasks that do not end in time are aborted.
-    pub async fn enter(&mut self, phase: Phase) {
+    pub(super) async fn enter(&mut self, phase: Phase) {
         self.phase.send_replace(phase);
         let tasks = self.of(phase);
         let all = async { while tasks.join_next().await.is_some() {} };
@@ -135,7 +129,7 @@ impl Supervisor {
     }
 
     /// Waits for the threads, which the last phase has told to end.
-    pub async fn join(&mut self) {
+    pub(super) async fn join(&mut self) {
         for (name, thread) in self.threads.drain(..) {
             let joined = tokio::task::spawn_blocking(move || thread.join().is_ok());
             if !matches!(tokio::time::timeout(GRACE, joined).await, Ok(Ok(true))) {
@@ -191,7 +185,6 @@ mod tests {
     #[tokio::test]
     async fn dropping_the_supervisor_stops_too() {
         let stop = Supervisor::new(Conditions::default()).stop();
-        stop.at(Phase::Folded).await;
-        assert!(stop.reached(Phase::Folded));
+        assert!(!stop.sleep(Duration::from_secs(60), Phase::Folded).await);
     }
 }

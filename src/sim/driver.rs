@@ -57,7 +57,7 @@ impl Driver {
     pub fn start(world: World, settings: Settings, on_record: &mut dyn FnMut(&Record)) -> Self {
         let mut driver = Self {
             state: State::new(),
-            now: world.scenario().start,
+            now: world.scenario().origin(),
             next_record: 1,
             asked: VecDeque::new(),
             score: Score::default(),

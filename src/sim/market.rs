@@ -154,9 +154,10 @@ impl Market {
     pub(super) fn place(&self, request: &Request, account: &ConnectorAccount) -> Place {
         let context = &request.context;
         let kind = context.method.zip(context.country).map(|(method, country)| (method, country, context.bin));
+        let connector = account.connector();
         Place {
             shop: self.shop_of.get(&request.profile).copied(),
-            acquirer: self.acquirers.iter().position(|acquirer| acquirer.name.as_str() == account.connector()),
+            acquirer: self.acquirers.iter().position(|acquirer| acquirer.name.as_str() == connector),
             cell: kind.and_then(|kind| self.cell_of.get(&kind).copied()),
         }
     }

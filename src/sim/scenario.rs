@@ -56,6 +56,9 @@ pub struct Scenario {
     /// The simulated time it starts at.
     #[serde(deserialize_with = "field::instant")]
     pub start: Time,
+    /// How long the world has been running when it starts: what is usual must be known before something is unusual.
+    #[serde(deserialize_with = "field::duration")]
+    pub warm_up: Duration,
     /// How long `apos simulate` runs it where the caller does not say.
     #[serde(deserialize_with = "field::duration")]
     pub duration: Duration,
@@ -220,6 +223,12 @@ pub enum ScenarioError {
 }
 
 impl Scenario {
+    /// When the world's first event may happen: the start, less the time it warms up.
+    #[must_use]
+    pub fn origin(&self) -> Time {
+        self.start - self.warm_up
+    }
+
     /// Names of the embedded scenarios.
     #[must_use]
     pub fn names() -> Vec<&'static str> {

@@ -81,10 +81,10 @@ impl Switch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ActionId, Position, Step};
+    use crate::domain::{ActionId, Step};
 
     fn scale(from: u16, to: u16) -> Act {
-        Act { action: ActionId(Position::default()), step: Step::Execute, change: Change::Scale { from, to } }
+        Act { action: ActionId(1), step: Step::Execute, change: Change::Scale { from, to } }
     }
 
     #[test]

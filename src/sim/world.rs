@@ -114,16 +114,16 @@ impl Ord for Scheduled {
 }
 
 impl World {
-    /// The world of a scenario under a seed, at the scenario's start.
+    /// The world of a scenario under a seed, at its origin.
     #[must_use]
     pub fn new(scenario: Scenario, seed: u64) -> Self {
         let market = Market::new(&scenario, seed);
-        let start = scenario.start;
+        let origin = scenario.origin();
         let mut world = Self {
             troubles: Troubles::new(&scenario, &market),
             switch: Switch::new(&scenario.switch, seed),
-            next_arrival: start,
-            next_sample: start + SAMPLE_EVERY,
+            next_arrival: origin,
+            next_sample: origin + SAMPLE_EVERY,
             answers: BinaryHeap::new(),
             scheduled: 0,
             arrivals: Stream::new(seed, "arrivals"),
@@ -136,8 +136,8 @@ impl World {
             scenario,
             seed,
         };
-        world.traffic = world.traffic_at(start);
-        world.next_arrival = world.arrival_after(start);
+        world.traffic = world.traffic_at(origin);
+        world.next_arrival = world.arrival_after(origin);
         world
     }
 

@@ -1,13 +1,15 @@
 //! The runtime over real storage: what was acknowledged survives, is folded once, and reaches the tables once.
 #![allow(clippy::unwrap_used, reason = "a test that fails, fails here")]
 
+mod killed;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use apos::domain::{
-    Autonomy, Body, Command, ConnectorAccount, Context, Currency, EffectResult, EventId, EventKind, Method, Money,
+    Autonomy, Body, Command, ConnectorAccount, Context, Currency, Decision, EffectResult, EventId, EventKind, Method, Money,
     OperatorName, Order, PaymentEvent, PaymentId, ProfileId, Record, Request, ResourceSample, Settings, Source, Time,
 };
 use apos::engine::snapshot::ActionStatus;
@@ -178,9 +180,7 @@ async fn an_unknown_merchant_is_refused_where_merchants_are_not_created() -> Res
     settings.routing.auto_create_merchants = false;
     let runtime = Runtime::start(RuntimeConfig { settings: settings.into(), ..config(folder.path()) }).await?;
     let handle = runtime.handle();
-    until("it leads", &handle, |status| status.leader && status.epoch > 0).await?;
-    let configured = || !handle.view().settings().routing.auto_create_merchants;
-    until("its settings are in force", &handle, |_| configured()).await?;
+    until("its settings are in force", &handle, |status| status.ready).await?;
     assert!(matches!(handle.decide(request(1)), Err(DecideError::UnknownMerchant)));
     let position = handle.append(Body::MerchantConfigured { profile: profile(), priority: accounts() }).await?;
     handle.applied(position).await?;
@@ -194,6 +194,7 @@ async fn a_command_tells_what_became_of_it() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let runtime = Runtime::start(config(folder.path())).await?;
     let handle = runtime.handle();
+    until("ready", &handle, |status| status.ready).await?;
     let order = |order| Command { operator: OperatorName::parse("ada").unwrap(), order };
     let missing = Order::Approve { action: "act-4711".parse().unwrap(), version: 1 };
     let refused = handle.command(order(missing)).await?;
@@ -213,20 +214,16 @@ async fn an_act_is_intended_executed_and_its_end_recorded() -> Result<()> {
     settings.autonomy.scaling = Autonomy::Auto;
     let runtime = Runtime::start(RuntimeConfig { settings: settings.into(), ..config(folder.path()) }).await?;
     let handle = runtime.handle();
-    until("it leads", &handle, |status| status.leader && status.epoch > 0).await?;
-    until("its settings are in force", &handle, |_| handle.view().settings().autonomy.scaling == Autonomy::Auto).await?;
+    until("its settings are in force", &handle, |status| status.ready).await?;
     let full = ResourceSample { cpu_percent: 95.0, memory_percent: 90.0, queue_depth: 500, instances: 2 };
     handle.append(Body::Sampled(full)).await?;
     traffic(&handle, 0..5).await?;
     let done = |status: &ActionStatus| matches!(status, ActionStatus::InProgress | ActionStatus::Succeeded);
     let executed = || handle.snapshot().actions.iter().any(|action| done(&action.status) && action.verification.is_some());
-    let ended = async |_: ()| -> Result<Vec<Body>> {
-        let bodies = records(folder.path()).await?.into_iter().flat_map(|record| record.bodies);
-        Ok(bodies.filter(|body| matches!(body, Body::Intended { .. } | Body::Ended { .. })).collect())
-    };
     until("the action is executed", &handle, |_| executed()).await?;
     runtime.shutdown().await;
-    let acts = ended(()).await?;
+    let bodies = records(folder.path()).await?.into_iter().flat_map(|record| record.bodies);
+    let acts: Vec<Body> = bodies.filter(|body| matches!(body, Body::Intended { .. } | Body::Ended { .. })).collect();
     let [Body::Intended { id, .. }, Body::Ended { id: end, result: EffectResult::Done }] = acts.as_slice() else {
         anyhow::bail!("one intent, then one end: {acts:?}")
     };
@@ -278,5 +275,25 @@ async fn the_tables_hold_every_entry_once() -> Result<()> {
     let recorded = records(folder.path()).await?.into_iter().flat_map(|record| record.bodies);
     assert_eq!(usize::try_from(decisions)?, recorded.filter(|body| matches!(body, Body::Decided(_))).count());
     database.close().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poison_entry_halts_folding_but_not_decisions() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let runtime = Runtime::start(config(folder.path())).await?;
+    let handle = runtime.handle();
+    until("ready", &handle, |status| status.ready).await?;
+    traffic(&handle, 0..10).await?;
+    let mut poison = Decision::clone(&*handle.decide(request(1_000))?);
+    poison.chosen = 99;
+    let position = handle.append(Body::Decided(poison.into())).await?;
+    let status = until("it is noticed", &handle, |status| !status.ready).await?;
+    let said = format!("engine: the entry at {position} cannot be folded");
+    assert!(status.degraded.iter().any(|reason| reason.starts_with(&said)), "{:?}", status.degraded);
+    assert!(handle.folded() < position);
+    assert_eq!(handle.decide(request(2_000))?.candidates.len(), 3, "from the last view");
+    let late = handle.accept(vec![authorised(2_000, &accounts()[0], handle.now())]).await?;
+    assert!(matches!(late, Receipt::Recorded(recorded) if recorded > position), "intake stays durable: {late:?}");
     Ok(())
 }

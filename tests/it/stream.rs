@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use apos::runtime::{Runtime, RuntimeConfig, StreamConfig};
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamPendingReply, StreamRangeReply};
-use redis::{AsyncCommands, Client};
+use redis::{AsyncCommands, AsyncConnectionConfig, Client};
 
 use crate::live::{config, until};
 use crate::support::redis::Redis;
@@ -26,8 +26,10 @@ fn reading(folder: &tempfile::TempDir, redis: &Redis) -> RuntimeConfig {
     RuntimeConfig { stream: Some(stream), ..config(folder.path()) }
 }
 
+/// A connection that waits as long as a loaded machine takes to write hundreds of entries to disk, one by one.
 async fn connect(redis: &Redis) -> Result<MultiplexedConnection> {
-    Ok(Client::open(redis.url())?.get_multiplexed_async_connection().await?)
+    let patient = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(20)));
+    Ok(Client::open(redis.url())?.get_multiplexed_async_connection_with_config(&patient).await?)
 }
 
 /// Adds one authorised attempt for each number.

@@ -126,7 +126,7 @@ async fn what_does_not_parse_is_refused_by_its_field() -> Result<()> {
     check(r#""payment_id":"pay_6vacj5lnQX9BKSLeXYUy","#, "", Some("content.object.payment_id")).await?;
     check(r#""amount":6540"#, r#""amount":"much""#, Some("content.object.amount")).await?;
     check(r#""event_id":"evt_01971892575c7c5395780fbd740e6b00","#, "", Some("event_id")).await?;
-    check(r#"{"merchant_id""#, r#"{merchant_id"#, None).await?;
+    check(r#"{"merchant_id""#, "{merchant_id", None).await?;
     let large = vec![b' '; 65_537];
     let answer = app.post_webhook(PROFILE, large, Some("00")).await?;
     assert_eq!((answer.status, &answer.body["error"]["code"]), (413, &json!("too_large")), "{answer:?}");

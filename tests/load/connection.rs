@@ -72,7 +72,7 @@ impl Connection {
     pub(crate) async fn outcome(&mut self, number: u64) -> Result<u16> {
         let gateway = decided(self.body()).context("the answer names no gateway")?.to_owned();
         let Target { merchants, run, .. } = &*self.target;
-        let status = if number % 10 == 0 { "FAILURE" } else { "CHARGED" };
+        let status = if number.is_multiple_of(10) { "FAILURE" } else { "CHARGED" };
         self.body.clear();
         write!(
             self.body,

@@ -26,6 +26,11 @@ impl Pacer {
         Self { pace, wall, sim }
     }
 
+    /// Ties wall and simulated time together: from here on it is paced.
+    pub(super) const fn begin(&mut self, wall: Duration, sim: Time) {
+        (self.wall, self.sim) = (wall, sim);
+    }
+
     pub(super) const fn pace(&self) -> Pace {
         self.pace
     }

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::pacer::Pacer;
 use crate::cli::screen;
-use crate::domain::{Command, Settings};
+use crate::domain::{Command, Settings, Time};
 use crate::engine::Snapshot;
 use crate::sim::{Driver, Scenario, World};
 use crate::tui::Wake;
@@ -16,6 +16,9 @@ use crate::tui::ui::{Pace, PaceKey};
 
 /// A snapshot ten times a second: twice what the eye can follow, and a tenth of a core at the very most.
 const STEP: Duration = Duration::from_millis(100);
+
+/// While the world warms up the screen is shown each of so many simulated seconds: some five pictures a second.
+const WARM_UP_STEP: Duration = Duration::from_secs(30);
 
 /// What is asked of the world.
 pub(super) enum Ask {
@@ -54,6 +57,8 @@ impl Stage {
             snapshot: self.snapshot,
             waker: self.waker,
         };
+        player.warm_up(start);
+        player.pacer.begin(clock(), start);
         tracing::info!(component = "demo", seed = self.seed, "the simulated world begins");
         loop {
             player.advance(&clock);
@@ -81,6 +86,14 @@ struct Player {
 }
 
 impl Player {
+    /// Lets the world run up to its start, as fast as it can: what is usual is known from then on.
+    fn warm_up(&mut self, start: Time) {
+        while self.driver.now() < start {
+            self.driver.run_until(start.min(self.driver.now() + WARM_UP_STEP), &mut |_| {});
+            self.publish();
+        }
+    }
+
     /// Lets happen what is due, publishing on the way where that takes longer than a step.
     fn advance(&mut self, clock: &dyn Fn() -> Duration) {
         let (target, before) = (self.pacer.target(clock()), self.driver.state().position());

@@ -108,6 +108,7 @@ impl Default for Scenario {
             seed: 1,
             payments_per_s: 50.0,
             start: Time::from_secs(1_772_528_400),
+            warm_up: Duration::from_mins(3),
             duration: Duration::from_mins(30),
             season: 0.3,
             merchants: 12,

@@ -1,0 +1,158 @@
+//! `apos serve`, killed in the middle of traffic, again and again: by the sender's own ledger of what was acknowledged
+//! nothing is lost and nothing counts twice.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::Client;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+
+use super::{PATIENCE, fingerprints};
+
+/// Payments each start of the server takes before it is killed; the last one takes what is left.
+const PER_LIFE: u64 = 150;
+const KILLS: u64 = 4;
+const PAYMENTS: u64 = PER_LIFE * (KILLS + 1);
+
+/// Senders at a time: several appends are always under way when the kill comes.
+const SENDERS: u64 = 8;
+
+/// A process that does not outlive its test.
+struct Serving {
+    child: Child,
+    address: String,
+}
+
+impl Serving {
+    fn start(home: &Path) -> Result<Self> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_apos"));
+        command.arg("serve").env_clear().env("HOME", home).env("LANG", "C.UTF-8");
+        command.env("APOS__API__LISTEN", "127.0.0.1:0").env("APOS_PEER_OPEN", "1");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stderr.as_mut().context("its standard error")?).read_line(&mut line)?;
+        let mut serving = Self { child, address: String::new() };
+        let address = line.trim().strip_prefix("apos: listening on ").with_context(|| format!("it said: {line}"))?;
+        address.clone_into(&mut serving.address);
+        Ok(serving)
+    }
+
+    fn end(mut self, signal: Signal) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), signal)?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It has ended already where the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Payments whose outcome was acknowledged.
+type Ledger = Arc<Mutex<BTreeSet<u64>>>;
+
+/// Decides a payment and tells its outcome, as the switch does. In the ledger only once the outcome was acknowledged.
+async fn pay(client: &Client, address: &str, number: u64, ledger: &Ledger) -> Result<()> {
+    let payment = format!("pay_{number}");
+    let decide = json!({
+        "merchantId": "pro_1", "eligibleGatewayList": ["stripe:mca_1", "adyen:mca_2"], "rankingAlgorithm": "SR_BASED_ROUTING",
+        "eliminationEnabled": true,
+        "paymentInfo": {
+            "paymentId": payment, "amount": 6540, "currency": "USD", "paymentType": "ORDER_PAYMENT",
+            "paymentMethodType": "UPI", "paymentMethod": "card",
+        },
+    });
+    let decided = client.post(format!("{address}/decide-gateway")).json(&decide).send().await?.error_for_status()?;
+    let decided: Value = decided.json().await?;
+    let gateway = decided["decided_gateway"].as_str().with_context(|| format!("no gateway in {decided}"))?;
+    let told = json!({"merchantId": "pro_1", "gateway": gateway, "status": "CHARGED", "paymentId": payment});
+    client.post(format!("{address}/update-gateway-score")).json(&told).send().await?.error_for_status()?;
+    ledger.lock().unwrap().insert(number);
+    Ok(())
+}
+
+/// Sends what is not in the ledger yet, until all is, or the server is gone.
+async fn send(address: String, upto: u64, ledger: Ledger) {
+    let client = Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+    let missing: Vec<u64> = (0..upto).filter(|number| !ledger.lock().unwrap().contains(number)).collect();
+    let mut senders = tokio::task::JoinSet::new();
+    for sender in 0..SENDERS {
+        let share: Vec<u64> = missing.iter().copied().filter(|number| number % SENDERS == sender).collect();
+        let (client, address, ledger) = (client.clone(), address.clone(), ledger.clone());
+        senders.spawn(async move {
+            for number in share {
+                // An error: the server was killed; the payment is sent again to the next one.
+                let _ = pay(&client, &address, number, &ledger).await;
+            }
+        });
+    }
+    senders.join_all().await;
+}
+
+async fn statistics(address: &str) -> Result<Value> {
+    let mut status: Value = reqwest::get(format!("{address}/status")).await?.error_for_status()?.json().await?;
+    Ok(status["runtime"]["statistics"].take())
+}
+
+/// The folder with the log.
+fn data(home: &Path) -> PathBuf {
+    home.join(".local/share/apos")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_lose_nothing_that_was_acknowledged_and_double_nothing() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let ledger = Ledger::default();
+    for life in 1..=KILLS {
+        let serving = Serving::start(home.path())?;
+        let sending = tokio::spawn(send(serving.address.clone(), life * PER_LIFE, ledger.clone()));
+        // In the middle: once half of this life's payments are acknowledged, the others under way.
+        let half = usize::try_from(life * PER_LIFE - PER_LIFE / 2)?;
+        let reached = async {
+            while ledger.lock().unwrap().len() < half && !sending.is_finished() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await?;
+        serving.end(Signal::KILL)?;
+        sending.await?;
+        let acknowledged = ledger.lock().unwrap().len() as u64;
+        ensure!(acknowledged < life * PER_LIFE, "the kill came too late to interrupt anything");
+    }
+
+    let serving = Serving::start(home.path())?;
+    send(serving.address.clone(), PAYMENTS, ledger.clone()).await;
+    assert_eq!(ledger.lock().unwrap().len() as u64, PAYMENTS, "all are acknowledged in the end");
+    let counted = async {
+        loop {
+            let statistics = statistics(&serving.address).await?;
+            if statistics["approved"].as_u64() >= Some(PAYMENTS) {
+                return anyhow::Ok(statistics);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let statistics = tokio::time::timeout(PATIENCE, counted).await??;
+    assert_eq!((statistics["approved"].as_u64(), statistics["payments"].as_u64()), (Some(PAYMENTS), Some(PAYMENTS)));
+    serving.end(Signal::TERM)?;
+
+    let (checkpoint, folded) = fingerprints(&data(home.path())).await?;
+    assert_eq!(checkpoint, folded, "after every restart, and folded from the beginning");
+    let mut database = SqliteConnectOptions::new().filename(data(home.path()).join("tables.db")).connect().await?;
+    let (rows,): (i64,) = sqlx::query_as("SELECT count(DISTINCT payment) FROM payment_events").fetch_one(&mut database).await?;
+    assert_eq!(u64::try_from(rows)?, PAYMENTS, "the tables know every payment");
+    database.close().await?;
+    Ok(())
+}
