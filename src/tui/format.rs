@@ -92,6 +92,17 @@ pub fn amounts(list: &[Money]) -> String {
     text
 }
 
+/// The largest amount, and how many others there are: `EUR 1,204 +2`. Largest by its number: no rates are known here.
+#[must_use]
+pub fn largest(list: &[Money]) -> String {
+    let most = list.iter().copied().max_by(|a, b| a.major().total_cmp(&b.major()));
+    match (most, list.len()) {
+        (None, _) => NONE.into(),
+        (Some(most), 1) => money(most),
+        (Some(most), n) => format!("{} +{}", money(most), n - 1),
+    }
+}
+
 /// A measured value in the unit its metric names.
 #[must_use]
 pub fn measure(metric: &str, value: f64) -> String {

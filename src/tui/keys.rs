@@ -158,8 +158,7 @@ pub const BINDINGS: &[Binding] = &[
     bind("u", &[Key::Char('u')], "undo", &[Scope::Panels, Scope::Reading], Does::AskUndo).needs(Role::Operator).shown(),
     bind("l", &[Key::Char('l')], "autonomy", PANELS, Does::Levels).needs(Role::Operator).shown(),
     bind("!", &[Key::Char('!')], "panic", ANYWHERE, Does::ArmPanic).needs(Role::Operator).shown(),
-    bind("p", &[Key::Char('p')], "fire an armed panic: every class to observe", ANYWHERE, Does::FirePanic)
-        .needs(Role::Operator),
+    bind("p", &[Key::Char('p')], "fire the armed panic", ANYWHERE, Does::FirePanic).needs(Role::Operator),
     bind("?", &[Key::Char('?')], "help", PANELS, Does::Help).shown(),
     bind("q", &[Key::Char('q'), Key::Ctrl('c')], "quit", PANELS, Does::AskQuit).shown(),
     bind("Space", &[Key::Char(' ')], "pause", PANELS, Does::Pause).shown(),
@@ -177,7 +176,7 @@ pub const BINDINGS: &[Binding] = &[
     bind("PgDn", &[Key::PageDown], "ten rows down", PANELS, Does::PageDown),
     bind("Home", &[Key::Home], "first row", PANELS, Does::First),
     bind("End", &[Key::End], "last row", PANELS, Does::Last),
-    bind("g", &[Key::Char('g')], "newest order; follow the events", PANELS, Does::Fresh),
+    bind("g", &[Key::Char('g')], "newest order, follow", PANELS, Does::Fresh),
     bind("Ctrl-L", &[Key::Ctrl('l')], "draw the screen again", ANYWHERE, Does::Redraw),
     bind("Enter", &[Key::Enter], "cancel", &[Scope::Review, Scope::Undo, Scope::Levels, Scope::Leaving], Does::Close).shown(),
     bind("y", &[Key::Char('y')], "approve", REVIEW, Does::Approve).needs(Role::Operator).shown(),
@@ -198,6 +197,12 @@ pub const BINDINGS: &[Binding] = &[
 ];
 
 impl Binding {
+    /// Whether it works in every scope.
+    #[must_use]
+    pub fn everywhere(&self) -> bool {
+        self.scopes.len() == Scope::ALL.len()
+    }
+
     /// Whether the key exists at all for this role and mode: to a viewer no action does, and only a simulation has a pace.
     #[must_use]
     pub fn exists(&self, role: Role, mode: &Mode) -> bool {

@@ -139,8 +139,12 @@ fn roomy(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     connectors::draw(frame, top, scene);
     incidents::draw(frame, incidents, scene);
     actions::draw(frame, actions, scene);
-    let [left, right] = beside(bottom, bottom.width * 3 / 5);
-    details::draw(frame, left, scene);
+    let [left, right] = beside(bottom, bottom.width / 2);
+    if details::any(scene) {
+        details::draw(frame, left, scene);
+    } else {
+        analytics::draw(frame, left, scene);
+    }
     let [scaling, events] = Layout::vertical([Constraint::Length(4), Constraint::Fill(1)]).areas(right);
     scaling::draw(frame, scaling, scene);
     events::draw(frame, events, scene);

@@ -316,8 +316,7 @@ fn what_must_be_seen_before_approving_never_scrolls_at_80x24() {
             let drawn = desk.text();
             for part in [
                 "Put stripe before",
-                "now  ",
-                "then  ",
+                "change  ",
                 "touches ",
                 "against ",
                 "undo  ",

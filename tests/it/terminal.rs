@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ struct Pty {
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<Mutex<Seen>>,
+    hung_up: Arc<AtomicBool>,
     _home: tempfile::TempDir,
 }
 
@@ -55,12 +57,15 @@ impl Pty {
         let seen =
             Arc::new(Mutex::new(Seen { screen: vt100::Parser::new(nonzero(rows), nonzero(cols), 0), bytes: Vec::new() }));
         let mut reader = pair.master.try_clone_reader().unwrap();
-        let record = Arc::clone(&seen);
+        let (record, hung_up) = (Arc::clone(&seen), Arc::new(AtomicBool::new(false)));
+        let done = Arc::clone(&hung_up);
         std::thread::Builder::new()
             .name("pty".into())
             .spawn(move || {
                 let mut chunk = [0; 65_536];
-                while let Ok(read @ 1..) = reader.read(&mut chunk) {
+                while !done.load(Ordering::SeqCst)
+                    && let Ok(read @ 1..) = reader.read(&mut chunk)
+                {
                     let mut seen = record.lock().unwrap();
                     seen.screen.process(&chunk[..read]);
                     seen.bytes.extend_from_slice(&chunk[..read]);
@@ -68,7 +73,7 @@ impl Pty {
             })
             .unwrap();
         let keys = pair.master.take_writer().unwrap();
-        Self { master: Some(pair.master), keys, child, seen, _home: home }
+        Self { master: Some(pair.master), keys, child, seen, hung_up, _home: home }
     }
 
     /// The demo, once its world runs.
@@ -102,6 +107,13 @@ impl Pty {
     fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.process_id().unwrap()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// Takes the terminal away: all that holds it, the recording thread after the next frame.
+    fn hang_up(&mut self) {
+        self.hung_up.store(true, Ordering::SeqCst);
+        self.keys = Box::new(std::io::sink());
+        self.master = None;
     }
 
     /// Waits for the end; returns the exit code.
@@ -171,8 +183,7 @@ fn sigterm_gives_the_terminal_back() {
 #[test]
 fn a_lost_terminal_ends_the_demo() {
     let mut pty = Pty::running();
-    pty.keys = Box::new(std::io::sink());
-    pty.master = None;
+    pty.hang_up();
     pty.ended();
 }
 

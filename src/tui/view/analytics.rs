@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! ── Today ─────────────────────────────────────────────── since 00:00 +00:00 ──
-//!   method            tries  approved   rate  latency            amount approved
-//!   card              8,102     7,391   91 %   230 ms                EUR 612,038
+//!   method             attempts technical latency  rate           approved
+//!   card                  8,102       162  230 ms  91 %     EUR 612,038 +2
 //! ```
 
 use ratatui::buffer::Buffer;
@@ -14,7 +14,12 @@ use crate::engine::snapshot::AggregateRow;
 use crate::tui::format;
 use crate::tui::theme::Theme;
 use crate::tui::widget::panel::{Title, titled};
-use crate::tui::widget::text::{figures, put_row, words};
+use crate::tui::widget::text::{Cell, figures, put_row, words};
+
+/// From this width on technical failures and latency have a column.
+const AMPLE: u16 = 72;
+/// Columns of an amount: `EUR 12,345,678 +2`.
+const AMOUNT: u16 = 18;
 
 pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let (analytics, theme, zone) = (&scene.snapshot.analytics, scene.theme, &scene.ui.session.zone);
@@ -34,33 +39,34 @@ fn group(frame: &mut Buffer, area: Rect, name: &str, rows: &[AggregateRow], them
     if area.height == 0 || rows.is_empty() {
         return 0;
     }
-    let amount = area.width.saturating_sub(2 + 19 + 9 + 9 + 6 + 9);
-    let quiet = theme.heading;
-    let heads = [
-        words(name, 18, quiet),
-        figures("tries", 8, quiet),
-        figures("technical", 9, quiet),
-        figures("rate", 5, quiet),
-        figures("latency", 8, quiet),
-        figures("approved amount", amount.saturating_sub(2), quiet),
-    ];
+    let ample = area.width >= AMPLE;
+    let mut heads = vec![words(name, 18, theme.heading), figures("attempts", 8, theme.heading)];
+    if ample {
+        heads.push(figures("technical", 9, theme.heading));
+        heads.push(figures("latency", 7, theme.heading));
+    }
+    heads.push(figures("rate", 5, theme.heading));
+    heads.push(figures("approved", AMOUNT, theme.heading));
     put_row(frame, area, area.x + 2, area.y, &heads);
     for (y, row) in (area.y + 1..area.bottom()).zip(rows) {
-        let cells = [
-            words(&row.key, 18, theme.text),
-            figures(format::count(row.attempts), 8, theme.text),
-            figures(format::count(row.technical), 9, theme.quiet),
-            figures(format::percent(rate(row)), 5, theme.text),
-            figures(format::latency(row.latency_ms), 8, theme.text),
-            figures(format::amounts(&row.amount), amount.saturating_sub(2), theme.quiet),
-        ];
-        put_row(frame, area, area.x + 2, y, &cells);
+        put_row(frame, area, area.x + 2, y, &row_cells(row, ample, theme));
     }
     u16::try_from(rows.len() + 1).unwrap_or(u16::MAX).min(area.height)
 }
 
+fn row_cells<'a>(row: &'a AggregateRow, ample: bool, theme: &Theme) -> Vec<Cell<'a>> {
+    let mut cells = vec![words(&row.key, 18, theme.text), figures(format::count(row.attempts), 8, theme.text)];
+    if ample {
+        cells.push(figures(format::count(row.technical), 9, theme.quiet));
+        cells.push(figures(format::latency(row.latency_ms), 7, theme.text));
+    }
+    cells.push(figures(format::percent(rate(row)), 5, theme.text));
+    cells.push(figures(format::largest(&row.amount), AMOUNT, theme.quiet));
+    cells
+}
+
 /// Approved of all attempts with an answer; none without attempts.
 #[expect(clippy::cast_precision_loss, reason = "attempts of one day: far below 2^53")]
-pub(super) fn rate(row: &AggregateRow) -> Option<f64> {
+fn rate(row: &AggregateRow) -> Option<f64> {
     (row.attempts > 0).then(|| row.approved as f64 / row.attempts as f64)
 }

@@ -199,14 +199,14 @@ fn history(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'stat
     lines
 }
 
-/// What taking it back means, for the question.
-pub(super) fn undo_question(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
+/// What taking it back means, for the question: the lines that stand fixed, and those that page.
+pub(super) fn undo_question(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> (Vec<Line<'static>>, Vec<Line<'static>>) {
     let theme = scene.theme;
-    let mut lines = paragraph(&format!("Take back: {}", row.sentence), theme.focus, columns);
-    // The pairs as they were shown when it was proposed: what stands first is what it goes back to.
-    lines.push(Line::styled("what was changed, and is put back:", theme.quiet));
-    lines.extend(changes(&row.before_after, columns, scene).0);
-    lines.extend(field("touches", &blast(&row.blast), theme.text, (columns, 2), theme));
-    lines.extend(field("undo", &row.undo, theme.text, (columns, 3), theme));
-    lines
+    let mut fixed = paragraph(&format!("Take back: {}", row.sentence), theme.focus, columns);
+    fixed.push(Line::styled("what was changed, and is put back:", theme.quiet));
+    let (changed, paged) = changes(&row.before_after, columns, scene);
+    fixed.extend(changed);
+    fixed.extend(field("touches", &blast(&row.blast), theme.text, (columns, 2), theme));
+    fixed.extend(field("undo", &row.undo, theme.text, (columns, 3), theme));
+    (fixed, paged)
 }

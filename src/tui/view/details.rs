@@ -48,6 +48,11 @@ pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     put_lines(frame, inside, &lines[usize::from(!lines.is_empty() && inside.height < 12)..]);
 }
 
+/// Whether there is an incident or an action to tell of.
+pub(super) fn any(scene: &Scene<'_>) -> bool {
+    subject(scene).is_some()
+}
+
 fn approval_lines(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
     let mut lines = approval::fixed(row, columns, scene);
     if row.status == ActionStatus::Pending {

@@ -8,7 +8,7 @@ use super::{Scene, approval, details, help, levels, scaling};
 use crate::domain::{ActionId, IncidentId, Role};
 use crate::engine::snapshot::{ActionRow, ActionStatus};
 use crate::tui::format;
-use crate::tui::keys;
+use crate::tui::keys::{self, Does};
 use crate::tui::ui::Mode;
 use crate::tui::ui::dialog::{Dialog, Kind, Shown};
 use crate::tui::widget::sheet::{Sheet, columns, field, labelled, paragraph};
@@ -49,11 +49,12 @@ fn key_line(dialog: &Dialog, scene: &Scene<'_>) -> Line<'static> {
     let session = &scene.ui.session;
     let mut spans = Vec::new();
     for binding in keys::within(dialog.scope(scene.snapshot), session.role, &session.mode).filter(|b| b.footer) {
-        if matches!(binding.does, keys::Does::ArmPanic) {
+        // Panic has its own bar, and the rule above the pages names its key.
+        if matches!(binding.does, Does::ArmPanic | Does::PageDown) {
             continue;
         }
         let refused = scene.ui.refusal(binding.does, scene.snapshot);
-        if refused.is_some() && binding.does == keys::Does::AskUndo {
+        if refused.is_some() && binding.does == Does::AskUndo {
             continue;
         }
         let style = if refused.is_some() { theme.quiet } else { theme.key };
@@ -105,8 +106,9 @@ fn reason(shown: &Shown, text: &str, columns: usize, scene: &Scene<'_>) -> Sheet
 fn undo(shown: &Shown, columns: usize, scene: &Scene<'_>) -> Sheet {
     let Some(row) = find(scene, shown.id) else { return gone(&shown.id.to_string(), columns, scene) };
     let mut fixed: Vec<Line<'static>> = changed(shown, scene).into_iter().collect();
-    fixed.extend(approval::undo_question(row, columns, scene));
-    Sheet { title: format!("Undo {}?", row.id), tag: tag(row), fixed, ..Sheet::default() }
+    let (question, paged) = approval::undo_question(row, columns, scene);
+    fixed.extend(question);
+    Sheet { title: format!("Undo {}?", row.id), tag: tag(row), fixed, paged, ..Sheet::default() }
 }
 
 fn incident(id: IncidentId, columns: usize, scene: &Scene<'_>) -> Sheet {

@@ -11,11 +11,11 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::Scene;
-use crate::domain::ActionClass;
 use crate::domain::settings::Levels;
-use crate::engine::snapshot::Header;
+use crate::domain::{ActionClass, Time};
+use crate::engine::snapshot::{Header, Health};
 use crate::tui::format;
-use crate::tui::ui::Mode;
+use crate::tui::ui::{Mode, Pace};
 use crate::tui::widget::text::{put, put_right};
 
 /// Rows it takes.
@@ -40,7 +40,7 @@ fn banner(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
         }
     };
     put(frame, area, x, area.y, (&text, style));
-    let clock = if snapshot.at == crate::domain::Time::ZERO {
+    let clock = if snapshot.at == Time::ZERO {
         String::new()
     } else {
         let (now, zone) = (scene.now(), &ui.session.zone);
@@ -50,7 +50,7 @@ fn banner(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     put_right(frame, area, area.y, (&format!("{autonomy}{clock}"), theme.text));
 }
 
-fn pace(pace: crate::tui::ui::Pace) -> String {
+fn pace(pace: Pace) -> String {
     if pace.paused { "PAUSED".into() } else { format!("×{}", format::number(pace.speed).trim_end_matches(".0")) }
 }
 
@@ -104,6 +104,17 @@ fn at_risk(header: &Header) -> Option<String> {
     Some(format!("{text}/min"))
 }
 
+/// Nothing waits; a connector that does badly all the same is named: routing goes round it, healing may follow.
+fn put_at_ease(frame: &mut Buffer, area: Rect, (x, y): (u16, u16), scene: &Scene<'_>) -> u16 {
+    let unwell: Vec<&str> =
+        scene.snapshot.connectors.iter().filter(|row| row.health > Health::Healthy).map(|row| row.name.as_str()).collect();
+    match unwell[..] {
+        [] => put(frame, area, x, y, ("● nothing needs you", scene.theme.good)),
+        [one] => put(frame, area, x, y, (&format!("▲ {one} does badly; routing goes round it"), scene.theme.warning)),
+        [..] => put(frame, area, x, y, (&format!("▲ {} connectors do badly", unwell.len()), scene.theme.warning)),
+    }
+}
+
 /// What calls for a person, and what limits the trust in the figures above.
 fn calls(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let Scene { snapshot, ui, theme } = scene;
@@ -118,8 +129,8 @@ fn calls(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
         let text = format!("■ {} open", format::plural(header.open_incidents as usize, "incident"));
         x = put(frame, area, x, y, (&text, theme.bad)) + 3;
     }
-    if header.pending_actions + header.open_incidents == 0 && snapshot.at != crate::domain::Time::ZERO {
-        x = put(frame, area, x, y, ("● nothing needs you", theme.good)) + 3;
+    if header.pending_actions + header.open_incidents == 0 && snapshot.at != Time::ZERO {
+        x = put_at_ease(frame, area, (x, y), scene) + 3;
     }
     if let Some(span) = ui.stale {
         x = put(frame, area, x, y, (&format!("▲ stale: no news for {}", format::age(span)), theme.warning)) + 3;

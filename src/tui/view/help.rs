@@ -11,7 +11,9 @@ pub(super) fn sheet(scene: &Scene<'_>) -> Sheet {
     let (session, theme) = (&scene.ui.session, scene.theme);
     let mut lines = Vec::new();
     for scope in Scope::ALL {
-        let bindings: Vec<_> = keys::within(scope, session.role, &session.mode).collect();
+        // What works everywhere is told once, with the panels.
+        let told = |binding: &&&keys::Binding| scope == Scope::Panels || !binding.everywhere();
+        let bindings: Vec<_> = keys::within(scope, session.role, &session.mode).filter(|b| told(&b)).collect();
         lines.push(Line::styled(scope.title(), theme.focus));
         for pair in bindings.chunks(2) {
             let cells = pair.iter().flat_map(|binding| {

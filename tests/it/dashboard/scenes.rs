@@ -283,7 +283,7 @@ fn pending() -> ActionRow {
         sentence: "Put stripe before adyen in the priority lists of 3 pinned merchants".into(),
         before_after: ["Northwind", "Contoso", "Fabrikam"]
             .iter()
-            .map(|m| (format!("{m}: adyen:mca_1 > stripe:mca_1"), format!("{m}: stripe:mca_1 > adyen:mca_1")))
+            .map(|m| (format!("{m}: adyen › stripe › checkout"), "stripe › checkout › adyen".into()))
             .collect(),
         incident: Some(incident_id()),
         evidence: Some(evidence()),
