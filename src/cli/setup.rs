@@ -194,14 +194,14 @@ mod tests {
     use super::*;
     use crate::cli::RoleName;
 
-    fn setup(flags: Flags, pairs: &[(&str, &str)]) -> Result<Setup, Failure> {
-        Setup::read(&flags, &Environment::from_pairs(pairs.iter().copied()))
+    fn setup(flags: &Flags, pairs: &[(&str, &str)]) -> Result<Setup, Failure> {
+        Setup::read(flags, &Environment::from_pairs(pairs.iter().copied()))
     }
 
     #[test]
     fn a_role_is_only_lowered() {
         let role = |configured, flag| {
-            setup(Flags { role: flag, ..Flags::default() }, &[("APOS__DASHBOARD__ROLE", configured)]).unwrap().role()
+            setup(&Flags { role: flag, ..Flags::default() }, &[("APOS__DASHBOARD__ROLE", configured)]).unwrap().role()
         };
         assert_eq!(role("operator", Some(RoleName::Admin)), Role::Operator);
         assert_eq!(role("operator", Some(RoleName::Viewer)), Role::Viewer);
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn ascii_follows_the_locale_unless_told() {
-        let ascii = |flags, pairs: &[(&str, &str)]| setup(flags, pairs).unwrap().ascii();
+        let ascii = |flags: Flags, pairs: &[(&str, &str)]| setup(&flags, pairs).unwrap().ascii();
         assert!(!ascii(Flags::default(), &[("LANG", "de_DE.UTF-8")]));
         assert!(ascii(Flags::default(), &[("LANG", "de_DE.UTF-8"), ("LC_ALL", "C")]));
         assert!(ascii(Flags::default(), &[]));
@@ -220,8 +220,8 @@ mod tests {
     #[test]
     fn a_listed_profile_needs_its_key() {
         let pairs = [("APOS__WEBHOOKS__PROFILES", "[\"pro_1\"]"), ("APOS_WEBHOOK_KEY__pro_1", "k")];
-        assert!(setup(Flags::default(), &pairs).unwrap().check_live().is_ok());
-        let refused = setup(Flags::default(), &pairs[..1]).unwrap().check_live().unwrap_err();
+        assert!(setup(&Flags::default(), &pairs).unwrap().check_live().is_ok());
+        let refused = setup(&Flags::default(), &pairs[..1]).unwrap().check_live().unwrap_err();
         assert!(refused.to_string().contains("APOS_WEBHOOK_KEY__pro_1"), "{refused}");
     }
 
@@ -229,8 +229,8 @@ mod tests {
     fn an_address_others_can_reach_needs_a_key() {
         let key = "k".repeat(32);
         let pairs = [("APOS__API__LISTEN", "0.0.0.0:8080"), ("APOS_API_KEY__ADMIN", key.as_str())];
-        assert!(setup(Flags::default(), &pairs).unwrap().check_live().is_ok());
-        let refused = setup(Flags::default(), &pairs[..1]).unwrap().check_live().unwrap_err();
+        assert!(setup(&Flags::default(), &pairs).unwrap().check_live().is_ok());
+        let refused = setup(&Flags::default(), &pairs[..1]).unwrap().check_live().unwrap_err();
         assert!(refused.to_string().contains("APOS_API_KEY__ADMIN"), "{refused}");
     }
 

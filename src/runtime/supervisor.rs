@@ -185,6 +185,6 @@ mod tests {
     #[tokio::test]
     async fn dropping_the_supervisor_stops_too() {
         let stop = Supervisor::new(Conditions::default()).stop();
-        assert!(!stop.sleep(Duration::from_secs(60), Phase::Folded).await);
+        assert!(!stop.sleep(Duration::from_mins(1), Phase::Folded).await);
     }
 }
