@@ -63,7 +63,7 @@ pub struct Flags {
     /// Draw with ASCII alone
     #[arg(long, global = true)]
     pub ascii: bool,
-    /// Draw without colour, as with NO_COLOR set
+    /// Draw without colour, as with `NO_COLOR` set
     #[arg(long, global = true)]
     pub no_color: bool,
     /// Lower what this screen may do; it can never raise it

@@ -59,10 +59,10 @@ pub(super) fn run(arguments: &DemoArguments, setup: &Setup) -> Result<Ended, Fai
     let _logs = setup.start_logs();
 
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
-    let (waker, wakes) = mpsc::channel();
+    let (waker, woken) = mpsc::channel();
     let (asks, asked) = mpsc::channel();
     let stage = Stage { scenario, seed, pace, settings: setup.config().settings(), snapshot, waker, asked };
-    let shown = Shown { snapshot: stage.snapshot.clone(), waker: stage.waker.clone(), wakes, asks: asks.clone() };
+    let shown = Shown { snapshot: stage.snapshot.clone(), waker: stage.waker.clone(), wakes: woken, asks: asks.clone() };
     let world = std::thread::Builder::new()
         .name("world".to_owned())
         .spawn(move || stage.play())

@@ -38,11 +38,11 @@ fn with_screen(setup: &Setup) -> Result<Ended, Failure> {
     let options = screen::options(setup, Mode::Live, Pace { speed: 1.0, paused: false })?;
     let _logs = setup.start_logs();
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
-    let (waker, wakes) = mpsc::channel();
+    let (waker, woken) = mpsc::channel();
     let (orders, ordered) = unbounded_channel();
     let source = tui::Source {
         snapshot: snapshot.clone(),
-        wakes,
+        wakes: woken,
         waker: waker.clone(),
         // It cannot fail but when everything is stopping.
         command: Box::new(move |command| drop(orders.send(command))),

@@ -82,6 +82,7 @@ server_url!(
 pub(super) mod optional {
     use super::{Deserialize, Deserializer, RedisUrl, Serializer};
 
+    #[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
     pub(in super::super) fn serialize<S: Serializer>(url: &Option<RedisUrl>, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(url.as_ref().map_or("", RedisUrl::as_str))
     }

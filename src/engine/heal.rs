@@ -108,9 +108,11 @@ impl Healer {
         self.outcomes.iter()
     }
 
-    /// Whether an action answers the incident and is not over.
-    fn answers(&self, incident: IncidentId) -> bool {
-        self.iter().any(|action| action.row.incident == Some(incident) && action.phase != Phase::Over)
+    /// The action that answers the incident and is not over.
+    fn answering(&self, incident: IncidentId) -> Option<ActionId> {
+        self.iter()
+            .find(|action| action.row.incident == Some(incident) && action.phase != Phase::Over)
+            .map(|action| action.row.id)
     }
 
     /// Whether an action is open that makes this kind of change, or the change was turned down lately.

@@ -1,6 +1,6 @@
 //! One event as one line of JSON, flat, with the fields other programs look for.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -8,7 +8,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 /// The format: `{"timestamp":…,"level":…,"component":…,"message":…,` and the event's and its spans' own fields `}`.
 ///
@@ -23,7 +23,7 @@ where
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut fields = Fields(Map::new());
-        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             if let Some(formatted) = span.extensions().get::<FormattedFields<N>>() {
                 fields.0.extend(serde_json::from_str::<Map<String, Value>>(formatted).unwrap_or_default());
             }
@@ -43,7 +43,7 @@ fn line(event: &Event<'_>, mut fields: Map<String, Value>) -> Result<String, fmt
     let mut line =
         format!("{{\"timestamp\":\"{timestamp}\",\"level\":\"{level}\",\"component\":{component},\"message\":{message}");
     for (name, value) in fields {
-        line.push_str(&format!(",{}:{value}", Value::from(name)));
+        write!(line, ",{}:{value}", Value::from(name))?;
     }
     line.push('}');
     Ok(line)

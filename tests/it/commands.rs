@@ -59,6 +59,7 @@ impl Home {
 }
 
 /// Where the first line is waited for.
+#[derive(Clone, Copy)]
 enum Stream {
     Out,
     Err,

@@ -185,6 +185,9 @@ impl Incident {
                 self.last_bad = view.at;
             }
         }
+        if kind == AnomalyType::HighFailureRate && judged {
+            self.row.severity = self.row.severity.max(rate::severity(&evidence));
+        }
         self.row.evidence = evidence;
         self.row.at_risk = at_risk(&self.row, self.slice, monitor);
         self.row.sentence = sentence(&self.row);

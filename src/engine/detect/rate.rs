@@ -24,8 +24,12 @@ pub(crate) fn judge(slice: Slice, watched: &Watched, at: Time, detection: &Detec
         .filter(|e| e.samples >= detection.min_attempts)
         .filter(|e| e.baseline - e.observed >= detection.min_drop && e.probability <= detection.max_probability)
         .min_by(|a, b| a.probability.total_cmp(&b.probability))?;
-    let severity = if evidence.observed < CRITICAL_SHARE * evidence.baseline { Severity::Critical } else { Severity::Warning };
-    Some(Anomaly { slice, kind: AnomalyType::HighFailureRate, severity, evidence })
+    Some(Anomaly { slice, kind: AnomalyType::HighFailureRate, severity: severity(&evidence), evidence })
+}
+
+/// How bad a drop is.
+pub(crate) fn severity(evidence: &Evidence) -> Severity {
+    if evidence.observed < CRITICAL_SHARE * evidence.baseline { Severity::Critical } else { Severity::Warning }
 }
 
 /// What a window shows, beside the baseline; none without judged attempts.

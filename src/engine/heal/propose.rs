@@ -6,7 +6,7 @@ mod scaling;
 
 use core::time::Duration;
 
-use crate::domain::{ActionId, Autonomy, Change, ConnectorAccount, IncidentId, Time};
+use crate::domain::{ActionId, Autonomy, Change, ConnectorAccount, IncidentId, Money, Time};
 use crate::engine::detect::Incidents;
 use crate::engine::monitor::Monitor;
 use crate::engine::route::RoutingView;
@@ -42,16 +42,17 @@ impl super::Healer {
         if !site.view.settings.healing.enabled {
             return 0;
         }
-        let repairs: Vec<Draft> = incidents
-            .open_ones()
-            .filter(|incident| !self.answers(incident.row.id))
-            .filter_map(|incident| priority::repair(incident, incidents, site))
-            .collect();
+        let repairs: Vec<Draft> =
+            incidents.open_ones().filter_map(|incident| priority::repair(incident, incidents, site)).collect();
         let back = priority::way_back(self, incidents, site);
         let restores = restore::drafts(site);
         let mut proposed = 0;
         for draft in repairs.into_iter().chain(back).chain(restores).chain(scaling::draft(self, site)) {
             let incident = draft.incident;
+            if let Some(open) = incident.and_then(|incident| self.answering(incident)) {
+                self.refresh(open, draft, site, asking);
+                continue;
+            }
             let Some(action) = self.propose(draft, site, asking) else { continue };
             proposed += 1;
             if let Some(incident) = incident {
@@ -62,7 +63,36 @@ impl super::Healer {
     }
 }
 
+impl super::Healer {
+    /// Brings the evidence of a proposal that still waits up to date. Its version is raised only when the change itself
+    /// is another one: a person must then look again.
+    fn refresh(&mut self, id: ActionId, draft: Draft, site: &Site<'_>, asking: &mut super::Asking<'_>) {
+        let Some(action) = self.actions.get_mut(&id).filter(|action| action.phase == super::Phase::Waiting) else { return };
+        let other = draft.change != action.row.change;
+        draft.renew(&mut action.row, site);
+        if other {
+            action.row.version += 1;
+            action.note(asking.at, "apos", "changed: other merchants or another order");
+            self.tabulate(id, asking);
+        }
+    }
+}
+
 impl Draft {
+    /// Replaces what a row says of the change and its evidence.
+    fn renew(self, row: &mut ActionRow, site: &Site<'_>) {
+        row.before_after = before_after(&self.change, site.view);
+        row.change = self.change;
+        row.sentence = self.sentence;
+        row.evidence = self.evidence;
+        row.confidence = self.confidence;
+        row.confidence_basis = self.confidence_basis;
+        row.against = self.against;
+        row.alternatives = self.alternatives;
+        row.blast = self.blast;
+        row.predicted = self.predicted;
+    }
+
     /// The row of the action that this becomes.
     pub(super) fn into_row(self, id: ActionId, level: Autonomy, site: &Site<'_>) -> ActionRow {
         let settings = &site.view.settings;
@@ -124,6 +154,12 @@ pub(super) fn before_after(change: &Change, view: &RoutingView) -> Vec<(String, 
 pub(super) fn name(view: &RoutingView, profile: &crate::domain::ProfileId) -> String {
     let named = view.settings.merchants.get(profile).map(|m| m.name.as_str()).filter(|name| !name.is_empty());
     named.unwrap_or(profile.as_str()).to_owned()
+}
+
+/// Amounts for a sentence: major units, without the cents that an estimate does not have.
+pub(super) fn about(amounts: &[Money]) -> String {
+    let round = |m: &Money| format!("{} {:.0}", m.currency, m.major());
+    amounts.iter().map(round).collect::<Vec<_>>().join(" + ")
 }
 
 /// A priority list, by connector names.

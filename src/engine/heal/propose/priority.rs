@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::{Draft, Site, name};
-use crate::domain::{Change, ConnectorAccount, Money, PriorityMove, ProfileId};
+use super::{Draft, Site, about, name};
+use crate::domain::{Change, ConnectorAccount, Context, Money, PriorityMove, ProfileId};
 use crate::engine::detect::{Incident, Incidents, as_f64, rate_of, scaled};
 use crate::engine::heal::Healer;
 use crate::engine::heal::verify::add;
 use crate::engine::monitor::{Slice, Sums};
+use crate::engine::route::weights::{Belief, sigmoid};
 use crate::engine::snapshot::{ActionStatus, AnomalyType, BlastRadius, Prediction};
 
 /// Seconds over which traffic is measured for a proposal: all the window holds.
 const MEASURED_S: u64 = 60;
+/// Standard deviations that leave one in twenty on each side.
+const NINETY: f64 = 1.645;
 
 /// Moves pinned merchants off what an incident is about, where a healthy alternative is on their lists.
 pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>) -> Option<Draft> {
@@ -40,7 +43,7 @@ pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>
         evidence: Some(incident.row.evidence.clone()),
         confidence,
         confidence_basis: format!(
-            "probability that the attempt rate rises, from {} attempts there and {} on the targets in {MEASURED_S} s",
+            "probability that the attempt rate rises, by the routing model; {} attempts judged there and {} on the targets in {MEASURED_S} s",
             traffic.sums.judged(),
             target_sums(&targets, site).judged(),
         ),
@@ -205,14 +208,10 @@ fn target_sums(targets: &BTreeMap<String, usize>, site: &Site<'_>) -> Sums {
     })
 }
 
-/// The attempt rate the touched merchants would have on the targets, with its 5th and 95th percentile (normal
-/// approximation of the Beta posterior under a uniform prior), and what that is worth.
+/// What the touched merchants would have on the targets by the routing model, with its 5th and 95th percentile, and
+/// what that is worth.
 fn predict(moves: &[PriorityMove], traffic: &Traffic, site: &Site<'_>) -> Prediction {
-    let targets = targets(moves);
-    let seen = target_sums(&targets, site);
-    let n = as_f64(seen.judged());
-    let after = (as_f64(seen.approved) + 1.0) / (n + 2.0);
-    let deviation = (after * (1.0 - after) / (n + 3.0)).sqrt();
+    let [low, after, high] = expected(moves, site);
     let now = traffic.rate_now;
     let gain = now.map_or(0.0, |now| after - now);
     let judged_share = as_f64(traffic.sums.judged()) / as_f64(traffic.sums.answered().max(1));
@@ -225,15 +224,45 @@ fn predict(moves: &[PriorityMove], traffic: &Traffic, site: &Site<'_>) -> Predic
             add(&mut fees_per_min, scaled(fee, count));
         }
     }
-    let named: Vec<String> = targets.keys().map(|name| describe(name, site)).collect();
+    let named: Vec<String> = targets(moves).keys().map(|name| describe(name, site)).collect();
     Prediction {
         rate_now: now,
         rate_after: Some(after),
-        rate_after_range: Some(((after - 1.645 * deviation).max(0.0), (after + 1.645 * deviation).min(1.0))),
+        rate_after_range: Some((low, high)),
         saved_per_min,
         fees_per_min,
         target: named.join("; "),
     }
+}
+
+/// The model's expectation on the targets, weighted by the merchants' traffic: 5th percentile, mean, 95th percentile.
+fn expected(moves: &[PriorityMove], site: &Site<'_>) -> [f64; 3] {
+    let (mut sums, mut total) = ([0.0; 3], 0.0);
+    for m in moves {
+        let Some((weight, belief)) = on_target(m, site) else { continue };
+        let deviation = belief.variance.sqrt();
+        let at = |z: f64| sigmoid(belief.mean + z * deviation);
+        for (sum, rate) in sums.iter_mut().zip([at(-NINETY), belief.probability(), at(NINETY)]) {
+            *sum += weight * rate;
+        }
+        total += weight;
+    }
+    sums.map(|sum| if total > 0.0 { sum / total } else { 0.5 })
+}
+
+/// What the model believes of one merchant's typical payment on its new first choice, and the merchant's traffic.
+fn on_target(m: &PriorityMove, site: &Site<'_>) -> Option<(f64, Belief)> {
+    let profile = site.view.profiles.get(&m.profile)?;
+    let watched = site.monitor.get(Slice::Merchant(profile))?;
+    let context = Context { method: watched.methods().next(), ..Context::default() };
+    let ticket = watched.tickets().next().map(|(_, ticket)| ticket)?;
+    let target = m.after.first()?;
+    let known = site.view.account(target);
+    let connector = known.map(|(_, state)| state.connector).or_else(|| site.view.connectors.get(target.connector()));
+    let weights = &site.view.weights;
+    let slots = weights.slots(&context, Some(profile), ticket);
+    let belief = weights.shared(&slots).plus(weights.own(connector, known.map(|(number, _)| number), &slots));
+    Some((as_f64(watched.window.sums(site.view.at, MEASURED_S).started.max(1)), belief))
 }
 
 /// A target and how it does.
@@ -269,7 +298,7 @@ fn confidence(predicted: &Prediction) -> f64 {
     else {
         return 0.5;
     };
-    let deviation = ((high - low) / 3.29).max(1e-3);
+    let deviation = ((high - low) / (2.0 * NINETY)).max(1e-3);
     0.5 * libm::erfc(-(after - now) / deviation / core::f64::consts::SQRT_2)
 }
 
@@ -285,10 +314,9 @@ fn against(targets: &BTreeMap<String, usize>, predicted: &Prediction, traffic: &
     let load = targets.keys().map(|name| connector_sums(name, site).answered()).sum::<u64>();
     let more = traffic.sums.started;
     let names = targets.keys().cloned().collect::<Vec<_>>().join(" and ");
-    if more * 4 >= load.max(1) {
+    if more * 4 >= load {
         against.push(format!(
-            "{names} would carry {:.0} % more than now; its headroom is not known",
-            100.0 * as_f64(more) / as_f64(load.max(1))
+            "{names} would carry {more} payments a minute on top of {load} now; whether there is room is not known"
         ));
     }
     if let (Some(after), Some((low, _))) = (predicted.rate_after, predicted.rate_after_range)
@@ -296,17 +324,16 @@ fn against(targets: &BTreeMap<String, usize>, predicted: &Prediction, traffic: &
     {
         against.push(format!("the target's rate is not well known: it could be as low as {:.0} %", low * 100.0));
     }
-    let fees: Vec<String> = predicted.fees_per_min.iter().filter(|m| m.minor > 0).map(ToString::to_string).collect();
+    let fees: Vec<Money> = predicted.fees_per_min.iter().copied().filter(|m| m.major() >= 1.0).collect();
     if !fees.is_empty() {
-        against.push(format!("fees rise by {} a minute", fees.join(" + ")));
+        against.push(format!("fees rise by about {} a minute", about(&fees)));
     }
     against.push("the merchants chose their order themselves; contracts or volumes may depend on it".to_owned());
     against
 }
 
 fn alternatives(incident: &Incident, moves: &[PriorityMove], site: &Site<'_>) -> Vec<String> {
-    let risk: Vec<String> = incident.row.at_risk.iter().map(ToString::to_string).collect();
-    let risk = if risk.is_empty() { "payments".to_owned() } else { risk.join(" + ") };
+    let risk = if incident.row.at_risk.is_empty() { "payments".to_owned() } else { about(&incident.row.at_risk) };
     let biggest = moves.iter().max_by_key(|m| {
         let slice = site.view.profiles.get(&m.profile).map(Slice::Merchant);
         slice.and_then(|slice| site.monitor.get(slice)).map_or(0, |w| w.window.sums(site.view.at, MEASURED_S).failed)
