@@ -46,7 +46,7 @@ const STALE_AFTER: Duration = Duration::from_secs(65);
 /// A countdown that a person watches moves by the second.
 const COUNTDOWN_EVERY: Duration = Duration::from_secs(1);
 /// Nothing at all to wait for: the clock still turns its minute.
-const CLOCK_EVERY: Duration = Duration::from_secs(60);
+const CLOCK_EVERY: Duration = Duration::from_mins(1);
 
 /// What wakes the screen.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,8 +154,11 @@ struct Screen {
     theme: Theme,
     terminal: Terminal,
     ui: Ui,
+    /// The snapshot shown: what a key acts on is what the operator saw.
     snapshot: Arc<Snapshot>,
-    /// When the snapshot shown came.
+    /// One that is newer, for the next frame.
+    newer: Option<Arc<Snapshot>>,
+    /// When the snapshot shown was taken.
     news_at: Duration,
     drawn_at: Duration,
     frame_every: Duration,
@@ -168,7 +171,7 @@ struct Screen {
 enum Due {
     /// Nothing changed.
     Not,
-    /// With the next frame.
+    /// With the next frame: time passed.
     Frame,
     /// At once: a key, or something that calls for a person.
     Now,
@@ -186,6 +189,7 @@ impl Screen {
             terminal,
             ui,
             snapshot,
+            newer: None,
             news_at: now,
             drawn_at: now,
             frame_every: FRAME_EVERY,
@@ -220,7 +224,7 @@ impl Screen {
     fn wake(&mut self, wake: Wake) -> Option<Exit> {
         let now = self.now();
         match wake {
-            Wake::Snapshot => self.see(now),
+            Wake::Snapshot => self.hear(now),
             Wake::Key(key) => return self.press(&key, now),
             Wake::Outcome { text, refused } => self.say(text, refused, now),
             Wake::Note(text) => self.say(text, false, now),
@@ -236,12 +240,29 @@ impl Screen {
         None
     }
 
-    fn see(&mut self, now: Duration) {
-        self.snapshot = self.source.snapshot.load_full();
-        self.news_at = now;
-        self.ui.elapsed = Duration::ZERO;
-        let urgent = self.ui.see(&self.snapshot, now);
-        self.due = self.due.max(if urgent { Due::Now } else { Due::Frame });
+    /// A newer snapshot waits for its frame, so that a key's frame costs what the key changed; one that calls for a
+    /// person does not wait.
+    fn hear(&mut self, now: Duration) {
+        let newer = self.source.snapshot.load_full();
+        let urgent = self.ui.is_urgent(&newer);
+        self.newer = Some(newer);
+        if urgent {
+            self.take_newer(now);
+            self.due = Due::Now;
+        }
+    }
+
+    fn take_newer(&mut self, now: Duration) {
+        if let Some(newer) = self.newer.take() {
+            self.snapshot = newer;
+            (self.news_at, self.ui.elapsed) = (now, Duration::ZERO);
+            self.ui.see(&self.snapshot, now);
+        }
+    }
+
+    /// When the next frame that only follows the engine may be drawn.
+    fn frame_at(&self) -> Duration {
+        self.news_at + self.frame_every
     }
 
     fn press(&mut self, key: &Key, now: Duration) -> Option<Exit> {
@@ -290,12 +311,12 @@ impl Screen {
 
     fn draw_if_due(&mut self) -> std::io::Result<()> {
         let now = self.now();
-        let ready = match self.due {
-            Due::Not => false,
-            Due::Frame => now >= self.drawn_at + self.frame_every,
-            Due::Now => true,
-        };
-        if !ready {
+        if self.newer.is_some() && now >= self.frame_at() {
+            self.take_newer(now);
+            self.due = Due::Now;
+        }
+        let passed = self.due == Due::Frame && now >= self.drawn_at + self.frame_every;
+        if self.due != Due::Now && !passed {
             return Ok(());
         }
         let mut pages = 1;
@@ -320,6 +341,7 @@ impl Screen {
     fn patience(&self) -> Duration {
         let now = self.now();
         let frame = (self.due == Due::Frame).then(|| self.drawn_at + self.frame_every);
+        let frame = self.newer.is_some().then(|| self.frame_at()).into_iter().chain(frame).min();
         let passing = self.ui.deadline();
         let watched = self.watches_countdown().then(|| self.drawn_at + COUNTDOWN_EVERY);
         let next = frame.into_iter().chain(passing).chain(watched).min();

@@ -100,7 +100,7 @@ impl Decoder {
     /// Nothing more came in time: a lone ESC was the Esc key, the beginning of anything else is noise.
     pub fn give_up(&mut self, keys: &mut Vec<Key>) {
         if let Some(text) = self.paste.take() {
-            keys.push(pasted(text));
+            keys.push(pasted(&text));
         } else if !self.held.is_empty() {
             keys.push(if self.held == [0x1b] { Key::Esc } else { Key::Unknown });
             self.held.clear();
@@ -112,7 +112,7 @@ impl Decoder {
         text.push(byte);
         if text.ends_with(PASTE_ENDS) {
             text.truncate(text.len() - PASTE_ENDS.len());
-            keys.push(pasted(std::mem::take(text)));
+            keys.push(pasted(text));
             self.paste = None;
         } else if text.len() > PASTE_MAX + PASTE_ENDS.len() {
             let excess = text.len() - PASTE_ENDS.len();
@@ -138,8 +138,8 @@ impl Decoder {
     }
 }
 
-fn pasted(text: Vec<u8>) -> Key {
-    Key::Paste(String::from_utf8_lossy(&text).into_owned())
+fn pasted(text: &[u8]) -> Key {
+    Key::Paste(String::from_utf8_lossy(text).into_owned())
 }
 
 fn read(held: &[u8]) -> Read {
@@ -271,7 +271,7 @@ mod tests {
                 let (mut decoder, mut keys) = (decoder(), Vec::new());
                 decoder.feed(&bytes[..cut], &mut keys);
                 decoder.feed(&bytes[cut..], &mut keys);
-                assert_eq!(keys, [key.clone()], "{bytes:?} cut at {cut}");
+                assert_eq!(keys, std::slice::from_ref(key), "{bytes:?} cut at {cut}");
                 assert_eq!(decoder.patience(), None, "{bytes:?} leaves nothing held");
             }
         }

@@ -85,11 +85,9 @@ pub fn amounts(list: &[Money]) -> String {
     if list.is_empty() {
         return NONE.into();
     }
-    let mut text = list.iter().take(SHOWN).map(|m| money(*m)).collect::<Vec<_>>().join(" + ");
-    if list.len() > SHOWN {
-        text.push_str(&format!(" + {} more", list.len() - SHOWN));
-    }
-    text
+    let shown = list.iter().take(SHOWN).map(|amount| money(*amount));
+    let more = list.len().checked_sub(SHOWN + 1).map(|beyond| format!("{} more", beyond + 1));
+    shown.chain(more).collect::<Vec<_>>().join(" + ")
 }
 
 /// The largest amount, and how many others there are: `EUR 1,204 +2`. Largest by its number: no rates are known here.
@@ -139,8 +137,15 @@ pub fn chance(probability: f64) -> String {
     } else if probability > 0.0 {
         format!("1 in 10^{:.0}", -libm::log10(probability))
     } else {
-        "never".into()
+        // The smallest a float can tell apart from nothing.
+        "less than 1 in 10^300".into()
     }
+}
+
+/// How sure a proposal is: certainty is never claimed.
+#[must_use]
+pub fn confidence(value: f64) -> String {
+    if value > 0.99 { "over 99 %".into() } else { percent(Some(value)) }
 }
 
 /// An age in coarse steps: `now`, `4 min`, `3 h`, `2 d`.
@@ -216,7 +221,10 @@ mod tests {
         );
         assert_eq!([rate(Some(0.9123)), rate(None), percent(Some(0.005))], ["91.2 %", NONE, "0 %"]);
         assert_eq!([latency(Some(212.4)), latency(Some(1_840.0))], ["212 ms", "1.8 s"]);
-        assert_eq!([chance(0.2), chance(0.003), chance(1e-9), chance(0.0)], ["20 %", "0.30 %", "1 in 10^9", "never"]);
+        assert_eq!(
+            [chance(0.2), chance(0.003), chance(1e-9), chance(0.0)],
+            ["20 %", "0.30 %", "1 in 10^9", "less than 1 in 10^300"]
+        );
         assert_eq!([plural(1, "action"), plural(2, "action")], ["1 action", "2 actions"]);
     }
 

@@ -46,6 +46,7 @@ pub struct Theme {
 }
 
 /// A role's style, as a theme file writes it.
+#[expect(clippy::struct_excessive_bools, reason = "one key of the file each, as users write it")]
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Role {

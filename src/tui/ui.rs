@@ -6,6 +6,7 @@
 pub mod dialog;
 pub mod list;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -16,14 +17,14 @@ use super::escape::Key;
 use super::keys::{self, Does, Scope};
 use crate::domain::{ActionId, Autonomy, ConnectorName, IncidentId, OperatorName, Order, Position, Role};
 use crate::engine::Snapshot;
-use crate::engine::snapshot::{ActionRow, ActionStatus, EventRow};
+use crate::engine::snapshot::{ActionRow, ActionStatus, Health};
 
 /// How long a notice stays in the footer: long enough to be read twice.
 const NOTICE_STAYS: Duration = Duration::from_secs(8);
 /// How long the panic bar stays armed; a forgotten one must not turn a stray `p` into an order.
 const PANIC_STAYS: Duration = Duration::from_secs(10);
-/// The event stream takes new lines once a second: faster, nobody can read it and a slow link drowns in it.
-const STREAM_EVERY: Duration = Duration::from_secs(1);
+/// Tables and the event stream move once a second: faster, nobody can read them and a slow link drowns in them.
+const SETTLED_EVERY: Duration = Duration::from_secs(1);
 /// Rows that a page key moves in a list.
 const PAGE_ROWS: isize = 10;
 
@@ -143,10 +144,28 @@ pub struct Ui {
     pub(super) incidents: List<IncidentId>,
     pub(super) actions: List<ActionId>,
     pub(super) events: List<Position>,
-    pub(super) stream: Vec<EventRow>,
-    stream_at: Option<Duration>,
+    /// The snapshot that tables are drawn from: at most a second older than the newest.
+    pub(super) settled: Arc<Snapshot>,
+    /// The snapshot that the event stream is drawn from: the settled one, or the one it was held at.
+    pub(super) stream: Arc<Snapshot>,
+    settled_at: Option<Duration>,
     panic_until: Option<Duration>,
-    needs_person: (u32, u32),
+    calls: Calls,
+}
+
+/// What a person is called for; a change of it is drawn at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Calls {
+    incidents: u32,
+    pending: u32,
+    unwell: usize,
+}
+
+impl Calls {
+    fn of(snapshot: &Snapshot) -> Self {
+        let unwell = snapshot.connectors.iter().filter(|row| row.health > Health::Healthy).count();
+        Self { incidents: snapshot.header.open_incidents, pending: snapshot.header.pending_actions, unwell }
+    }
 }
 
 impl Ui {
@@ -166,34 +185,46 @@ impl Ui {
             incidents: List::default(),
             actions: List::default(),
             events: List::default(),
-            stream: Vec::new(),
-            stream_at: None,
+            settled: Arc::default(),
+            stream: Arc::default(),
+            settled_at: None,
             panic_until: None,
-            needs_person: (0, 0),
+            calls: Calls::default(),
         }
     }
 
-    /// Takes a new snapshot. Tells whether it must be drawn at once: something new needs a person, or what is
-    /// open has changed.
-    pub fn see(&mut self, snapshot: &Snapshot, now: Duration) -> bool {
+    /// Whether a snapshot must be drawn at once: something new calls for a person, or what is open has changed.
+    #[must_use]
+    pub fn is_urgent(&self, snapshot: &Snapshot) -> bool {
+        Calls::of(snapshot) != self.calls || self.dialog.as_ref().is_some_and(|dialog| dialog.changed(snapshot))
+    }
+
+    /// Takes the snapshot that is drawn next.
+    pub fn see(&mut self, snapshot: &Arc<Snapshot>, now: Duration) {
+        if self.is_urgent(snapshot) {
+            self.settled_at = None;
+        }
+        self.calls = Calls::of(snapshot);
         let held = |panel| self.focus == panel;
         self.connectors.see(snapshot.connectors.iter().map(|row| row.name.clone()).collect(), held(Panel::Connectors));
         self.incidents.see(snapshot.incidents.iter().map(|row| row.id).collect(), held(Panel::Incidents));
         self.actions.see(snapshot.actions.iter().map(|row| row.id).collect(), held(Panel::Actions));
-        self.see_events(snapshot, now);
         self.cursor_into_focus();
-        let needs = (snapshot.header.open_incidents, snapshot.header.pending_actions);
-        let urgent = std::mem::replace(&mut self.needs_person, needs) != needs;
-        self.dialog.as_mut().is_some_and(|dialog| dialog.see(snapshot)) || urgent
+        if let Some(dialog) = &mut self.dialog {
+            dialog.see(snapshot);
+        }
+        if self.settled_at.is_none_or(|at| now >= at + SETTLED_EVERY) {
+            self.settled = Arc::clone(snapshot);
+            self.settled_at = Some(now);
+            self.follow_events();
+        }
     }
 
-    fn see_events(&mut self, snapshot: &Snapshot, now: Duration) {
-        let frozen = self.focus == Panel::Events && self.events.cursor().is_some();
-        let due = self.stream_at.is_none_or(|at| now >= at + STREAM_EVERY);
-        if due && !frozen {
-            self.stream.clone_from(&snapshot.events);
-            self.stream_at = Some(now);
-            self.events.see(self.stream.iter().map(|row| row.position).collect(), false);
+    /// The stream shows the settled events, unless a cursor holds it.
+    fn follow_events(&mut self) {
+        if self.events.cursor().is_none() {
+            self.stream = Arc::clone(&self.settled);
+            self.events.see(self.stream.events.iter().map(|row| row.position).collect(), false);
         }
     }
 
@@ -276,7 +307,7 @@ impl Ui {
     /// The action a key would go to: the one open, else the one under the cursor.
     #[must_use]
     pub fn chosen_action<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s ActionRow> {
-        let open = self.dialog.as_ref().map(|dialog| dialog.action());
+        let open = self.dialog.as_ref().map(Dialog::action);
         let id = match open {
             Some(open) => open?,
             None if self.focus == Panel::Actions => *self.actions.cursor()?,
@@ -317,7 +348,7 @@ impl Ui {
             Does::Faster => return Some(Deed::Pace(PaceKey::Faster)),
             Does::Slower => return Some(Deed::Pace(PaceKey::Slower)),
             Does::ArmPanic => self.panic_until = Some(now + PANIC_STAYS),
-            Does::FirePanic => return self.fire_panic(now),
+            Does::FirePanic => return Some(self.fire_panic(now)),
             Does::Close => self.close(),
             Does::Help => self.dialog = Some(Dialog::open(Kind::Keys)),
             Does::AskQuit => self.dialog = Some(Dialog::open(Kind::Quit)),
@@ -336,33 +367,32 @@ impl Ui {
             return dialog.navigate(does);
         }
         match does {
-            Does::Next => self.turn(1, snapshot, now),
-            Does::Previous => self.turn(Panel::ALL.len() - 1, snapshot, now),
-            Does::Jump(panel) => self.focus_on(panel, snapshot, now),
+            Does::Next => self.turn(1, snapshot),
+            Does::Previous => self.turn(Panel::ALL.len() - 1, snapshot),
+            Does::Jump(panel) => self.focus_on(panel, snapshot),
             Does::Up => self.step(-1),
             Does::Down => self.step(1),
             Does::PageUp => self.step(-PAGE_ROWS),
             Does::PageDown => self.step(PAGE_ROWS),
             Does::First => self.step(isize::MIN),
             Does::Last => self.step(isize::MAX),
-            Does::Fresh => self.focus_on(self.focus, snapshot, now),
+            Does::Fresh => self.focus_on(self.focus, snapshot),
             Does::Waiting => self.go_to_waiting(snapshot, now),
             _ => {}
         }
     }
 
-    fn turn(&mut self, by: usize, snapshot: &Snapshot, now: Duration) {
-        self.focus_on(Panel::ALL[(self.focus.place() + by) % Panel::ALL.len()], snapshot, now);
+    fn turn(&mut self, by: usize, snapshot: &Snapshot) {
+        self.focus_on(Panel::ALL[(self.focus.place() + by) % Panel::ALL.len()], snapshot);
     }
 
     /// Moves the focus; the panel entered shows the newest order, the stream left behind follows again.
-    fn focus_on(&mut self, panel: Panel, snapshot: &Snapshot, now: Duration) {
+    fn focus_on(&mut self, panel: Panel, snapshot: &Snapshot) {
         self.focus = panel;
         self.events.leave();
-        self.stream_at = None;
+        self.follow_events();
         self.incidents.see(snapshot.incidents.iter().map(|row| row.id).collect(), false);
         self.actions.see(snapshot.actions.iter().map(|row| row.id).collect(), false);
-        self.see_events(snapshot, now);
         self.cursor_into_focus();
     }
 
@@ -386,10 +416,10 @@ impl Ui {
         let pending = snapshot.actions.iter().find(|row| row.status == ActionStatus::Pending);
         let open = snapshot.incidents.iter().find(|row| row.resolved_at.is_none());
         if let Some(row) = pending {
-            self.focus_on(Panel::Actions, snapshot, now);
+            self.focus_on(Panel::Actions, snapshot);
             self.actions.select(&row.id);
         } else if let Some(row) = open {
-            self.focus_on(Panel::Incidents, snapshot, now);
+            self.focus_on(Panel::Incidents, snapshot);
             self.incidents.select(&row.id);
         } else {
             self.say("nothing waits for you", false, now);
@@ -412,10 +442,10 @@ impl Ui {
         }
     }
 
-    fn fire_panic(&mut self, now: Duration) -> Option<Deed> {
+    fn fire_panic(&mut self, now: Duration) -> Deed {
         self.panic_until = None;
         self.say("panic: ordering every class to observe", false, now);
-        Some(Deed::Order(Order::SetAutonomy { class: None, level: Autonomy::Observe }))
+        Deed::Order(Order::SetAutonomy { class: None, level: Autonomy::Observe })
     }
 
     /// Gives the order the dialog stands for, and closes it.

@@ -56,7 +56,7 @@ pub(super) struct Scene<'a> {
     pub(super) theme: &'a Theme,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
     /// The time that ages and countdowns are counted against.
     fn now(&self) -> Time {
         self.snapshot.at + self.ui.elapsed
@@ -70,6 +70,11 @@ impl Scene<'_> {
     /// How long until.
     fn until(&self, at: Time) -> Duration {
         at.since(self.now())
+    }
+
+    /// The same, but the snapshot tables move with, once a second.
+    fn settled(&self) -> Scene<'a> {
+        Scene { snapshot: &self.ui.settled, ..*self }
     }
 
     fn focused(&self, panel: Panel) -> bool {
@@ -124,10 +129,10 @@ fn narrow(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
         Constraint::Fill(1),
     ])
     .areas(area);
-    connectors::draw(frame, top, scene);
+    connectors::draw(frame, top, &scene.settled());
     incidents::draw(frame, incidents, scene);
     actions::draw(frame, actions, scene);
-    scaling::draw(frame, scaling, scene);
+    scaling::draw(frame, scaling, &scene.settled());
     events::draw(frame, events, scene);
 }
 
@@ -136,32 +141,32 @@ fn roomy(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let [top, incidents, actions, bottom] =
         Layout::vertical([Constraint::Length(top), Constraint::Length(4), Constraint::Length(5), Constraint::Fill(1)])
             .areas(area);
-    connectors::draw(frame, top, scene);
+    connectors::draw(frame, top, &scene.settled());
     incidents::draw(frame, incidents, scene);
     actions::draw(frame, actions, scene);
     let [left, right] = beside(bottom, bottom.width / 2);
     if details::any(scene) {
         details::draw(frame, left, scene);
     } else {
-        analytics::draw(frame, left, scene);
+        analytics::draw(frame, left, &scene.settled());
     }
     let [scaling, events] = Layout::vertical([Constraint::Length(4), Constraint::Fill(1)]).areas(right);
-    scaling::draw(frame, scaling, scene);
+    scaling::draw(frame, scaling, &scene.settled());
     events::draw(frame, events, scene);
 }
 
 fn wide(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let [top, middle, bottom] = Layout::vertical([Constraint::Fill(5), Constraint::Fill(6), Constraint::Fill(3)]).areas(area);
     let [left, right] = beside(top, 124);
-    connectors::draw(frame, left, scene);
-    analytics::draw(frame, right, scene);
+    connectors::draw(frame, left, &scene.settled());
+    analytics::draw(frame, right, &scene.settled());
     let [left, right] = beside(middle, middle.width / 2);
     let [incidents, actions] = Layout::vertical([Constraint::Fill(2), Constraint::Fill(3)]).areas(left);
     incidents::draw(frame, incidents, scene);
     actions::draw(frame, actions, scene);
     details::draw(frame, right, scene);
     let [left, right] = beside(bottom, bottom.width / 2);
-    scaling::draw(frame, left, scene);
+    scaling::draw(frame, left, &scene.settled());
     events::draw(frame, right, scene);
 }
 

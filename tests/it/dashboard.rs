@@ -4,6 +4,7 @@ pub(crate) mod scenes;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use apos::domain::{Autonomy, OperatorName, Order, Role};
@@ -34,7 +35,7 @@ impl Desk {
     fn of(snapshot: Snapshot, size: (u16, u16), role: Role, mode: Mode) -> Self {
         let session = Session { mode, role, operator: OperatorName::parse("alice").unwrap(), zone: TimeZone::UTC };
         let mut desk = Self { ui: Ui::new(session), snapshot, theme: Theme::calm(), size, now: Duration::ZERO };
-        desk.ui.see(&desk.snapshot, desk.now);
+        desk.ui.see(&Arc::new(desk.snapshot.clone()), desk.now);
         desk.draw();
         desk
     }
@@ -52,18 +53,19 @@ impl Desk {
 
     fn see(&mut self, snapshot: Snapshot) {
         self.snapshot = snapshot;
-        self.ui.see(&self.snapshot, self.now);
+        self.ui.see(&Arc::new(self.snapshot.clone()), self.now);
         self.draw();
     }
 
     /// Presses a key as a person does: after a while, looking at what it did.
+    #[expect(clippy::needless_pass_by_value, reason = "a table of keys reads better without ampersands")]
     fn press(&mut self, key: Key) -> Option<Deed> {
         self.wait(400);
-        self.press_at_once(key)
+        self.press_at_once(&key)
     }
 
-    fn press_at_once(&mut self, key: Key) -> Option<Deed> {
-        let deed = self.ui.press(&key, &self.snapshot, self.now);
+    fn press_at_once(&mut self, key: &Key) -> Option<Deed> {
+        let deed = self.ui.press(key, &self.snapshot, self.now);
         self.draw();
         deed
     }
@@ -247,12 +249,12 @@ fn rejecting_takes_as_many_keys_and_may_carry_a_reason() {
     with_reason.press(char('R'));
     with_reason.wait(400);
     for c in "y!p\u{e9}".chars() {
-        assert_eq!(with_reason.press_at_once(char(c)), None, "typed, not fired");
+        assert_eq!(with_reason.press_at_once(&char(c)), None, "typed, not fired");
     }
-    with_reason.press_at_once(Key::Backspace);
-    with_reason.press_at_once(Key::Paste(" not\rtonight".into()));
+    with_reason.press_at_once(&Key::Backspace);
+    with_reason.press_at_once(&Key::Paste(" not\rtonight".into()));
     assert!(with_reason.text().contains("y!p not tonight_"));
-    assert_eq!(with_reason.press_at_once(Key::Enter), Some(Deed::Order(order("y!p not tonight"))));
+    assert_eq!(with_reason.press_at_once(&Key::Enter), Some(Deed::Order(order("y!p not tonight"))));
 }
 
 #[test]
@@ -276,14 +278,14 @@ fn keys_are_ignored_right_after_a_dialog_opens_or_changes() {
     desk.press(char('w'));
     desk.press(Key::Enter);
     desk.wait(299);
-    assert_eq!(desk.press_at_once(char('y')), None, "too soon");
+    assert_eq!(desk.press_at_once(&char('y')), None, "too soon");
     assert!(desk.ui.dialog.is_some());
     desk.wait(400);
     let mut changed = scenes::outage();
     changed.actions[0].version = 2;
     changed.actions[0].sentence = "Put checkout before adyen for 3 pinned merchants".into();
     desk.see(changed);
-    assert_eq!(desk.press_at_once(char('y')), None, "it became another one");
+    assert_eq!(desk.press_at_once(&char('y')), None, "it became another one");
     assert!(desk.text().contains("changed since you opened this"));
     let order = Order::Approve { action: scenes::action_id(), version: 2 };
     assert_eq!(desk.press(char('y')), Some(Deed::Order(order)));
@@ -455,8 +457,10 @@ fn a_second_that_changes_nothing_draws_the_same_frame() {
         }
         let mut same = later.clone();
         same.at = same.at + Duration::from_secs(1);
+        desk.wait(1_000);
         desk.see(later);
         let second = desk.draw();
+        desk.wait(1_000);
         desk.see(same);
         assert_eq!(second.diff(&desk.draw()).len(), 0, "a second costs nothing at {size:?}");
         assert!(!first.diff(&second).is_empty());

@@ -1,4 +1,5 @@
 //! The program on a real pseudo-terminal: first frame, resize, split keys, signals, loss, restore.
+#![expect(clippy::disallowed_methods, reason = "deadlines of a test run in wall time")]
 
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -62,7 +63,7 @@ impl Pty {
         std::thread::Builder::new()
             .name("pty".into())
             .spawn(move || {
-                let mut chunk = [0; 65_536];
+                let mut chunk = [0; 8_192];
                 while !done.load(Ordering::SeqCst)
                     && let Ok(read @ 1..) = reader.read(&mut chunk)
                 {

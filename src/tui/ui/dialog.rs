@@ -27,6 +27,14 @@ pub struct Shown {
     pub changed: bool,
 }
 
+impl Shown {
+    /// The version a snapshot has, where it is not the one shown.
+    fn newer(&self, snapshot: &Snapshot) -> Option<u32> {
+        let row = snapshot.actions.iter().find(|row| row.id == self.id)?;
+        (row.version != self.version).then_some(row.version)
+    }
+}
+
 /// What is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
@@ -142,14 +150,19 @@ impl Dialog {
         self.shown().map(|shown| shown.id)
     }
 
-    /// Takes a new snapshot; tells whether what is open became another. Its keys are quiet again then.
-    pub fn see(&mut self, snapshot: &Snapshot) -> bool {
-        let (Kind::Action(shown) | Kind::Reason(shown, _) | Kind::Undo(shown)) = &mut self.kind else { return false };
-        let newer = snapshot.actions.iter().find(|row| row.id == shown.id).filter(|row| row.version != shown.version);
-        let Some(row) = newer else { return false };
-        *shown = Shown { id: shown.id, version: row.version, changed: true };
-        self.ears = Ears::Shut;
-        true
+    /// Whether what is open is another in this snapshot.
+    #[must_use]
+    pub fn changed(&self, snapshot: &Snapshot) -> bool {
+        self.shown().is_some_and(|shown| shown.newer(snapshot).is_some())
+    }
+
+    /// Takes a new snapshot. Where what is open became another, keys are quiet again.
+    pub fn see(&mut self, snapshot: &Snapshot) {
+        let (Kind::Action(shown) | Kind::Reason(shown, _) | Kind::Undo(shown)) = &mut self.kind else { return };
+        if let Some(version) = shown.newer(snapshot) {
+            *shown = Shown { id: shown.id, version, changed: true };
+            self.ears = Ears::Shut;
+        }
     }
 
     /// It was drawn, in so many pages.

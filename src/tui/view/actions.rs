@@ -69,7 +69,7 @@ fn when(row: &ActionRow, scene: &Scene<'_>) -> String {
 pub(super) const fn status(status: ActionStatus, theme: &Theme) -> (&'static str, Style) {
     match status {
         ActionStatus::Pending => ("◆ pending", theme.accent),
-        ActionStatus::InProgress => ("▸ in progress", theme.warning),
+        ActionStatus::InProgress => ("◇ in progress", theme.warning),
         ActionStatus::Succeeded => ("● succeeded", theme.good),
         ActionStatus::Failed => ("■ failed", theme.bad),
         ActionStatus::RolledBack => ("◂ rolled back", theme.quiet),

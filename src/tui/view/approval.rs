@@ -16,6 +16,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::Scene;
+use crate::domain::ProfileId;
 use crate::engine::snapshot::{ActionRow, ActionStatus, BlastRadius, Evidence, Prediction};
 use crate::tui::format;
 use crate::tui::widget::sheet::{field, labelled, paragraph, spark_line};
@@ -120,7 +121,7 @@ pub(super) fn paged(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<L
         lines.extend(evidence(seen, columns, scene));
     }
     lines.extend(text("predicted", &prediction(&row.predicted)));
-    lines.extend(text("confident", &format!("{}: {}", format::percent(Some(row.confidence)), row.confidence_basis)));
+    lines.extend(text("confident", &format!("{}: {}", format::confidence(row.confidence), row.confidence_basis)));
     lines.extend(text("why asked", &row.why_asked));
     lines.extend(listed("against", row.against.iter().skip(1), columns, theme.text, scene));
     lines.extend(listed("instead", row.alternatives.iter(), columns, theme.text, scene));
@@ -129,7 +130,7 @@ pub(super) fn paged(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<L
     }
     lines.extend(changes(&row.before_after, columns, scene).1);
     if !row.blast.merchants.is_empty() {
-        let merchants = row.blast.merchants.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(", ");
+        let merchants = row.blast.merchants.iter().map(ProfileId::as_str).collect::<Vec<_>>().join(", ");
         lines.extend(text("merchants", &merchants));
     }
     lines.extend(history(row, columns, scene));
@@ -161,20 +162,22 @@ fn ago(span: std::time::Duration) -> String {
 
 /// What it is predicted to bring, with its uncertainty and its price.
 fn prediction(predicted: &Prediction) -> String {
-    let mut text = format!("attempt rate {} → {}", format::percent(predicted.rate_now), format::percent(predicted.rate_after));
-    if let Some((low, high)) = predicted.rate_after_range {
-        text.push_str(&format!(" (90 % sure of {} to {})", format::percent(Some(low)), format::percent(Some(high))));
-    }
+    let percent = |rate| format::percent(Some(rate));
+    let range = predicted
+        .rate_after_range
+        .map_or_else(String::new, |(low, high)| format!(" (90 % sure of {} to {})", percent(low), percent(high)));
+    let (now, after) = (format::percent(predicted.rate_now), format::percent(predicted.rate_after));
+    let mut parts = vec![format!("attempt rate {now} → {after}{range}")];
     if !predicted.saved_per_min.is_empty() {
-        text.push_str(&format!("; saves {}/min", format::amounts(&predicted.saved_per_min)));
+        parts.push(format!("saves {}/min", format::amounts(&predicted.saved_per_min)));
     }
     if !predicted.fees_per_min.is_empty() {
-        text.push_str(&format!("; fees {}/min", format::amounts(&predicted.fees_per_min)));
+        parts.push(format!("fees {}/min", format::amounts(&predicted.fees_per_min)));
     }
     if !predicted.target.is_empty() {
-        text.push_str(&format!("; {}", predicted.target));
+        parts.push(predicted.target.clone());
     }
-    text
+    parts.join("; ")
 }
 
 fn listed<'a>(

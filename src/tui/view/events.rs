@@ -25,9 +25,10 @@ pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let hint = if frozen { format!("held, g follows · times {offset}") } else { format!("times {offset}") };
     let title = Title { panel: Some(Panel::Events), name: "Events", hint: &hint, focused, calls: false };
     let inside = titled(frame, area, &title, theme);
+    let stream = &ui.stream.events;
     let rows = usize::from(inside.height);
-    let last = ui.events.place().map_or(ui.stream.len(), |place| (place + 1).max(rows)).min(ui.stream.len());
-    let shown = &ui.stream[last.saturating_sub(rows)..last];
+    let last = ui.events.place().map_or(stream.len(), |place| (place + 1).max(rows)).min(stream.len());
+    let shown = &stream[last.saturating_sub(rows)..last];
     for (y, row) in (inside.y..inside.bottom()).zip(shown) {
         let here = focused && ui.events.cursor() == Some(&row.position);
         draw_row(frame, Rect { y, height: 1, ..inside }, row, here, scene);

@@ -97,9 +97,8 @@ fn at_risk(header: &Header) -> Option<String> {
     let risk = &header.at_risk;
     let text = match risk.total {
         Some(total) if total.minor > 0 => format::money(total),
-        Some(_) => return None,
         None if risk.by_currency.iter().any(|money| money.minor > 0) => format::amounts(&risk.by_currency),
-        None => return None,
+        Some(_) | None => return None,
     };
     Some(format!("{text}/min"))
 }

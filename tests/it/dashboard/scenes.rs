@@ -46,11 +46,16 @@ fn incident_id() -> IncidentId {
     IncidentId(7)
 }
 
+/// The buckets of a sparkline.
+fn seconds() -> impl Iterator<Item = u16> {
+    0..u16::try_from(SPARK_BUCKETS).unwrap()
+}
+
 /// A series that wavers around a rate without any entropy.
-fn wavering(rate: f32, seed: u32) -> Vec<Option<f32>> {
-    (0..SPARK_BUCKETS as u32)
+fn wavering(rate: f32, seed: u16) -> Vec<Option<f32>> {
+    seconds()
         .map(|i| {
-            let wave = ((i * 7 + seed * 13) % 11) as f32 / 11.0 - 0.5;
+            let wave = f32::from((i * 7 + seed * 13) % 11) / 11.0 - 0.5;
             Some((rate + wave * 0.16).clamp(0.0, 1.0))
         })
         .collect()
@@ -59,8 +64,8 @@ fn wavering(rate: f32, seed: u32) -> Vec<Option<f32>> {
 /// A series that falls at its 30th second.
 fn falling(rate: f32, to: f32) -> Vec<Option<f32>> {
     let mut series = wavering(rate, 3);
-    for (i, value) in series.iter_mut().enumerate().skip(30) {
-        *value = Some((to + ((i * 5) % 7) as f32 / 90.0).min(rate));
+    for (i, value) in seconds().zip(&mut series).skip(30) {
+        *value = Some((to + f32::from((i * 5) % 7) / 90.0).min(rate));
     }
     series
 }
@@ -68,13 +73,13 @@ fn falling(rate: f32, to: f32) -> Vec<Option<f32>> {
 struct Does {
     name: &'static str,
     health: Health,
-    rate: f64,
+    rate: f32,
     attempts: u64,
     share: f64,
     latency_ms: f64,
 }
 
-fn connector(does: &Does, seed: u32) -> ConnectorRow {
+fn connector(does: &Does, seed: u16) -> ConnectorRow {
     let accounts = (1..=3).map(|i| AccountRow {
         account: account(&format!("{}:mca_{i}", does.name)),
         breaker: if does.health == Health::Down && i == 1 { BreakerState::Open } else { BreakerState::Closed },
@@ -85,23 +90,24 @@ fn connector(does: &Does, seed: u32) -> ConnectorRow {
         attempts: does.attempts * 20,
         approved: does.attempts * 18,
     });
+    let per_second = u32::try_from(does.attempts / 60).unwrap();
     ConnectorRow {
         name: ConnectorName::parse(does.name).unwrap(),
         health: does.health,
-        attempt_rate: (does.attempts > 0).then_some(does.rate),
+        attempt_rate: (does.attempts > 0).then_some(f64::from(does.rate)),
         attempts: does.attempts,
         baseline_rate: Some(0.91),
         latency_ms: (does.attempts > 0).then_some(does.latency_ms),
         share: does.share,
-        pending: (does.attempts / 60) as u32,
+        pending: per_second,
         rate_spark: if does.attempts == 0 {
             vec![None; SPARK_BUCKETS]
         } else if does.health == Health::Down {
             falling(0.92, 0.08)
         } else {
-            wavering(does.rate as f32, seed)
+            wavering(does.rate, seed)
         },
-        volume_spark: (0..SPARK_BUCKETS as u32).map(|i| (does.attempts as u32 / 60) * (4 + (i * 3 + seed) % 5) / 6).collect(),
+        volume_spark: seconds().map(|i| per_second * u32::from(4 + (i * 3 + seed) % 5) / 6).collect(),
         accounts: accounts.collect(),
     }
 }
