@@ -137,8 +137,8 @@ async fn what_was_acknowledged_survives_a_crash_and_is_counted_once() -> Result<
     ensure!(handle.accept(vec![again]).await? == Receipt::Repeated, "a repeated event id is not appended again");
     traffic(&handle, 300..400).await?;
     restarted.shutdown().await;
-    let (saved, folded) = fingerprints(folder.path()).await?;
-    assert_eq!(saved, folded, "live, and folded from the beginning");
+    let (saved, anew) = fingerprints(folder.path()).await?;
+    assert_eq!(saved, anew, "live, and folded from the beginning");
 
     let third = Runtime::start(config(folder.path())).await?;
     until("ready", &third.handle(), |status| status.ready).await?;
@@ -146,8 +146,8 @@ async fn what_was_acknowledged_survives_a_crash_and_is_counted_once() -> Result<
     let status = until("all is counted", &third.handle(), |status| status.statistics.approved >= 500).await?;
     assert_eq!((status.statistics.events, status.statistics.repeats, status.statistics.payments), (500, 0, 500));
     third.shutdown().await;
-    let (saved, folded) = fingerprints(folder.path()).await?;
-    assert_eq!(saved, folded, "a checkpoint and the rest, and folded from the beginning");
+    let (saved, anew) = fingerprints(folder.path()).await?;
+    assert_eq!(saved, anew, "a checkpoint and the rest, and folded from the beginning");
     Ok(())
 }
 

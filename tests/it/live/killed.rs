@@ -112,6 +112,7 @@ fn data(home: &Path) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::disallowed_methods, reason = "the senders of one life are one task of the test, awaited in it")]
 async fn kills_lose_nothing_that_was_acknowledged_and_double_nothing() -> Result<()> {
     let home = tempfile::tempdir()?;
     let ledger = Ledger::default();
