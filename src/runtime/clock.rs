@@ -2,7 +2,7 @@
 //!
 //! Log time starts at the wall clock and advances with the monotonic one, so that a step of the wall clock (NTP, an
 //! operator, a machine that slept) never jumps the log. Afterwards it is slewed towards the wall clock, a little each
-//! second; a difference above [`STEP`] is reported. It never runs backwards within a process, and `append` keeps the
+//! second; a difference above `STEP` is reported. It never runs backwards within a process, and `append` keeps the
 //! log's own stamps monotone across processes.
 
 use std::sync::Arc;
