@@ -63,9 +63,7 @@ impl State {
                 self.merchant(profile, &merchant.priority);
             }
         }
-        if !self.configured || before.autonomy != settings.autonomy {
-            self.healer.levels = settings.autonomy.clone();
-        }
+        self.healer.configure(&before.autonomy, &settings.autonomy, self.configured);
         self.configured = true;
         self.feed.push(&self.view, Line::Engine("configuration activated".to_owned()));
     }

@@ -46,7 +46,8 @@ fn find(incidents: &Incidents, monitor: &Monitor, view: &RoutingView, touched: &
     let mut found = failing(incidents, monitor, view, touched);
     for &slice in touched {
         let Some(watched) = monitor.get(slice) else { continue };
-        if let Slice::Connector(_) = slice {
+        let failing = incidents.covers(slice, AnomalyType::HighFailureRate);
+        if let (Slice::Connector(_), false) = (slice, failing) {
             found.extend(latency::judge(slice, watched, view.at, detection));
         }
         if let Slice::Merchant(_) = slice {

@@ -19,7 +19,7 @@ pub(crate) use propose::{Draft, Site};
 use super::Effect;
 use super::snapshot::{ActionRow, ActionStatus, CommandOutcome, HistoryRow};
 use crate::domain::settings::Levels;
-use crate::domain::{Act, ActionId, Autonomy, Change, EffectId, IncidentId, Position, Step, Time};
+use crate::domain::{Act, ActionClass, ActionId, Autonomy, Change, EffectId, IncidentId, Position, Step, Time};
 
 /// Finished actions kept in State; the tables keep all.
 const KEPT: usize = 100;
@@ -83,6 +83,16 @@ impl Asking<'_> {
 }
 
 impl Healer {
+    /// Takes over levels of autonomy that a configuration changes; one that stays the same leaves what operators set since.
+    pub(crate) fn configure(&mut self, before: &Levels, now: &Levels, configured: bool) {
+        for class in ActionClass::ALL {
+            if !configured || before.of(class) != now.of(class) {
+                self.levels.set(class, now.of(class));
+            }
+        }
+        self.levels.veto_delay_s = now.veto_delay_s;
+    }
+
     /// Every action, the oldest first.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Action> {
         self.actions.values()

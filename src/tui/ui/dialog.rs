@@ -244,7 +244,7 @@ fn neighbour(level: Autonomy, by: isize) -> Autonomy {
     Autonomy::ALL[place.saturating_add_signed(by).min(last)]
 }
 
-/// Types into a text of at most `REASON_MAX` characters. Tells whether the key was text.
+/// Types into a text of at most 200 characters, what an order takes. Tells whether the key was text.
 pub fn type_into(text: &mut String, key: &Key) -> bool {
     match key {
         Key::Char(c) => append(text, std::iter::once(*c)),

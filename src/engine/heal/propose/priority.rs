@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::{Draft, Site, about, name};
-use crate::domain::{Change, ConnectorAccount, Context, Money, PriorityMove, ProfileId};
+use crate::domain::{Change, ConnectorAccount, Money, PriorityMove, ProfileId};
 use crate::engine::detect::{Incident, Incidents, as_f64, rate_of, scaled};
 use crate::engine::heal::Healer;
 use crate::engine::heal::verify::add;
 use crate::engine::monitor::{Slice, Sums};
-use crate::engine::route::weights::{Belief, sigmoid};
 use crate::engine::snapshot::{ActionStatus, AnomalyType, BlastRadius, Prediction};
 
 /// Seconds over which traffic is measured for a proposal: all the window holds.
 const MEASURED_S: u64 = 60;
+/// What is usual counts as so many attempts: enough that three failures in a row do not decide, few enough that twenty do.
+const USUAL_COUNTS: f64 = 10.0;
 /// Standard deviations that leave one in twenty on each side.
 const NINETY: f64 = 1.645;
 
@@ -43,7 +44,7 @@ pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>
         evidence: Some(incident.row.evidence.clone()),
         confidence,
         confidence_basis: format!(
-            "probability that the attempt rate rises, by the routing model; {} attempts judged there and {} on the targets in {MEASURED_S} s",
+            "probability that the attempt rate rises: {} attempts judged there and {} on the targets in {MEASURED_S} s, what is usual counted as ten more",
             traffic.sums.judged(),
             target_sums(&targets, site).judged(),
         ),
@@ -208,8 +209,7 @@ fn target_sums(targets: &BTreeMap<String, usize>, site: &Site<'_>) -> Sums {
     })
 }
 
-/// What the touched merchants would have on the targets by the routing model, with its 5th and 95th percentile, and
-/// what that is worth.
+/// What the touched merchants would have on the targets, with its 5th and 95th percentile, and what that is worth.
 fn predict(moves: &[PriorityMove], traffic: &Traffic, site: &Site<'_>) -> Prediction {
     let [low, after, high] = expected(moves, site);
     let now = traffic.rate_now;
@@ -235,34 +235,15 @@ fn predict(moves: &[PriorityMove], traffic: &Traffic, site: &Site<'_>) -> Predic
     }
 }
 
-/// The model's expectation on the targets, weighted by the merchants' traffic: 5th percentile, mean, 95th percentile.
+/// The attempt rate on the targets: 5th percentile, mean, 95th percentile. A Beta posterior: what is usual over all
+/// traffic counts as a few attempts beside those seen in the last minute; its quantiles by the normal approximation.
 fn expected(moves: &[PriorityMove], site: &Site<'_>) -> [f64; 3] {
-    let (mut sums, mut total) = ([0.0; 3], 0.0);
-    for m in moves {
-        let Some((weight, belief)) = on_target(m, site) else { continue };
-        let deviation = belief.variance.sqrt();
-        let at = |z: f64| sigmoid(belief.mean + z * deviation);
-        for (sum, rate) in sums.iter_mut().zip([at(-NINETY), belief.probability(), at(NINETY)]) {
-            *sum += weight * rate;
-        }
-        total += weight;
-    }
-    sums.map(|sum| if total > 0.0 { sum / total } else { 0.5 })
-}
-
-/// What the model believes of one merchant's typical payment on its new first choice, and the merchant's traffic.
-fn on_target(m: &PriorityMove, site: &Site<'_>) -> Option<(f64, Belief)> {
-    let profile = site.view.profiles.get(&m.profile)?;
-    let watched = site.monitor.get(Slice::Merchant(profile))?;
-    let context = Context { method: watched.methods().next(), ..Context::default() };
-    let ticket = watched.tickets().next().map(|(_, ticket)| ticket)?;
-    let target = m.after.first()?;
-    let known = site.view.account(target);
-    let connector = known.map(|(_, state)| state.connector).or_else(|| site.view.connectors.get(target.connector()));
-    let weights = &site.view.weights;
-    let slots = weights.slots(&context, Some(profile), ticket);
-    let belief = weights.shared(&slots).plus(weights.own(connector, known.map(|(number, _)| number), &slots));
-    Some((as_f64(watched.window.sums(site.view.at, MEASURED_S).started.max(1)), belief))
+    let seen = target_sums(&targets(moves), site);
+    let usual = site.monitor.get(Slice::All).and_then(|all| all.baseline.rate()).unwrap_or(0.5);
+    let n = as_f64(seen.judged()) + USUAL_COUNTS;
+    let mean = (as_f64(seen.approved) + USUAL_COUNTS * usual) / n;
+    let deviation = (mean * (1.0 - mean) / (n + 1.0)).sqrt();
+    [(mean - NINETY * deviation).max(0.0), mean, (mean + NINETY * deviation).min(1.0)]
 }
 
 /// A target and how it does.
