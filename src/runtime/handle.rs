@@ -150,7 +150,9 @@ impl Handle {
         gauges.answered.fetch_add(1, Ordering::Relaxed);
         let recorded = view
             .recorded(&request.profile, &request.payment)
-            .or_else(|| overlay.recorded(&request.profile, &request.payment, request.attempt));
+            .or_else(|| overlay.recorded(&request.profile, &request.payment, request.attempt))
+            // A caller that no longer allows the account asks for another decision.
+            .filter(|recorded| request.eligible.contains(&recorded.chosen().account));
         if let Some(recorded) = recorded {
             gauges.repeated.fetch_add(1, Ordering::Relaxed);
             return Ok((recorded, false));

@@ -99,11 +99,10 @@ impl RoutingView {
         merchant.peer_rules.get(kind).map(String::as_str).filter(|rule| !rule.is_empty())
     }
 
-    /// The decision to repeat: recorded, and no attempt of the payment has failed since.
+    /// The decision to repeat: recorded, and its attempt has not failed since.
     #[must_use]
     pub fn recorded(&self, profile: &ProfileId, payment: &PaymentId) -> Option<Arc<Decision>> {
-        let payment = self.payments.get(Key::of(profile, payment))?;
-        payment.decision.clone().filter(|_| !payment.failed_once())
+        self.payments.get(Key::of(profile, payment))?.to_repeat().cloned()
     }
 
     /// The latest decision of a payment that is still open, whatever became of it.
