@@ -4,6 +4,7 @@
 //! ticks, samples and executes. Everything others need of it is its [`Handle`].
 
 mod actuators;
+mod background;
 mod checkpoints;
 pub mod clock;
 mod conditions;

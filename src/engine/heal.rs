@@ -9,6 +9,7 @@ mod execute;
 mod propose;
 mod verify;
 
+use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ pub(crate) use execute::Targets;
 pub(crate) use propose::{Draft, Site};
 
 use super::Effect;
+use super::route::RoutingView;
 use super::snapshot::{ActionRow, ActionStatus, CommandOutcome, HistoryRow};
 use crate::domain::settings::Levels;
 use crate::domain::{Act, ActionClass, ActionId, Autonomy, Change, EffectId, IncidentId, Position, Step, Time};
@@ -174,6 +176,14 @@ impl Healer {
         action.note(asking.at, who, what);
         let act = Act { action: id, step: Step::RollBack, change: action.row.change.inverse() };
         self.outstanding.insert(asking.act(act.clone()), act);
+    }
+
+    /// A change that was turned down, or that nobody cared for, is not proposed again for a while.
+    fn rest(&mut self, change: Change, view: &RoutingView, at: Time) -> Duration {
+        let quiet = Duration::from_secs(view.settings().healing.reject_quiet_s);
+        self.turned_down.retain(|(_, until)| *until > at);
+        self.turned_down.push((change, at + quiet));
+        quiet
     }
 
     fn record(&mut self, position: Position, accepted: bool, text: String) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::background;
 use super::conditions::Conditions;
 use super::status::{self, SharedGauges};
 use crate::domain::Position;
@@ -53,12 +54,11 @@ fn before(position: Position) -> Option<Position> {
     }
 }
 
-/// Writes every copy of State that the engine hands over; ends when the engine is gone. Serialising is done off the
-/// async threads.
+/// Writes every copy of State that the engine hands over; ends when the engine is gone.
 pub(super) async fn save(log: Log, mut taken: mpsc::Receiver<State>, gauges: SharedGauges, conditions: Conditions) {
     while let Some(state) = taken.recv().await {
         let position = state.position();
-        let Ok(bytes) = tokio::task::spawn_blocking(move || state.checkpoint()).await else {
+        let Some(bytes) = encoded(state).await else {
             conditions.set("checkpoints", format!("none could be made at {position}"));
             continue;
         };
@@ -71,6 +71,19 @@ pub(super) async fn save(log: Log, mut taken: mpsc::Receiver<State>, gauges: Sha
             Err(error) => conditions.set("checkpoints", format!("none could be written: {:#}", anyhow::Error::new(error))),
         }
     }
+}
+
+/// A state's bytes, made on a thread of its own that yields to the engine and the API: under load it takes most of a
+/// second. The copy is dropped there too.
+async fn encoded(state: State) -> Option<Vec<u8>> {
+    let (done, bytes) = tokio::sync::oneshot::channel();
+    let encode = move || {
+        background::yield_to_the_rest("checkpoint");
+        // The receiver is gone only when the runtime is.
+        let _ = done.send(state.checkpoint());
+    };
+    std::thread::Builder::new().name("apos-checkpoint".to_owned()).spawn(encode).ok()?;
+    bytes.await.ok()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::TablesChoice;
+use super::background;
 use super::checkpoints;
 use super::clock;
 use super::conditions::Conditions;
@@ -30,9 +31,6 @@ const WAIT: Duration = Duration::from_millis(200);
 /// Pauses between tries while the database does not answer.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// How much the projector yields to the engine and the API, on the scale of `nice`.
-const NICENESS: i32 = 10;
 
 /// Where the tables are; the handle finds them here once they are connected.
 #[derive(Debug, Clone)]
@@ -122,9 +120,7 @@ pub(super) struct Projector {
 impl Projector {
     /// Runs on this thread until the runtime is folded to its end or gone.
     pub(super) fn run(self, runtime: &tokio::runtime::Handle, stop: &Stop) {
-        if let Err(error) = rustix::process::nice(NICENESS) {
-            tracing::warn!(component = "projector", %error, "runs at the priority of the rest");
-        }
+        background::yield_to_the_rest("projector");
         runtime.block_on(async {
             let Some((tables, cursor)) = self.connect(stop).await else { return };
             self.project(&tables, cursor, stop).await;

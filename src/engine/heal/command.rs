@@ -70,10 +70,8 @@ impl Healer {
         pending(action, version)?;
         let what = if reason.is_empty() { "rejected".to_owned() } else { format!("rejected: {reason}") };
         action.finish(ActionStatus::Rejected, asking.at, who, &what);
-        let quiet = core::time::Duration::from_secs(view.settings().healing.reject_quiet_s);
         let change = action.row.change.clone();
-        self.turned_down.retain(|(_, until)| *until > asking.at);
-        self.turned_down.push((change, asking.at + quiet));
+        let quiet = self.rest(change, view, asking.at);
         self.tabulate(id, asking);
         Ok(format!("{id} rejected by {who}; it is not proposed again for {} min", quiet.as_secs() / 60))
     }

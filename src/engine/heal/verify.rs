@@ -24,14 +24,14 @@ impl Healer {
         let ids: Vec<ActionId> = self.actions.iter().filter(|(_, a)| a.phase != Phase::Over).map(|(id, _)| *id).collect();
         for id in ids {
             match self.actions.get(&id).map(|action| action.phase) {
-                Some(Phase::Waiting) => self.wait(id, incidents, asking),
+                Some(Phase::Waiting) => self.wait(id, site, incidents, asking),
                 Some(Phase::Verifying { .. }) => self.verify(id, site, asking),
                 _ => {}
             }
         }
     }
 
-    fn wait(&mut self, id: ActionId, incidents: &Incidents, asking: &mut Asking<'_>) {
+    fn wait(&mut self, id: ActionId, site: &Site<'_>, incidents: &Incidents, asking: &mut Asking<'_>) {
         let Some(action) = self.actions.get_mut(&id) else { return };
         let over = action.row.incident.and_then(|i| incidents.get(i)).is_some_and(|incident| !incident.is_open());
         if over {
@@ -42,6 +42,10 @@ impl Healer {
             self.start(id, "apos", "executed by itself: nobody vetoed", asking);
         } else {
             action.finish(ActionStatus::Expired, asking.at, "apos", "lapsed: nobody answered");
+            let change = action.row.change.clone();
+            if action.row.incident.is_none() {
+                self.rest(change, site.view, asking.at);
+            }
         }
         self.tabulate(id, asking);
     }
