@@ -54,7 +54,7 @@ impl Codes<'_> {
 }
 
 /// Whether a code is one: short, visible ASCII, and no card number.
-fn fit(code: &str) -> bool {
+pub(super) fn fit(code: &str) -> bool {
     let visible = !code.is_empty() && code.len() <= CODE_MAX && code.bytes().all(|byte| byte.is_ascii_graphic());
     let mut run = 0;
     let digits = code.bytes().all(|byte| {

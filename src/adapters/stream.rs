@@ -45,9 +45,6 @@ pub const FIELD: &str = "event";
 /// Largest event accepted, in bytes: thirty times Hyperswitch's. Larger ones are not what this stream is for.
 pub const EVENT_MAX: usize = 64 * 1024;
 
-/// Longest decline code kept, in bytes. The longest of the networks' and connectors' own codes have about 40.
-const CODE_MAX: usize = 64;
-
 /// Why an entry is no payment event. Never quotes what was found: it could be personal data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
@@ -179,17 +176,17 @@ fn decline(kind: EventKind, value: &Value) -> Result<Option<Decline>, Malformed>
     };
     let code = match text("decline.code", &value["code"])? {
         None => CompactString::const_new("unknown"),
-        Some(word) => {
-            code(word).ok_or(Malformed::Invalid { field: "decline.code", expected: "at most 64 visible characters" })?
-        }
+        Some(word) => code(word).ok_or(Malformed::Invalid {
+            field: "decline.code",
+            expected: "at most 40 visible ASCII characters, no card number",
+        })?,
     };
     Ok(Some(Decline { class, code }))
 }
 
-/// A decline code: short and without white space, so that no free text passes for one.
+/// A decline code: short and without white space, so that neither a free text nor a card number passes for one.
 pub(crate) fn code(word: &str) -> Option<CompactString> {
-    let fits = !word.is_empty() && word.len() <= CODE_MAX && !word.chars().any(|c| c.is_whitespace() || c.is_control());
-    fits.then(|| CompactString::from(word))
+    super::decline::fit(word).then(|| CompactString::from(word))
 }
 
 fn money(amount: &Value, currency: &Value) -> Result<Option<Money>, Malformed> {

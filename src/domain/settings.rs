@@ -152,7 +152,7 @@ impl Default for Routing {
 #[serde(default, deny_unknown_fields)]
 pub struct Detection {
     /// Length of the window that is judged, in seconds.
-    #[serde(deserialize_with = "whole::<_, 5, 300>")]
+    #[serde(deserialize_with = "whole::<_, 5, 60>")]
     pub window_s: u64,
     /// Attempts a slice needs in the window before its rate is judged: small samples must not alarm.
     #[serde(deserialize_with = "whole::<_, 5, 100_000>")]

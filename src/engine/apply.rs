@@ -88,7 +88,7 @@ impl State {
     fn decided(&mut self, decision: &Arc<Decision>) {
         self.statistics.decisions += 1;
         let request = &decision.request;
-        self.view.intern_profile(&request.profile);
+        let merchant = self.view.intern_profile(&request.profile);
         let account = self.view.intern_account(&decision.chosen().account);
         let at = self.view.at;
         let (payment, new) = self.view.payments.entry(Key::of(&request.profile, &request.payment), at);
@@ -96,6 +96,9 @@ impl State {
         self.statistics.payments += u64::from(new);
         if let Some(account) = account.filter(|_| launched) {
             self.view.launch(account);
+        }
+        if let Some(merchant) = merchant.filter(|_| launched) {
+            self.volume(merchant, account, at);
         }
     }
 
@@ -120,7 +123,7 @@ impl State {
         let account = event.account.as_ref().and_then(|account| self.view.intern_account(account));
         let (payment, new) = self.view.payments.entry(Key::of(&event.profile, &event.payment), at);
         let merge = payment.merge(event, account);
-        let unseen = unseen(payment, event);
+        let unseen = payment.newly_unseen(event);
         let known = Known {
             merchant,
             account: account.or_else(|| payment.attempts.last()?.account),
@@ -128,8 +131,11 @@ impl State {
             amount: payment.amount,
         };
         self.statistics.payments += u64::from(new);
-        self.statistics.attempts_unseen += unseen;
+        self.statistics.attempts_unseen = self.statistics.attempts_unseen.saturating_add_signed(unseen);
         self.statistics.late += u64::from(late(event, at));
+        if matches!(merge, Merge::Started | Merge::Outcome { in_flight: false, .. }) && !late(event, at) {
+            self.volume(merchant, known.account, event.occurred_at.min(at));
+        }
         self.merged(event, merge, &known);
         if merge != Merge::Repeat {
             self.feed.push(&self.view, line(event, &known));
@@ -142,14 +148,10 @@ impl State {
                 if let Some(account) = known.account {
                     self.view.launch(account);
                 }
-                self.volume(event, known);
             }
             Merge::Outcome { in_flight, .. } => {
                 if let Some(account) = known.account.filter(|_| in_flight) {
                     self.view.land(account);
-                }
-                if !in_flight {
-                    self.volume(event, known);
                 }
                 self.outcome(event, known);
             }
@@ -158,25 +160,17 @@ impl State {
                     self.view.land(account);
                 }
             }
-            Merge::Repeat => {
-                self.statistics.repeats += 1;
-                if event.kind == EventKind::Started {
-                    self.volume(event, known);
-                }
-            }
+            Merge::Repeat => self.statistics.repeats += u64::from(event.kind != EventKind::Started),
+            Merge::Afterwards => {}
             Merge::Contradiction => self.statistics.contradictions += 1,
         }
     }
 
-    /// A payment's first news counts towards volume, unless it is too late to say anything about now.
-    fn volume(&mut self, event: &PaymentEvent, known: &Known) {
-        if !late(event, self.view.at) {
-            let at = event.occurred_at.min(self.view.at);
-            let connector =
-                known.account.and_then(|a| self.view.accounts.get(a as usize)).map(|a| Slice::Connector(a.connector));
-            let slices = [Slice::All, Slice::Merchant(known.merchant), connector.unwrap_or(Slice::All)];
-            self.monitor.started(&slices[..2 + usize::from(connector.is_some())], at);
-        }
+    /// An attempt's first news (its decision, its start, or its outcome) counts towards volume.
+    fn volume(&mut self, merchant: u32, account: Option<u32>, at: Time) {
+        let connector = account.and_then(|a| self.view.accounts.get(a as usize)).map(|a| Slice::Connector(a.connector));
+        let slices = [Slice::All, Slice::Merchant(merchant), connector.unwrap_or(Slice::All)];
+        self.monitor.started(&slices[..2 + usize::from(connector.is_some())], at);
     }
 
     /// An attempt's first outcome: teaches routing, moves the breaker, counts in windows and aggregates.
@@ -304,14 +298,6 @@ struct Known {
     account: Option<u32>,
     context: crate::domain::Context,
     amount: Option<crate::domain::Money>,
-}
-
-/// Attempts the switch made that no event told of, as far as this event newly shows.
-fn unseen(payment: &mut super::payments::Payment, event: &PaymentEvent) -> u64 {
-    let made = event.attempts_made.unwrap_or(0);
-    let seen = u16::try_from(payment.attempts.len()).unwrap_or(u16::MAX).max(payment.attempts_made);
-    payment.attempts_made = payment.attempts_made.max(made);
-    u64::from(made.saturating_sub(seen))
 }
 
 /// Whether an event is too late to say anything about now.

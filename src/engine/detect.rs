@@ -1,7 +1,7 @@
 //! The anomaly detector: notices, localises and follows what is unusual.
 //!
 //! Judged once per tick, and only where there was news. A drop is looked for on connectors first; then it is asked
-//! whether one account or one BIN explains it; a drop that most connectors share is not a connector's fault.
+//! whether one account or one BIN explains it; a drop that all connectors share is not a connector's fault.
 
 mod incident;
 mod latency;
@@ -50,10 +50,10 @@ fn find(incidents: &Incidents, monitor: &Monitor, view: &RoutingView, touched: &
         if let (Slice::Connector(_), false) = (slice, failing) {
             found.extend(latency::judge(slice, watched, view.at, detection));
         }
-        if let Slice::Merchant(_) = slice {
-            found.extend(volume::judge(slice, watched, view.at, detection));
-        }
     }
+    // Merchants are judged without news too: silence is what is looked for.
+    let merchants = monitor.range(Slice::Merchant(0)..=Slice::Merchant(u32::MAX));
+    found.extend(merchants.filter_map(|(slice, watched)| volume::judge(slice, watched, view.at, detection)));
     found.extend(monitor.get(Slice::All).and_then(|watched| volume::judge(Slice::All, watched, view.at, detection)));
     found.retain(|anomaly| !incidents.covers(anomaly.slice, anomaly.kind));
     found
@@ -64,8 +64,12 @@ fn failing(incidents: &Incidents, monitor: &Monitor, view: &RoutingView, touched
     let judge = |slice: Slice| rate::judge(slice, monitor.get(slice)?, view.at, &view.settings.detection);
     let connectors: Vec<Slice> = touched.iter().copied().filter(|slice| matches!(slice, Slice::Connector(_))).collect();
     let dropped: Vec<Anomaly> = connectors.iter().filter_map(|slice| judge(*slice)).collect();
-    if dropped.len() >= 2 && 2 * dropped.len() > connectors.len() {
-        return judge(Slice::All).into_iter().collect();
+    let judged = connectors.iter().filter(|slice| enough(**slice, monitor, view)).count();
+    if dropped.len() >= 2
+        && dropped.len() == judged
+        && let Some(all) = judge(Slice::All)
+    {
+        return vec![all];
     }
     let mut found: Vec<Anomaly> = dropped.into_iter().map(|anomaly| narrow(anomaly, monitor, view)).collect();
     let open_rate = incidents.any_open(AnomalyType::HighFailureRate);
@@ -83,6 +87,14 @@ fn failing(incidents: &Incidents, monitor: &Monitor, view: &RoutingView, touched
         }
     }
     found
+}
+
+/// Whether a slice has had enough attempts lately to be judged by its rate.
+fn enough(slice: Slice, monitor: &Monitor, view: &RoutingView) -> bool {
+    let detection = &view.settings.detection;
+    monitor
+        .get(slice)
+        .is_some_and(|watched| watched.window.sums(view.at, detection.window_s).judged() >= detection.min_attempts)
 }
 
 /// Whether a slice is a connector, or a part of it.

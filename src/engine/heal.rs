@@ -167,8 +167,10 @@ impl Healer {
         self.outstanding.insert(asking.act(act.clone()), act);
     }
 
-    /// Starts taking an executed action back.
-    fn start_roll_back(&mut self, id: ActionId, who: &str, what: &str, asking: &mut Asking<'_>) {
+    /// Starts taking an executed action back. What was taken back is not proposed again at once.
+    fn start_roll_back(&mut self, id: ActionId, (who, what): (&str, &str), view: &RoutingView, asking: &mut Asking<'_>) {
+        let Some(change) = self.actions.get(&id).map(|action| action.row.change.clone()) else { return };
+        self.rest(change, view, asking.at);
         let Some(action) = self.actions.get_mut(&id) else { return };
         action.phase = Phase::Executing(Step::RollBack);
         action.row.undoable = false;

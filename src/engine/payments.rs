@@ -11,8 +11,11 @@ use smallvec::SmallVec;
 
 use crate::domain::{Context, Decision, EventId, EventKind, Money, PaymentEvent, PaymentId, ProfileId, Time};
 
-/// Most payments kept open. At about 2 KB each (a decision over ten connectors) 200 MB; half an hour at 50 a second.
-const MAX_OPEN: usize = 100_000;
+/// Most payments kept open: at about 2 KB each (a decision over ten connectors) 100 MB; a quarter of an hour at 50 a
+/// second, three seconds at 15,000. One that goes early is decided anew when it is asked for again.
+const MAX_OPEN: usize = 50_000;
+/// Most attempts remembered of one payment: more than any switch makes; a sender gone wrong must not fill the memory.
+const MAX_ATTEMPTS: usize = 64;
 /// Expired payments forgotten per entry folded: more than can arrive with one, so the backlog always shrinks.
 const FORGOTTEN_PER_ENTRY: usize = 4;
 
@@ -59,8 +62,12 @@ pub(crate) enum Status {
 /// One attempt of a payment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Attempt {
-    /// Its number, where a source told it.
+    /// Its number, where known.
     pub(crate) number: Option<u16>,
+    /// Whether the switch told that number; else it is ours, given with the decision, and may turn out to be another.
+    told: bool,
+    /// Whether any event told of it; else it was only decided.
+    heard: bool,
     /// Its connector account's number, where a source told it.
     pub(crate) account: Option<u32>,
     /// Where it stands.
@@ -72,6 +79,10 @@ pub(crate) struct Attempt {
 pub(crate) struct Payment {
     /// The latest decision, while the payment is open.
     pub(crate) decision: Option<Arc<Decision>>,
+    /// Index of that decision's attempt.
+    decided: u16,
+    /// Whether it waits among the open ones.
+    open: bool,
     /// Its attempts.
     pub(crate) attempts: SmallVec<[Attempt; 1]>,
     /// What is known of it, from every source, while it is open.
@@ -79,7 +90,9 @@ pub(crate) struct Payment {
     /// Its amount, while it is open.
     pub(crate) amount: Option<Money>,
     /// Attempts that the switch says it made.
-    pub(crate) attempts_made: u16,
+    attempts_made: u16,
+    /// How many of those no event told of, when that was asked last.
+    unseen: u16,
 }
 
 /// What an event meant for the attempt it is about.
@@ -87,6 +100,8 @@ pub(crate) struct Payment {
 pub(crate) enum Merge {
     /// A new attempt, in flight.
     Started,
+    /// About a payment's later life (refund, dispute), and its attempt is not remembered: counts for nothing here.
+    Afterwards,
     /// A first outcome: counts. `in_flight`: the attempt was pending before.
     Outcome { approved: bool, in_flight: bool },
     /// Over without an answer. `in_flight` as above.
@@ -131,10 +146,11 @@ impl Payments {
     /// The payment, remembered from now on; the flag says whether it is new.
     pub(crate) fn entry(&mut self, key: Key, at: Time) -> (&mut Payment, bool) {
         let new = !self.by_key.contains_key(&key);
-        if new {
+        let payment = self.by_key.entry(key).or_default();
+        if !core::mem::replace(&mut payment.open, true) {
             self.open.push_back((at, key));
         }
-        (self.by_key.entry(key).or_default(), new)
+        (payment, new)
     }
 
     /// Whether an event id has been seen.
@@ -171,7 +187,9 @@ impl Payments {
                 break;
             }
             self.closed.pop_front();
-            self.by_key.remove(&key);
+            if self.by_key.get(&key).is_some_and(|payment| !payment.open) {
+                self.by_key.remove(&key);
+            }
         }
         for _ in 0..FORGOTTEN_PER_ENTRY {
             let Some(&(at, key)) = self.events_by_age.front() else { break };
@@ -189,10 +207,8 @@ impl Payment {
     /// request is for a new attempt.
     pub(crate) fn to_repeat(&self) -> Option<&Arc<Decision>> {
         let decision = self.decision.as_ref()?;
-        let failed = |attempt: &Attempt| {
-            attempt.status == Status::Failed && attempt.number.is_none_or(|n| n == decision.request.attempt)
-        };
-        (!self.attempts.iter().any(failed)).then_some(decision)
+        let failed = self.attempts.get(usize::from(self.decided)).is_some_and(|attempt| attempt.status == Status::Failed);
+        (!failed).then_some(decision)
     }
 
     /// The number the next attempt will have.
@@ -207,11 +223,14 @@ impl Payment {
         self.amount = Some(decision.request.amount);
         self.decision = Some(Arc::clone(decision));
         let number = Some(decision.request.attempt);
-        if self.find(number, account).is_some() {
-            return false;
+        let known = self.attempts.iter().position(|attempt| attempt.number == number);
+        let fresh = known.is_none() && self.attempts.len() < MAX_ATTEMPTS;
+        if fresh {
+            self.attempts.push(Attempt { number, told: false, heard: false, account, status: Status::Pending });
         }
-        self.attempts.push(Attempt { number, account, status: Status::Pending });
-        true
+        let index = known.unwrap_or(self.attempts.len().saturating_sub(1));
+        self.decided = u16::try_from(index).unwrap_or(0);
+        fresh
     }
 
     /// Merges an event about an attempt. The first terminal status wins, in any order of arrival.
@@ -225,16 +244,40 @@ impl Payment {
             (None, false) => Status::Pending,
         };
         let Some(attempt) = self.find(event.attempt, account) else {
-            self.attempts.push(Attempt { number: event.attempt, account, status: target });
+            if matches!(event.kind, EventKind::Voided | EventKind::Refunded | EventKind::Disputed) {
+                return Merge::Afterwards;
+            }
+            if self.attempts.len() >= MAX_ATTEMPTS {
+                return Merge::Repeat;
+            }
+            self.attempts.push(Attempt {
+                number: event.attempt,
+                told: event.attempt.is_some(),
+                heard: true,
+                account,
+                status: target,
+            });
             return first_sight(target);
         };
-        attempt.number = attempt.number.or(event.attempt);
+        attempt.heard = true;
+        attempt.told |= event.attempt.is_some();
+        attempt.number = event.attempt.or(attempt.number);
         attempt.account = attempt.account.or(account);
         advance(attempt, target, event.kind)
     }
 
-    /// The attempt meant: the one with this number; else the latest on this account; a number or account unknown on
-    /// one side matches. So the feedback call (no number) and the webhook (number) of one attempt are one outcome.
+    /// Attempts the switch made that no event told of: how many more (or, negative, fewer) than when this was asked last.
+    pub(crate) fn newly_unseen(&mut self, event: &PaymentEvent) -> i64 {
+        self.attempts_made = self.attempts_made.max(event.attempts_made.unwrap_or(0));
+        let heard = u16::try_from(self.attempts.iter().filter(|attempt| attempt.heard).count()).unwrap_or(u16::MAX);
+        let unseen = self.attempts_made.saturating_sub(heard);
+        let before = core::mem::replace(&mut self.unseen, unseen);
+        i64::from(unseen) - i64::from(before)
+    }
+
+    /// The attempt meant: the one with this number; else the latest on this account whose number nobody told yet, or
+    /// any on it when none is asked for. So the feedback call (no number) and the webhook (the switch's number, which
+    /// need not be ours) of one attempt are one outcome.
     fn find(&mut self, number: Option<u16>, account: Option<u32>) -> Option<&mut Attempt> {
         let same = |known: Option<u32>, told: Option<u32>| known.is_none() || told.is_none() || known == told;
         if let Some(number) = number
@@ -242,14 +285,12 @@ impl Payment {
         {
             return self.attempts.get_mut(index);
         }
-        self.attempts
-            .iter_mut()
-            .rev()
-            .find(|a| same(a.account, account) && (a.number.is_none() || number.is_none() || a.number == number))
+        self.attempts.iter_mut().rev().find(|a| same(a.account, account) && (number.is_none() || !a.told))
     }
 
     /// No longer open: drops all but the statuses; an attempt still in flight becomes unknown.
     fn close(&mut self, released: &mut impl FnMut(&Attempt)) {
+        self.open = false;
         self.decision = None;
         self.context = Context::default();
         self.amount = None;
@@ -330,5 +371,9 @@ mod tests {
         check(&[(Failed, None), (Failed, Some(1)), (Failed, None)], 1, 0);
         check(&[(Failed, Some(1)), (Captured, Some(1))], 1, 1);
         check(&[(Failed, Some(1)), (Captured, Some(2))], 2, 0);
+        check(&[(Captured, None), (Captured, Some(2))], 1, 0);
+        check(&[(Captured, Some(2)), (Captured, None)], 1, 0);
+        check(&[(EventKind::Refunded, None)], 0, 0);
+        check(&[(Captured, Some(1)), (EventKind::Refunded, None), (EventKind::Disputed, None)], 1, 0);
     }
 }

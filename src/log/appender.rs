@@ -23,6 +23,10 @@ const GROUP: usize = 4_096;
 /// Most entries kept for another try: 4 s of decisions at 15,000/s, about 60 MB.
 const KEPT: usize = 65_536;
 
+/// How long entries that nobody waits for gather. A crash may lose 20 ms of them; at 15,000/s this makes 125 records a
+/// second of 120 entries each, instead of 800 of 19, and each costs an fsync, a fold and a published view.
+const LINGER: Duration = Duration::from_millis(8);
+
 /// The first pause before another try, doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -168,13 +172,32 @@ impl<N: Fn() -> Time + Send + 'static> GroupCommit<N> {
         };
         let mut group = self.started();
         self.take(first, &mut group);
-        // The callers just answered get their turn to queue the next: the groups grow, the fsyncs become fewer.
-        tokio::task::yield_now().await;
+        if group.awaited() {
+            // The callers just answered get their turn to queue the next: the groups grow, the fsyncs become fewer.
+            tokio::task::yield_now().await;
+        } else {
+            self.linger(&mut group).await;
+        }
         for _ in 1..GROUP {
             let Ok(next) = self.waiting.try_recv() else { break };
             self.take(next, &mut group);
         }
         Some(group)
+    }
+
+    /// Lets a group that nobody waits for grow, until somebody does or its time is up.
+    async fn linger(&mut self, group: &mut Group) {
+        let end = tokio::time::sleep(LINGER);
+        tokio::pin!(end);
+        while !group.awaited() && group.bodies.len() < GROUP {
+            tokio::select! {
+                () = &mut end => return,
+                next = self.waiting.recv() => match next {
+                    Some(next) => self.take(next, group),
+                    None => return,
+                },
+            }
+        }
     }
 
     /// A group that begins with what was kept, the oldest first.
@@ -265,6 +288,11 @@ impl Group {
         let before = self.bodies.len();
         self.bodies.extend(bodies);
         self.shares.push((self.bodies.len() - before, claim));
+    }
+
+    /// Whether whoever came last waits for it.
+    fn awaited(&self) -> bool {
+        self.shares.last().is_some_and(|(_, claim)| claim.is_some())
     }
 
     /// Tells each waiter the position of its last entry.

@@ -148,11 +148,12 @@ impl Handle {
             return Err(DecideError::UnknownMerchant);
         }
         gauges.answered.fetch_add(1, Ordering::Relaxed);
-        let recorded = view
-            .recorded(&request.profile, &request.payment)
-            .or_else(|| overlay.recorded(&request.profile, &request.payment, request.attempt))
-            // A caller that no longer allows the account asks for another decision.
-            .filter(|recorded| request.eligible.contains(&recorded.chosen().account));
+        // A caller that no longer allows the account asks for another decision.
+        let allowed = |recorded: &Arc<Decision>| request.eligible.contains(&recorded.chosen().account);
+        let recorded = overlay
+            .recorded(&request.profile, &request.payment, request.attempt)
+            .filter(allowed)
+            .or_else(|| view.recorded(&request.profile, &request.payment).filter(allowed));
         if let Some(recorded) = recorded {
             gauges.repeated.fetch_add(1, Ordering::Relaxed);
             return Ok((recorded, false));
@@ -160,6 +161,15 @@ impl Handle {
         let made = Arc::new(route::decide(&view, &|account| overlay.in_flight(account), request)?);
         let stands = overlay.insert(made.clone(), self.now());
         let fresh = Arc::ptr_eq(&made, &stands);
+        if fresh {
+            tracing::debug!(
+                component = "decision_engine",
+                payment_id = stands.request.payment.as_str(),
+                connector = stands.chosen().account.connector(),
+                confidence = stands.confidence,
+                "Routing decision made"
+            );
+        }
         Ok((stands, fresh))
     }
 
@@ -226,7 +236,9 @@ impl Handle {
             version: env!("CARGO_PKG_VERSION"),
             now: self.now(),
             uptime_s: shared.clock.uptime().as_secs(),
-            ready: gauges.ready.load(Ordering::Relaxed) && !shared.conditions.has("engine"),
+            ready: gauges.ready.load(Ordering::Relaxed)
+                && !shared.conditions.has("engine")
+                && !shared.conditions.has("apos-engine"),
             degraded: shared.conditions.list(),
             leader: shared.lease.borrow().is_some(),
             epoch: shared.published.agenda().borrow().epoch,

@@ -62,11 +62,16 @@ impl Overlay {
         shard.get(&key).filter(|held| held.decision.request.attempt >= attempt).map(|held| held.decision.clone())
     }
 
-    /// Notes a decision and gives back the one that counts: another thread may have been first for the same attempt.
+    /// Notes a decision and gives back the one that counts: another thread may have been first for the same attempt, with
+    /// an account that this request allows too.
     pub fn insert(&self, decision: Arc<Decision>, now: Time) -> Arc<Decision> {
         let key = key_of(&decision);
         let mut shard = self.shard(&key);
-        if let Some(first) = shard.get(&key).filter(|held| held.decision.request.attempt >= decision.request.attempt) {
+        let stands = |held: &&InFlight| {
+            held.decision.request.attempt >= decision.request.attempt
+                && decision.request.eligible.contains(&held.decision.chosen().account)
+        };
+        if let Some(first) = shard.get(&key).filter(stands) {
             return first.decision.clone();
         }
         self.count_up(&decision.chosen().account);

@@ -171,7 +171,10 @@ impl Projector {
                 None => tokio::select! { () = stop.at(Phase::Folded) => return, record = tail.next() => Some(record) },
             };
             match record {
-                Some(Ok(record)) => fold(&mut state, record, cursor, &mut batch),
+                Some(Ok(record)) => {
+                    self.conditions.clear("projector");
+                    fold(&mut state, record, cursor, &mut batch);
+                }
                 Some(Err(error)) => {
                     self.conditions.set("projector", format!("{:#}", anyhow::Error::new(error)));
                     if !stop.sleep(FIRST_PAUSE, Phase::Folded).await {

@@ -22,13 +22,14 @@ pub use fault::{Fault, FaultKind};
 pub use field::parse_duration;
 
 /// The scenarios inside the program, by name.
-const EMBEDDED: [(&str, &str); 7] = [
+const EMBEDDED: [(&str, &str); 8] = [
     ("calm", include_str!("../../config/scenarios/calm.toml")),
     ("outage", include_str!("../../config/scenarios/outage.toml")),
     ("brownout", include_str!("../../config/scenarios/brownout.toml")),
     ("black-friday", include_str!("../../config/scenarios/black-friday.toml")),
     ("latency", include_str!("../../config/scenarios/latency.toml")),
     ("bin-failure", include_str!("../../config/scenarios/bin-failure.toml")),
+    ("day", include_str!("../../config/scenarios/day.toml")),
     ("fraud-burst", include_str!("../../config/scenarios/fraud-burst.toml")),
 ];
 

@@ -7,7 +7,7 @@ use apos::domain::settings::Merchant;
 use apos::domain::{
     Act, ActionId, Autonomy, Bin, Body, Command, ConnectorAccount, Context, Currency, Decision, Decline, DeclineClass,
     EffectId, EffectResult, Entry, EventKind, Method, Money, OperatorName, Order, PaymentEvent, PaymentId, Position, ProfileId,
-    Request, Settings, Source, Time,
+    Request, ResourceSample, Settings, Source, Time,
 };
 use apos::engine::snapshot::{ActionStatus, AnomalyType};
 use apos::engine::{Effect, State, apply, decide, snapshot};
@@ -131,6 +131,27 @@ impl Market {
         }
     }
 
+    /// Health, then an outage whose repair is approved and undone, with samples and a refused command on the way.
+    fn repaired_outage(&mut self) {
+        self.adyen_down = false;
+        self.run(150);
+        self.adyen_down = true;
+        self.run(20);
+        self.push(Body::Sampled(ResourceSample { cpu_percent: 90.0, memory_percent: 50.0, queue_depth: 3, instances: 2 }));
+        self.run(2);
+        let pending = snapshot(&self.state).actions.into_iter().filter(|a| a.status == ActionStatus::Pending);
+        for action in pending.collect::<Vec<_>>() {
+            self.order(Order::Approve { action: action.id, version: action.version });
+            self.order(Order::Approve { action: action.id, version: action.version });
+            self.run(5);
+            let row = snapshot(&self.state).actions.into_iter().find(|a| a.id == action.id).unwrap();
+            self.order(Order::Undo { action: action.id, version: row.version });
+        }
+        self.run(5);
+        let statistics = snapshot(&self.state).statistics;
+        assert!(statistics.anomalies >= 1 && statistics.actions >= 2 && statistics.commands_refused >= 1, "{statistics:?}");
+    }
+
     fn order(&mut self, order: Order) {
         self.push(Body::Commanded(Command { operator: OperatorName::parse("kim").unwrap(), order }));
     }
@@ -159,6 +180,10 @@ fn live_equals_rerun_equals_replay_equals_checkpoint_plus_rest_over_100_seeds() 
             let mut market = Market::new(seed);
             market.adyen_down = seed % 2 == 0;
             market.run(12);
+            // Every tenth runs on through an outage, its repair, and what an operator says to both.
+            if seed % 10 == 0 {
+                market.repaired_outage();
+            }
             market
         };
         let (mut live, rerun) = (run(), run());

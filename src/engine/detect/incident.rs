@@ -126,6 +126,11 @@ impl Incidents {
                 freeze(monitor, *slice, false);
             }
         }
+        if !resolved.is_empty() {
+            // Another one may still be open on what was just let go.
+            let failing = self.open_ones().filter(|incident| incident.row.kind == AnomalyType::HighFailureRate);
+            failing.for_each(|incident| freeze(monitor, incident.slice, true));
+        }
         resolved.into_iter().map(|(_, row)| row).collect()
     }
 

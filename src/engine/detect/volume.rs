@@ -30,13 +30,16 @@ pub(crate) fn judge(slice: Slice, watched: &Watched, at: Time, detection: &Detec
     Some(Anomaly { slice, kind, severity, evidence })
 }
 
-/// Payments a minute in the window, the current second left out, beside the baseline; none before that is known.
+/// Payments a minute in the window beside the baseline; none before that is known, or where both are too few to judge.
 pub(crate) fn measure(watched: &Watched, at: Time, detection: &Detection) -> Option<Evidence> {
     let per_second = watched.baseline.started_per_s()?;
     let window_s = detection.window_s;
     let started = watched.window.sums(at, window_s).started;
     let seen = as_f64(started);
     let expected = per_second * as_f64(window_s);
+    if seen < MIN_PAYMENTS && expected < MIN_PAYMENTS {
+        return None;
+    }
     let per_minute = 60.0 / as_f64(window_s);
     Some(Evidence {
         metric: "payments a minute".to_owned(),

@@ -86,7 +86,7 @@ impl Healer {
         if let Some(reason) = stale(&action.row.change.inverse(), view) {
             return Err(format!("{id} cannot be undone: {reason}; make the change by hand"));
         }
-        self.start_roll_back(id, who, "undone", asking);
+        self.start_roll_back(id, (who, "undone"), view, asking);
         self.tabulate(id, asking);
         Ok(format!("{id} is being undone by {who}"))
     }

@@ -1,13 +1,13 @@
 //! Proposals: what could repair an open incident, with everything an approval must show.
 
+mod account;
 mod priority;
-mod restore;
 mod scaling;
 
 use core::time::Duration;
 
 use crate::domain::{ActionId, Autonomy, Change, ConnectorAccount, IncidentId, Money, Time};
-use crate::engine::detect::Incidents;
+use crate::engine::detect::{Incident, Incidents};
 use crate::engine::monitor::Monitor;
 use crate::engine::route::RoutingView;
 use crate::engine::scale::Scaler;
@@ -42,10 +42,9 @@ impl super::Healer {
         if !site.view.settings.healing.enabled {
             return 0;
         }
-        let repairs: Vec<Draft> =
-            incidents.open_ones().filter_map(|incident| priority::repair(incident, incidents, site)).collect();
+        let repairs: Vec<Draft> = incidents.open_ones().filter_map(|incident| repair(incident, incidents, site)).collect();
         let back = priority::way_back(self, incidents, site);
-        let restores = restore::drafts(site);
+        let restores = account::restores(site);
         let mut proposed = 0;
         for draft in repairs.into_iter().chain(back).chain(restores).chain(scaling::draft(self, site)) {
             let incident = draft.incident;
@@ -76,6 +75,11 @@ impl super::Healer {
             self.tabulate(id, asking);
         }
     }
+}
+
+/// What could repair an incident: exclude the one account that fails, or move pinned merchants off the connector.
+fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>) -> Option<Draft> {
+    account::exclude(incident, site).or_else(|| priority::repair(incident, incidents, site))
 }
 
 impl Draft {
@@ -176,7 +180,10 @@ pub(super) fn stale(change: &Change, view: &RoutingView) -> Option<String> {
         }),
         Change::ExcludeAccount { account } => excluded(view, account).then(|| format!("{account} is excluded already")),
         Change::RestoreAccount { account } => (!excluded(view, account)).then(|| format!("{account} is not excluded")),
-        Change::Scale { .. } => None,
+        Change::Scale { to, .. } => {
+            let (min, max) = (view.settings.scaling.min_instances, view.settings.scaling.max_instances);
+            (!(min..=max).contains(&u64::from(*to))).then(|| format!("{to} instances are outside the limits, {min} to {max}"))
+        }
     }
 }
 

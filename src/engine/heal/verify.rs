@@ -1,10 +1,10 @@
 //! The passing of time: proposals lapse or, at `veto`, execute; what was executed is verified by the rate it was to repair.
 
 use super::{Asking, Healer, Phase, Site};
-use crate::domain::{ActionId, Change, Money};
+use crate::domain::{ActionId, Money};
 use crate::engine::detect::Incidents;
 use crate::engine::monitor::{Slice, Sums};
-use crate::engine::snapshot::ActionStatus;
+use crate::engine::snapshot::{ActionRow, ActionStatus};
 
 /// Attempts needed before a verdict; fewer prove nothing (half of them by chance differ by 20 points).
 const MIN_ATTEMPTS: u64 = 10;
@@ -13,6 +13,8 @@ const MARGIN: f64 = 0.05;
 
 /// What a verification found.
 enum Verdict {
+    /// It repairs nothing that a rate could show (scale, the way back): the target is as wanted.
+    InPlace,
     Helped(String),
     Useless(String),
     Harmed(String),
@@ -57,7 +59,8 @@ impl Healer {
             return;
         }
         let seconds = asking.at.since(since).as_secs().clamp(5, 60);
-        match verdict(&action.row.change, action.row.predicted.rate_now, site, seconds) {
+        match verdict(&action.row, site, seconds) {
+            Verdict::InPlace => action.finish(ActionStatus::Succeeded, asking.at, "apos", "in place"),
             Verdict::Helped(what) => {
                 action.row.verification = Some(what.clone());
                 let recovery = asking.at.since(action.noticed_at).as_millis();
@@ -71,7 +74,7 @@ impl Healer {
             Verdict::Harmed(what) => {
                 action.row.verification = Some(what.clone());
                 action.set(ActionStatus::Failed);
-                self.start_roll_back(id, "apos", &what, asking);
+                self.start_roll_back(id, ("apos", &what), site.view, asking);
             }
         }
         self.tabulate(id, asking);
@@ -79,12 +82,13 @@ impl Healer {
 }
 
 /// Compares the rate of the touched merchants since the change with the one before it.
-fn verdict(change: &Change, before: Option<f64>, site: &Site<'_>, seconds: u64) -> Verdict {
-    let Change::ReorderPriority { moves } = change else {
-        return Verdict::Helped("the target is as wanted".to_owned());
-    };
+fn verdict(row: &ActionRow, site: &Site<'_>, seconds: u64) -> Verdict {
+    if row.incident.is_none() {
+        return Verdict::InPlace;
+    }
+    let before = row.predicted.rate_now;
     let mut sums = Sums::default();
-    for slice in moves.iter().filter_map(|m| site.view.profiles.get(&m.profile)).map(Slice::Merchant) {
+    for slice in row.blast.merchants.iter().filter_map(|profile| site.view.profiles.get(profile)).map(Slice::Merchant) {
         if let Some(watched) = site.monitor.get(slice) {
             let part = watched.window.sums(site.view.at, seconds);
             sums.approved += part.approved;

@@ -48,10 +48,9 @@ impl Baseline {
         if second.timed > 0 {
             let timed = f64::from(second.timed);
             let keep = libm::exp(-timed / RATE_MEMORY);
-            let mean = f64::from(second.log_latency) / timed;
             self.timed = self.timed * keep + timed;
             self.log_latency = self.log_latency * keep + f64::from(second.log_latency);
-            self.log_latency_squares = self.log_latency_squares * keep + timed * mean * mean;
+            self.log_latency_squares = self.log_latency_squares * keep + f64::from(second.log_latency_squares);
         }
     }
 
@@ -66,7 +65,7 @@ impl Baseline {
         (self.attempts >= MIN_ATTEMPTS).then(|| self.approved / self.answered.max(1.0))
     }
 
-    /// Mean and standard deviation of the logarithm of a second's mean latency, once known.
+    /// Mean and standard deviation of the logarithm of an attempt's latency, once known.
     pub(crate) fn log_latency(&self) -> Option<(f64, f64)> {
         (self.timed >= MIN_ATTEMPTS).then(|| {
             let mean = self.log_latency / self.timed;

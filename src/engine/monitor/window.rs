@@ -7,8 +7,8 @@ use crate::domain::{DeclineClass, Time};
 
 /// Buckets kept: a minute, what a sparkline shows and the longest window judged.
 pub(crate) const BUCKETS: usize = 60;
-/// A bucket teaches the baseline when it is this old, in seconds: older than the judged window's default.
-const LEARN_AGE: usize = 45;
+/// A bucket teaches the baseline when it is this old, in seconds: at its very end, when no window judges it any more.
+const LEARN_AGE: usize = BUCKETS - 1;
 
 /// One second's counts. Saturating: 65,535 attempts a second on one slice are beyond one log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub(crate) struct Bucket {
     /// Attempts with a latency, and the sum of the logarithms of their milliseconds.
     pub(crate) timed: u16,
     pub(crate) log_latency: f32,
+    /// The sum of the squares of those logarithms.
+    pub(crate) log_latency_squares: f32,
 }
 
 impl Bucket {
@@ -40,6 +42,7 @@ impl Bucket {
             #[expect(clippy::cast_possible_truncation, reason = "the logarithm of a u32 fits an f32")]
             let log = libm::log(f64::from(latency.max(1))) as f32;
             self.log_latency += log;
+            self.log_latency_squares += log * log;
         }
     }
 }

@@ -63,7 +63,8 @@ fn header(state: &State, incidents: &[IncidentRow]) -> Header {
 fn at_risk(amounts: impl Iterator<Item = Money>, rates: &Rates) -> AtRisk {
     let mut by_currency = BTreeMap::<Currency, i64>::new();
     for money in amounts {
-        *by_currency.entry(money.currency).or_default() += money.minor;
+        let sum = by_currency.entry(money.currency).or_default();
+        *sum = sum.saturating_add(money.minor);
     }
     let by_currency: Vec<Money> = by_currency.into_iter().map(|(currency, minor)| Money::new(minor, currency)).collect();
     let total = rates.reference.and_then(|reference| {

@@ -64,7 +64,8 @@ pub(super) fn way_back(healer: &Healer, incidents: &Incidents, site: &Site<'_>) 
     let over = |id| incidents.get(id).is_none_or(|incident| !incident.is_open());
     healer
         .iter()
-        .filter(|action| action.row.status == ActionStatus::Succeeded && action.row.undoable)
+        // A failed one whose change stands too: it could not be verified, or did not help.
+        .filter(|action| matches!(action.row.status, ActionStatus::Succeeded | ActionStatus::Failed) && action.row.undoable)
         .filter_map(|action| Some((action, action.row.incident.filter(|id| over(*id))?)))
         .filter_map(|(action, _)| {
             let change = action.row.change.inverse();
@@ -122,11 +123,10 @@ fn move_off(
 
 /// Whether an incident's slice hits an account. One BIN is too little to reorder a whole merchant for.
 fn hit(slice: Slice, account: &ConnectorAccount, site: &Site<'_>) -> bool {
-    let Some((number, state)) = site.view.account(account) else { return false };
+    let Some((_, state)) = site.view.account(account) else { return false };
     match slice {
         Slice::Connector(connector) => state.connector == connector,
-        Slice::Account(_, hit) => number == hit,
-        Slice::All | Slice::Bin(..) | Slice::Merchant(_) => false,
+        Slice::All | Slice::Account(..) | Slice::Bin(..) | Slice::Merchant(_) => false,
     }
 }
 
