@@ -237,13 +237,22 @@ impl Log {
     /// # Errors
     /// What the storage says; the older checkpoints are untouched then.
     pub async fn save_checkpoint(&self, position: Position, bytes: &[u8]) -> Result<(), LogError> {
+        self.save_packed_checkpoint(position, &codec::pack(bytes)?).await
+    }
+
+    /// As [`Log::save_checkpoint`], of bytes that [`codec::pack`] made: packing takes a processor for a while, and the
+    /// caller may have a better thread for it.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn save_packed_checkpoint(&self, position: Position, packed: &[u8]) -> Result<(), LogError> {
         match self {
             Self::Memory(log) => {
-                log.save_checkpoint(position, bytes);
+                log.save_checkpoint(position, &codec::unpack(packed)?);
                 Ok(())
             }
-            Self::Sqlite(log) => log.save_checkpoint(position, &codec::pack(bytes)?).await,
-            Self::Redis(log) => log.save_checkpoint(position, &codec::pack(bytes)?).await,
+            Self::Sqlite(log) => log.save_checkpoint(position, packed).await,
+            Self::Redis(log) => log.save_checkpoint(position, packed).await,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The resource manager: one step up or down, by the seed document's rule, never more often than its cool-down allows.
+//! The resource manager: one step up or down, by the rule of the original design, never more often than its cool-down allows.
 
 use core::time::Duration;
 use std::collections::VecDeque;

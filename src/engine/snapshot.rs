@@ -180,7 +180,7 @@ pub enum Severity {
     Critical,
 }
 
-/// Kinds of anomaly, by the seed document's names.
+/// Kinds of anomaly, by the names of the original design.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum AnomalyType {
     /// Sudden increase in transactions.
@@ -196,7 +196,7 @@ pub enum AnomalyType {
 }
 
 impl AnomalyType {
-    /// The seed document's name.
+    /// The original design's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -255,7 +255,7 @@ pub struct IncidentRow {
     pub actions: Vec<ActionId>,
 }
 
-/// An action's state, by the seed document's machine.
+/// An action's state, by the original design's machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionStatus {

@@ -217,11 +217,14 @@ impl Sqlite {
         const OLD: &str = "
             DELETE FROM checkpoints WHERE (record, entry) NOT IN (
                 SELECT record, entry FROM checkpoints ORDER BY record DESC, entry DESC LIMIT ?)";
-        const ORPHANS: &str =
-            "DELETE FROM checkpoint_parts WHERE (record, entry) NOT IN (SELECT record, entry FROM checkpoints)";
+        // A few parts at a time, so that appends go on between them.
+        const ORPHANS: &str = "
+            DELETE FROM checkpoint_parts WHERE (record, entry, part) IN (
+                SELECT record, entry, part FROM checkpoint_parts
+                WHERE (record, entry) NOT IN (SELECT record, entry FROM checkpoints) LIMIT 2)";
         let kept = i64::try_from(CHECKPOINTS_KEPT).unwrap_or(i64::MAX);
         sqlx::query(OLD).bind(kept).execute(&mut *self.writer.lock().await).await?;
-        sqlx::query(ORPHANS).execute(&mut *self.writer.lock().await).await?;
+        while sqlx::query(ORPHANS).execute(&mut *self.writer.lock().await).await?.rows_affected() > 0 {}
         Ok(())
     }
 }

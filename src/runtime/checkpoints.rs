@@ -9,7 +9,7 @@ use super::conditions::Conditions;
 use super::status::{self, SharedGauges};
 use crate::domain::Position;
 use crate::engine::State;
-use crate::log::{Log, LogError};
+use crate::log::{Log, LogError, codec};
 
 /// Pause before a checkpoint is asked for again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -58,11 +58,11 @@ fn before(position: Position) -> Option<Position> {
 pub(super) async fn save(log: Log, mut taken: mpsc::Receiver<State>, gauges: SharedGauges, conditions: Conditions) {
     while let Some(state) = taken.recv().await {
         let position = state.position();
-        let Some(bytes) = encoded(state).await else {
+        let Some(bytes) = packed(state).await else {
             conditions.set("checkpoints", format!("none could be made at {position}"));
             continue;
         };
-        match log.save_checkpoint(position, &bytes).await {
+        match log.save_packed_checkpoint(position, &bytes).await {
             Ok(()) => {
                 tracing::info!(component = "engine", %position, bytes = bytes.len(), "checkpoint");
                 status::write(&gauges.checkpoint, Some(position));
@@ -73,17 +73,17 @@ pub(super) async fn save(log: Log, mut taken: mpsc::Receiver<State>, gauges: Sha
     }
 }
 
-/// A state's bytes, made on a thread of its own that yields to the engine and the API: under load it takes most of a
+/// A state's bytes, packed, made on a thread of its own that yields to the engine and the API: under load it takes most of a
 /// second. The copy is dropped there too.
-async fn encoded(state: State) -> Option<Vec<u8>> {
+async fn packed(state: State) -> Option<Vec<u8>> {
     let (done, bytes) = tokio::sync::oneshot::channel();
     let encode = move || {
         background::yield_to_the_rest("checkpoint");
         // The receiver is gone only when the runtime is.
-        let _ = done.send(state.checkpoint());
+        let _ = done.send(codec::pack(&state.checkpoint()));
     };
     std::thread::Builder::new().name("apos-checkpoint".to_owned()).spawn(encode).ok()?;
-    bytes.await.ok()
+    bytes.await.ok()?.ok()
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::supervisor::{Phase, Stop};
 use crate::domain::{Act, Body, EffectId, EffectResult};
 use crate::log::{Log, LogError};
 
-/// First pause between tries; then twice as long each time, three tries in all: the seed document's values.
+/// First pause between tries; then twice as long each time, three tries in all: the original design's values.
 const RETRY_FIRST: Duration = Duration::from_secs(2);
 const RETRY_FACTOR: f32 = 2.0;
 const RETRIES: usize = 2;

@@ -48,7 +48,7 @@ pub struct DecisionRecord {
 pub struct AnomalyRecord {
     /// A UUID, the same whenever the row is made.
     pub id: String,
-    /// The seed document's name of its kind.
+    /// The original design's name of its kind.
     pub anomaly_type: String,
     /// −log₁₀ of the probability of what was observed; 5 is one in 100,000.
     pub score: f64,

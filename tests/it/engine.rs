@@ -310,3 +310,48 @@ fn a_repeated_event_changes_nothing_that_is_counted() {
     assert_eq!((before.approved, before.failed, before.payments), (after.approved, after.failed, after.payments));
     assert_eq!(after.repeats - before.repeats, 100, "each of them is recognised");
 }
+
+/// The switch tells only decisions and outcomes, never a start; and whoever tells a start tells it once too often.
+#[test]
+fn a_payment_counts_towards_volume_once_however_it_is_told() {
+    let check = |told: &[EventKind], decided: bool| {
+        let mut market = Market::new(1);
+        let request = Request {
+            profile: profile(4),
+            payment: PaymentId::parse("pay_v").unwrap(),
+            attempt: 1,
+            amount: Money::new(1_000, Currency::parse("EUR").unwrap()),
+            context: Context::default(),
+            eligible: vec![account(1, 4)],
+        };
+        let decision = decide(market.state.view(), &|_| 0, request).unwrap();
+        if decided {
+            market.push(Body::Decided(Arc::new(decision)));
+        }
+        for kind in told {
+            market.push(Body::Payment(Box::new(PaymentEvent {
+                source: Source::Feedback,
+                event_id: None,
+                profile: profile(4),
+                payment: PaymentId::parse("pay_v").unwrap(),
+                attempt: None,
+                account: Some(account(1, 4)),
+                kind: *kind,
+                decline: None,
+                amount: None,
+                context: Context::default(),
+                latency_ms: None,
+                attempts_made: None,
+                occurred_at: market.at,
+            })));
+        }
+        market.at = market.at + Duration::from_secs(2);
+        market.push(Body::Ticked);
+        let volume = snapshot(&market.state).header.payments_per_s;
+        assert!((volume - 0.1).abs() < 1e-9, "{told:?}: {volume} a second over ten seconds");
+    };
+    check(&[EventKind::Captured], true);
+    check(&[EventKind::Started, EventKind::Started, EventKind::Captured], true);
+    check(&[EventKind::Started, EventKind::Started], false);
+    check(&[EventKind::Captured, EventKind::Captured, EventKind::Refunded], false);
+}
