@@ -171,7 +171,7 @@ mod tests {
             attempt,
             amount: Money::new(100, Currency::parse("EUR").unwrap()),
             context: Context::default(),
-            eligible: vec![account.clone()],
+            eligible: ["stripe:a", "adyen:b"].map(|name| ConnectorAccount::parse(name).unwrap()).to_vec(),
         };
         let candidate =
             Candidate { account, excluded: None, expected: 0.9, spread: 0.1, bonus: 0.0, pending: 0, evidence: 1.0 };
@@ -200,6 +200,17 @@ mod tests {
         overlay.settle(&first);
         assert!(overlay.recorded(&request.profile, &request.payment, 1).is_none());
         assert_eq!((overlay.in_flight(&stripe), overlay.is_empty()), (0, true));
+    }
+
+    #[test]
+    fn a_decision_that_the_caller_no_longer_allows_does_not_stand() {
+        let overlay = Overlay::default();
+        overlay.insert(decision("pay_1", 1, "stripe:a"), Time::ZERO);
+        let mut other = Arc::unwrap_or_clone(decision("pay_1", 1, "adyen:b"));
+        other.request.eligible.remove(0);
+        let stands = overlay.insert(Arc::new(other), Time::ZERO);
+        assert_eq!(stands.chosen().account.as_str(), "adyen:b");
+        assert_eq!((overlay.in_flight(&ConnectorAccount::parse("stripe:a").unwrap()), overlay.len()), (0, 1));
     }
 
     #[test]
