@@ -244,7 +244,7 @@ impl Payment {
             (None, false) => Status::Pending,
         };
         let Some(attempt) = self.find(event.attempt, account) else {
-            if matches!(event.kind, EventKind::Voided | EventKind::Refunded | EventKind::Disputed) {
+            if matches!(event.kind, EventKind::Refunded | EventKind::Disputed) {
                 return Merge::Afterwards;
             }
             if self.attempts.len() >= MAX_ATTEMPTS {

@@ -1,7 +1,7 @@
 //! `apos serve`, killed in the middle of traffic, again and again: by the sender's own ledger of what was acknowledged
 //! nothing is lost and nothing counts twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -60,13 +60,32 @@ impl Drop for Serving {
     }
 }
 
-/// Payments whose outcome was acknowledged.
-type Ledger = Arc<Mutex<BTreeSet<u64>>>;
+/// What the sender knows: where each payment was sent, and whose outcome was acknowledged.
+#[derive(Default)]
+struct Book {
+    sent_to: BTreeMap<u64, String>,
+    acknowledged: BTreeSet<u64>,
+}
 
-/// Decides a payment and tells its outcome, as the switch does. In the ledger only once the outcome was acknowledged.
+type Ledger = Arc<Mutex<Book>>;
+
+/// Asks where a payment goes, unless that was answered before, and tells its outcome, as the switch does.
 async fn pay(client: &Client, address: &str, number: u64, ledger: &Ledger) -> Result<()> {
     let payment = format!("pay_{number}");
-    let decide = json!({
+    let known = ledger.lock().unwrap().sent_to.get(&number).cloned();
+    let gateway = match known {
+        Some(gateway) => gateway,
+        None => decide(client, address, &payment).await?,
+    };
+    ledger.lock().unwrap().sent_to.insert(number, gateway.clone());
+    let told = json!({"merchantId": "pro_1", "gateway": gateway, "status": "CHARGED", "paymentId": payment});
+    client.post(format!("{address}/update-gateway-score")).json(&told).send().await?.error_for_status()?;
+    ledger.lock().unwrap().acknowledged.insert(number);
+    Ok(())
+}
+
+async fn decide(client: &Client, address: &str, payment: &str) -> Result<String> {
+    let asked = json!({
         "merchantId": "pro_1", "eligibleGatewayList": ["stripe:mca_1", "adyen:mca_2"], "rankingAlgorithm": "SR_BASED_ROUTING",
         "eliminationEnabled": true,
         "paymentInfo": {
@@ -74,26 +93,26 @@ async fn pay(client: &Client, address: &str, number: u64, ledger: &Ledger) -> Re
             "paymentMethodType": "UPI", "paymentMethod": "card",
         },
     });
-    let decided = client.post(format!("{address}/decide-gateway")).json(&decide).send().await?.error_for_status()?;
-    let decided: Value = decided.json().await?;
-    let gateway = decided["decided_gateway"].as_str().with_context(|| format!("no gateway in {decided}"))?;
-    let told = json!({"merchantId": "pro_1", "gateway": gateway, "status": "CHARGED", "paymentId": payment});
-    client.post(format!("{address}/update-gateway-score")).json(&told).send().await?.error_for_status()?;
-    ledger.lock().unwrap().insert(number);
-    Ok(())
+    let answer = client.post(format!("{address}/decide-gateway")).json(&asked).send().await?.error_for_status()?;
+    let decided: Value = answer.json().await?;
+    Ok(decided["decided_gateway"].as_str().with_context(|| format!("no gateway in {decided}"))?.to_owned())
 }
 
-/// Sends what is not in the ledger yet, until all is, or the server is gone.
+fn acknowledged(ledger: &Ledger) -> u64 {
+    ledger.lock().unwrap().acknowledged.len() as u64
+}
+
+/// Sends what is not acknowledged yet, once; what fails, because the server was killed, is for the next one.
 async fn send(address: String, upto: u64, ledger: Ledger) {
     let client = Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
-    let missing: Vec<u64> = (0..upto).filter(|number| !ledger.lock().unwrap().contains(number)).collect();
+    let missing: Vec<u64> = (0..upto).filter(|number| !ledger.lock().unwrap().acknowledged.contains(number)).collect();
     let mut senders = tokio::task::JoinSet::new();
     for sender in 0..SENDERS {
         let share: Vec<u64> = missing.iter().copied().filter(|number| number % SENDERS == sender).collect();
         let (client, address, ledger) = (client.clone(), address.clone(), ledger.clone());
         senders.spawn(async move {
             for number in share {
-                // An error: the server was killed; the payment is sent again to the next one.
+                // An error means that the server is gone.
                 let _ = pay(&client, &address, number, &ledger).await;
             }
         });
@@ -120,23 +139,22 @@ async fn kills_lose_nothing_that_was_acknowledged_and_double_nothing() -> Result
         let serving = Serving::start(home.path())?;
         let sending = tokio::spawn(send(serving.address.clone(), life * PER_LIFE, ledger.clone()));
         // In the middle: once half of this life's payments are acknowledged, the others under way.
-        let half = usize::try_from(life * PER_LIFE - PER_LIFE / 2)?;
+        let half = life * PER_LIFE - PER_LIFE / 2;
         let reached = async {
-            while ledger.lock().unwrap().len() < half && !sending.is_finished() {
+            while acknowledged(&ledger) < half && !sending.is_finished() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
         tokio::time::timeout(PATIENCE, reached).await?;
         serving.end(Signal::KILL)?;
         sending.await?;
-        let acknowledged = ledger.lock().unwrap().len() as u64;
-        ensure!(acknowledged < life * PER_LIFE, "the kill came too late to interrupt anything");
+        ensure!(acknowledged(&ledger) < life * PER_LIFE, "the kill came too late to interrupt anything");
     }
 
     let serving = Serving::start(home.path())?;
     send(serving.address.clone(), PAYMENTS, ledger.clone()).await;
-    assert_eq!(ledger.lock().unwrap().len() as u64, PAYMENTS, "all are acknowledged in the end");
-    let counted = async {
+    assert_eq!(acknowledged(&ledger), PAYMENTS, "all are acknowledged in the end");
+    let looks = async {
         loop {
             let statistics = statistics(&serving.address).await?;
             if statistics["approved"].as_u64() >= Some(PAYMENTS) {
@@ -145,8 +163,9 @@ async fn kills_lose_nothing_that_was_acknowledged_and_double_nothing() -> Result
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let statistics = tokio::time::timeout(PATIENCE, counted).await??;
-    assert_eq!((statistics["approved"].as_u64(), statistics["payments"].as_u64()), (Some(PAYMENTS), Some(PAYMENTS)));
+    let statistics = tokio::time::timeout(PATIENCE, looks).await??;
+    let counted = (statistics["approved"].as_u64(), statistics["payments"].as_u64());
+    assert_eq!(counted, (Some(PAYMENTS), Some(PAYMENTS)), "{statistics}");
     serving.end(Signal::TERM)?;
 
     let (checkpoint, folded) = fingerprints(&data(home.path())).await?;
