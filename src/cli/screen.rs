@@ -1,4 +1,4 @@
-//! What every mode with a screen shares: how it looks, its clock, its signals, how it ended.
+//! What every mode with a screen shares: how it looks, its clock, its signals::Signals, how it ended.
 
 use std::path::Path;
 use std::sync::mpsc::Sender;
@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::{Ended, Failure, Setup};
 use crate::domain::OperatorName;
 use crate::runtime::clock::instant;
+use crate::tui::signals::Signals;
 use crate::tui::theme::Theme;
 use crate::tui::ui::{Mode, Pace, Session};
-use crate::tui::{Exit, Options, Wake, signals};
+use crate::tui::{Exit, Options, Wake};
 
 /// How long a lone Esc may be the beginning of an arrow key: longer where packets travel.
 const ESCAPE: Duration = Duration::from_millis(50);
@@ -30,12 +31,13 @@ pub(super) fn clock() -> Box<dyn Fn() -> Duration + Send> {
 /// Listens to signals on a thread of its own, for as long as the process lives: nothing else may delay them.
 pub(super) fn forward_signals(waker: Sender<Wake>) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let listen = move || {
-        if let Err(error) = runtime.block_on(signals::forward(waker)) {
-            tracing::error!(component = "signals", error = &error as &dyn std::error::Error, "signals are not listened to");
-        }
+    // Before this returns: a signal that comes at once must not meet its default action.
+    let signals = {
+        let _within = runtime.enter();
+        Signals::listen()?
     };
-    std::thread::Builder::new().name("signals".to_owned()).spawn(listen).map(drop)
+    let forward = move || runtime.block_on(signals.forward(waker));
+    std::thread::Builder::new().name("signals".to_owned()).spawn(forward).map(drop)
 }
 
 /// How a mode ends that ends with its screen.

@@ -15,28 +15,47 @@ fn resumed() -> SignalKind {
     SignalKind::from_raw(rustix::process::Signal::CONT.as_raw())
 }
 
-/// Forwards SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT and SIGWINCH until the screen has gone.
-///
-/// # Errors
-/// When a handler cannot be installed.
-pub async fn forward(wake: Sender<Wake>) -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut stop = signal(terminal_stop())?;
-    let mut resume = signal(resumed())?;
-    let mut resize = signal(SignalKind::window_change())?;
-    loop {
-        let next = tokio::select! {
-            () = heard(&mut terminate) => Wake::Terminate("SIGTERM"),
-            () = heard(&mut interrupt) => Wake::Terminate("SIGINT"),
-            () = heard(&mut hangup) => Wake::TerminalLost,
-            () = heard(&mut stop) => Wake::Suspend,
-            () = heard(&mut resume) => Wake::Continued,
-            () = heard(&mut resize) => Wake::Resized,
-        };
-        if wake.send(next).is_err() {
-            return Ok(());
+/// The signals a screen's process handles, from the moment this exists.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    stop: Signal,
+    resume: Signal,
+    resize: Signal,
+}
+
+impl Signals {
+    /// Takes the signals over from their default actions; within a Tokio runtime.
+    ///
+    /// # Errors
+    /// When the operating system refuses a handler.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            stop: signal(terminal_stop())?,
+            resume: signal(resumed())?,
+            resize: signal(SignalKind::window_change())?,
+        })
+    }
+
+    /// Tells the screen of each, until nobody listens any more.
+    pub async fn forward(mut self, wake: Sender<Wake>) {
+        loop {
+            let next = tokio::select! {
+                () = heard(&mut self.terminate) => Wake::Terminate("SIGTERM"),
+                () = heard(&mut self.interrupt) => Wake::Terminate("SIGINT"),
+                () = heard(&mut self.hangup) => Wake::TerminalLost,
+                () = heard(&mut self.stop) => Wake::Suspend,
+                () = heard(&mut self.resume) => Wake::Continued,
+                () = heard(&mut self.resize) => Wake::Resized,
+            };
+            if wake.send(next).is_err() {
+                return;
+            }
         }
     }
 }
