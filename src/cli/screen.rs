@@ -1,4 +1,4 @@
-//! What every mode with a screen shares: how it looks, its clock, its signals::Signals, how it ended.
+//! What every mode with a screen shares: how it looks, its clock, its signals, how it ended.
 
 use std::path::Path;
 use std::sync::mpsc::Sender;
