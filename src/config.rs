@@ -70,7 +70,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The engine's part: what enters the log as `ConfigActivated`.
+    /// The engine's part: what enters the log as `Body::Configured`.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
