@@ -316,6 +316,14 @@ impl Log {
         }
     }
 
+    /// Closes what holds the log, when nobody needs it any more; what is asked of it later fails.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(log) => log.close().await,
+            Self::Memory(_) | Self::Redis(_) => {}
+        }
+    }
+
     /// Gives a lease back before it runs out; one that was taken over meanwhile is left alone.
     ///
     /// # Errors

@@ -165,6 +165,10 @@ impl Runtime {
         self.supervisor.enter(Phase::Folded).await;
         self.supervisor.join().await;
         self.supervisor.enter(Phase::Saved).await;
+        if let Some(tables) = self.handle.tables() {
+            tables.close().await;
+        }
+        self.log.close().await;
     }
 }
 

@@ -13,7 +13,7 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::domain::{Decision, PaymentEvent, Position, Time};
 use crate::engine::snapshot::{ActionRow, IncidentRow};
@@ -109,8 +109,25 @@ pub enum Tables {
 /// Tables in an SQLite file: one connection writes, others read beside it.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
-    writer: Arc<Mutex<SqliteConnection>>,
+    /// Gone once the tables are closed.
+    writer: Arc<Mutex<Option<SqliteConnection>>>,
     readers: SqlitePool,
+}
+
+impl Sqlite {
+    async fn writer(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
+        MutexGuard::try_map(self.writer.lock().await, Option::as_mut).map_err(|_| sqlx::Error::PoolClosed.into())
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        let writer = self.writer.lock().await.take();
+        if let Some(writer) = writer
+            && let Err(error) = writer.close().await
+        {
+            tracing::warn!(component = "store", %error, "the tables' file was not closed in order; nothing in it is lost");
+        }
+    }
 }
 
 impl Tables {
@@ -128,7 +145,7 @@ impl Tables {
             .busy_timeout(BUSY);
         let writer = SqliteConnection::connect_with(&options).await?;
         let readers = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_lazy_with(options.read_only(true));
-        Ok(Self::Sqlite(Sqlite { writer: Arc::new(Mutex::new(writer)), readers }))
+        Ok(Self::Sqlite(Sqlite { writer: Arc::new(Mutex::new(Some(writer))), readers }))
     }
 
     /// Tables in a PostgreSQL database; [`Tables::migrate`] lays them out.
@@ -148,13 +165,21 @@ impl Tables {
         }
     }
 
+    /// Closes the connections, when nobody needs them any more; what is asked of the tables later fails.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close().await,
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
     /// Brings the tables to this program's layout; does nothing when they are.
     ///
     /// # Errors
     /// [`StoreError::Layout`] when a newer program, or another one, laid them out.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(sqlite) => SQLITE.run(&mut *sqlite.writer.lock().await).await?,
+            Self::Sqlite(sqlite) => SQLITE.run(&mut *sqlite.writer().await?).await?,
             Self::Postgres(pool) => POSTGRES.run(pool).await?,
         }
         Ok(())
@@ -169,7 +194,7 @@ impl Tables {
     pub async fn write(&self, rows: &[Row], cursor: Position) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(sqlite) => {
-                let mut writer = sqlite.writer.lock().await;
+                let mut writer = sqlite.writer().await?;
                 batch::Batch::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?).write(rows, cursor).await
             }
             Self::Postgres(pool) => batch::Batch::Postgres(pool.begin().await?).write(rows, cursor).await,
@@ -198,7 +223,7 @@ impl Tables {
     async fn execute(&self, sql: &str, values: Vec<value::Value<'_>>) -> Result<u64, StoreError> {
         Ok(match self {
             Self::Sqlite(sqlite) => {
-                let mut writer = sqlite.writer.lock().await;
+                let mut writer = sqlite.writer().await?;
                 value::sqlite(sql, values).execute(&mut *writer).await?.rows_affected()
             }
             Self::Postgres(pool) => value::postgres(sql, values).execute(pool).await?.rows_affected(),

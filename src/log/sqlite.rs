@@ -11,7 +11,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection, Row};
-use tokio::sync::Mutex;
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::{CHECKPOINT_PART, CHECKPOINTS_KEPT, LogError, Stamp, codec, decoded, watching};
 use crate::domain::{Body, Position, Record, Time};
@@ -46,7 +46,8 @@ RETURNING number, at";
 /// A log in an SQLite file; clones are handles on the same connections.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
-    writer: Arc<Mutex<SqliteConnection>>,
+    /// Gone once the log is closed.
+    writer: Arc<Mutex<Option<SqliteConnection>>>,
     readers: SqlitePool,
     known: watching::Last,
 }
@@ -65,8 +66,12 @@ impl Sqlite {
             return Err(LogError::NewerLayout { found, known: LAYOUT });
         }
         sqlx::raw_sql(SCHEMA).execute(&mut writer).await?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options.read_only(true));
-        let log = Self { writer: Arc::new(Mutex::new(writer)), readers, known: watching::Last::new(0) };
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            // A file does not hang up.
+            .test_before_acquire(false)
+            .connect_lazy_with(options.read_only(true));
+        let log = Self { writer: Arc::new(Mutex::new(Some(writer))), readers, known: watching::Last::new(0) };
         log.known.advance(log.last().await?);
         Ok(log)
     }
@@ -75,9 +80,24 @@ impl Sqlite {
         &self.known
     }
 
+    /// Closes the file: all is in `log.db` itself afterwards, and the files beside it are gone.
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        let writer = self.writer.lock().await.take();
+        if let Some(writer) = writer
+            && let Err(error) = writer.close().await
+        {
+            tracing::warn!(component = "log", %error, "the log's file was not closed in order; nothing in it is lost");
+        }
+    }
+
+    async fn writer(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, LogError> {
+        MutexGuard::try_map(self.writer.lock().await, Option::as_mut).map_err(|_| LogError::Closed)
+    }
+
     pub(super) async fn commit(&self, epoch: u64, now: Time, bodies: &[Body]) -> Result<Stamp, LogError> {
         let body = codec::encode(bodies)?;
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         // All rows, not one: the statement must run to its end to be committed.
         let stamped = sqlx::query(APPEND).bind(signed(epoch)).bind(now.micros()).bind(body).fetch_all(&mut *writer).await?;
         let Some(row) = stamped.first() else {
@@ -123,14 +143,14 @@ impl Sqlite {
                 .bind(entry)
                 .bind(part)
                 .bind(bytes)
-                .execute(&mut *self.writer.lock().await)
+                .execute(&mut *self.writer().await?)
                 .await?;
         }
         sqlx::query("INSERT INTO checkpoints (record, entry, parts) VALUES (?, ?, ?)")
             .bind(record)
             .bind(entry)
             .bind(i64::try_from(bytes.len().div_ceil(CHECKPOINT_PART)).unwrap_or(i64::MAX))
-            .execute(&mut *self.writer.lock().await)
+            .execute(&mut *self.writer().await?)
             .await?;
         self.forget_old_checkpoints().await
     }
@@ -159,7 +179,7 @@ impl Sqlite {
             DELETE FROM records WHERE number IN (
                 SELECT number FROM records WHERE number < MIN(?, (SELECT MAX(number) FROM records)) ORDER BY number LIMIT 1000)";
         loop {
-            let trimmed = sqlx::query(TRIM).bind(signed(before)).execute(&mut *self.writer.lock().await).await?;
+            let trimmed = sqlx::query(TRIM).bind(signed(before)).execute(&mut *self.writer().await?).await?;
             if trimmed.rows_affected() == 0 {
                 return Ok(());
             }
@@ -174,7 +194,7 @@ impl Sqlite {
             .bind(holder)
             .bind((now + ttl).micros())
             .bind(now.micros())
-            .fetch_all(&mut *self.writer.lock().await)
+            .fetch_all(&mut *self.writer().await?)
             .await?;
         granted.first().map(|row| Ok(unsigned(row.try_get(0)?))).transpose()
     }
@@ -184,7 +204,7 @@ impl Sqlite {
             .bind((now + ttl).micros())
             .bind(holder)
             .bind(signed(epoch))
-            .execute(&mut *self.writer.lock().await)
+            .execute(&mut *self.writer().await?)
             .await?;
         Ok(renewed.rows_affected() == 1)
     }
@@ -193,7 +213,7 @@ impl Sqlite {
         sqlx::query("UPDATE lease SET holder = NULL WHERE holder = ? AND epoch = ?")
             .bind(holder)
             .bind(signed(epoch))
-            .execute(&mut *self.writer.lock().await)
+            .execute(&mut *self.writer().await?)
             .await?;
         Ok(())
     }
@@ -206,7 +226,7 @@ impl Sqlite {
             sqlx::query(delete)
                 .bind(signed(position.record))
                 .bind(i64::from(position.index))
-                .execute(&mut *self.writer.lock().await)
+                .execute(&mut *self.writer().await?)
                 .await?;
         }
         Ok(())
@@ -223,8 +243,8 @@ impl Sqlite {
                 SELECT record, entry, part FROM checkpoint_parts
                 WHERE (record, entry) NOT IN (SELECT record, entry FROM checkpoints) LIMIT 2)";
         let kept = i64::try_from(CHECKPOINTS_KEPT).unwrap_or(i64::MAX);
-        sqlx::query(OLD).bind(kept).execute(&mut *self.writer.lock().await).await?;
-        while sqlx::query(ORPHANS).execute(&mut *self.writer.lock().await).await?.rows_affected() > 0 {}
+        sqlx::query(OLD).bind(kept).execute(&mut *self.writer().await?).await?;
+        while sqlx::query(ORPHANS).execute(&mut *self.writer().await?).await?.rows_affected() > 0 {}
         Ok(())
     }
 }

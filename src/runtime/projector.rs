@@ -19,7 +19,7 @@ use super::status::{self, SharedGauges};
 use super::supervisor::{Phase, Stop};
 use crate::domain::{Body, Entry, Position, Record};
 use crate::engine::{self, Effect, State};
-use crate::log::Log;
+use crate::log::{Log, Tail};
 use crate::store::{Row, StoreError, Tables};
 
 /// Rows written at once at the latest. A transaction of 2,000 rows takes some 20 ms; larger ones are hardly faster.
@@ -27,6 +27,9 @@ const ROWS: usize = 2_000;
 
 /// How long a row may wait for others: what a report may be late by, without load.
 const WAIT: Duration = Duration::from_millis(200);
+
+/// How long the rest may take at the end: shorter than a thread's time to stop.
+const LAST_WRITES: Duration = Duration::from_secs(4);
 
 /// Pauses between tries while the database does not answer.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -168,7 +171,10 @@ impl Projector {
             let record = match patience {
                 Some(left) if left.is_zero() => None,
                 Some(left) => tokio::time::timeout(left, tail.next()).await.ok(),
-                None => tokio::select! { () = stop.at(Phase::Folded) => return, record = tail.next() => Some(record) },
+                None => tokio::select! {
+                    () = stop.at(Phase::Folded) => break,
+                    record = tail.next() => Some(record),
+                },
             };
             match record {
                 Some(Ok(record)) => {
@@ -184,6 +190,23 @@ impl Projector {
                 }
                 None if !self.write(tables, std::mem::take(&mut batch), stop).await => return,
                 None => {}
+            }
+        }
+        // What takes longer than this is made up for at the next start.
+        let _ = tokio::time::timeout(LAST_WRITES, self.finish(tables, state, tail, cursor, stop)).await;
+    }
+
+    /// Writes what the log holds at the end, so that after an orderly stop the tables are complete.
+    async fn finish(&self, tables: &Tables, mut state: State, mut tail: Tail, cursor: Position, stop: &Stop) {
+        let Ok(last) = self.log.last().await else { return };
+        let mut batch = Batch::default();
+        while state.position().record < last {
+            let Ok(record) = tail.next().await else { return };
+            fold(&mut state, record, cursor, &mut batch);
+            if (batch.rows.len() >= ROWS || state.position().record >= last)
+                && !self.write(tables, std::mem::take(&mut batch), stop).await
+            {
+                return;
             }
         }
     }

@@ -159,12 +159,15 @@ struct Calls {
     incidents: u32,
     pending: u32,
     unwell: usize,
+    /// The engine has something to show at all: the first real picture waits for no other.
+    begun: bool,
 }
 
 impl Calls {
     fn of(snapshot: &Snapshot) -> Self {
         let unwell = snapshot.connectors.iter().filter(|row| row.health > Health::Healthy).count();
-        Self { incidents: snapshot.header.open_incidents, pending: snapshot.header.pending_actions, unwell }
+        let (incidents, pending) = (snapshot.header.open_incidents, snapshot.header.pending_actions);
+        Self { incidents, pending, unwell, begun: snapshot.header.autonomy.is_some() }
     }
 }
 
