@@ -4,15 +4,25 @@
 //! out of one seed; the [`driver`] lets the engine route it. The world knows the domain alone: it plays the switch,
 //! the connectors and the customers, and must not know what the engine thinks of them.
 
+pub mod baseline;
 pub mod chance;
 pub mod driver;
+pub mod forks;
+pub mod ledger;
+mod limits;
 pub mod market;
+pub mod operator;
 mod outcome;
+pub mod savings;
 pub mod scenario;
 mod switch;
+pub mod trial;
 mod trouble;
+mod verdict;
 pub mod world;
 
 pub use driver::{Driver, Score};
+pub use operator::Deciding;
 pub use scenario::{Scenario, ScenarioError};
-pub use world::{World, WorldEvent};
+pub use trial::{Policy, Trial};
+pub use world::{Tally, World, WorldEvent};

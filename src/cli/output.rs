@@ -20,3 +20,9 @@ pub(super) fn data(bytes: &[u8]) -> anyhow::Result<()> {
 pub(super) fn talk(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
+
+/// Shows how far something has come, in place of what was shown before; nothing clears the line.
+pub(super) fn progress(line: &str) {
+    let mut err = io::stderr().lock();
+    let _ = write!(err, "\r{line}\x1b[K").and_then(|()| err.flush());
+}

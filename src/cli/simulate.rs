@@ -1,34 +1,51 @@
-//! `apos simulate`: a scenario without a screen, as fast as the machine can, and a report.
+//! `apos simulate`: scenarios without a screen, as fast as the machine can, each scored against what else could have
+//! been done; the exit code tells whether what a scenario expects of the engine held.
 
+mod matrix;
+mod text;
+
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use serde::Serialize;
 
 use super::demo::within;
 use super::{Ended, Failure, Setup, output};
-use crate::domain::{Money, Time};
-use crate::engine::Snapshot;
-use crate::engine::snapshot::{AggregateRow, Statistics};
-use crate::runtime::clock::instant;
+use crate::sim::operator::Deciding;
 use crate::sim::scenario::parse_duration;
-use crate::sim::{Driver, Scenario, World};
+use crate::sim::{Policy, Scenario, Trial};
 use crate::telemetry;
+
+/// The word for every embedded scenario.
+const ALL: &str = "all";
+
+/// Most runs of one matrix: a day of machine time.
+const RUNS_MAX: usize = 100_000;
 
 /// What `apos simulate` takes.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct SimulateArguments {
-    /// The scenario: a name (calm, outage, brownout, black-friday, …) or a file
-    #[arg(long, value_name = "NAME|FILE")]
-    pub scenario: String,
-    /// The seed; the same one gives the same report
-    #[arg(long, value_name = "N")]
-    pub seed: u64,
+    /// The scenarios: names (calm, outage, brownout, …), files, or `all`
+    #[arg(long, value_name = "NAME|FILE", required = true, value_delimiter = ',')]
+    pub scenario: Vec<String>,
+    /// The seeds: 7, 1..20 or 1,5,9; the same one gives the same report [default: each scenario's]
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub seed: Vec<Seeds>,
+    /// Who routes
+    #[arg(long, value_name = "POLICY", value_delimiter = ',', default_value = "healing")]
+    pub policy: Vec<PolicyName>,
+    /// Who decides on what is proposed: observe, suggest, approve:60s (an operator who answers after a minute),
+    /// veto:30s, auto
+    #[arg(long, value_name = "LEVEL", default_value_t = Deciding::default())]
+    pub autonomy: Deciding,
     /// How much simulated time to run, such as 90s, 30m, 24h [default: the scenario's]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub until: Option<Duration>,
-    /// The report's form
+    /// The run alone: not played again under the other policies and without each action
+    #[arg(long)]
+    pub alone: bool,
+    /// The report's form; json is one object a line and run
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub report: ReportForm,
 }
@@ -42,116 +59,114 @@ pub enum ReportForm {
     Json,
 }
 
-/// What a simulation came to; the same scenario, seed, duration and version give the same report.
-#[derive(Debug, Serialize)]
-struct Report {
-    scenario: String,
-    seed: u64,
-    version: &'static str,
-    /// Simulated.
-    from: String,
-    /// Simulated.
-    to: String,
-    entries: u64,
-    routed: u64,
-    unrouted: u64,
-    /// Payments lost for each thousand against choosing the best account every time.
-    lost_per_thousand: Option<f64>,
-    statistics: Statistics,
-    connectors: Vec<AggregateRow>,
-    incidents: Vec<String>,
-    actions: Vec<String>,
-    /// Hash of the engine's complete state.
-    fingerprint: String,
+/// A policy's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PolicyName {
+    /// Each merchant's fixed list, whatever happens.
+    Priority,
+    /// The bandit alone.
+    Bandit,
+    /// The bandit, and healing as the autonomy lets it.
+    Healing,
+    /// Somebody who knows every probability.
+    Oracle,
+}
+
+impl From<PolicyName> for Policy {
+    fn from(name: PolicyName) -> Self {
+        match name {
+            PolicyName::Priority => Self::Priority,
+            PolicyName::Bandit => Self::Bandit,
+            PolicyName::Healing => Self::Healing,
+            PolicyName::Oracle => Self::Oracle,
+        }
+    }
+}
+
+/// A seed, or a range of them with both its ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seeds {
+    first: u64,
+    last: u64,
+}
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (first, last) = text.split_once("..").unwrap_or((text, text));
+        let number = |digits: &str| digits.parse().map_err(|_| format!("`{text}` is not a seed: write 7, 1..20 or 1,5,9"));
+        let seeds = Self { first: number(first)?, last: number(last)? };
+        if seeds.last < seeds.first || seeds.last - seeds.first >= RUNS_MAX as u64 {
+            return Err(format!("`{text}`: a range runs upwards, over {RUNS_MAX} seeds at most"));
+        }
+        Ok(seeds)
+    }
 }
 
 pub(super) fn run(arguments: &SimulateArguments, setup: &Setup) -> Result<Ended, Failure> {
-    let scenario = Scenario::find(&arguments.scenario).map_err(|error| Failure::Usage(error.into()))?;
+    let trials = trials(arguments)?;
     let _logs = setup.start_logs();
-    let name = scenario.name.clone();
-    let (start, duration) = (scenario.start, arguments.until.unwrap_or(scenario.duration));
-    let world = World::new(scenario, arguments.seed);
-    let settings = within(&world, setup.config().settings());
-
-    let began = instant();
-    let mut entries = 0;
-    let mut count = |record: &crate::domain::Record| entries += record.bodies.len() as u64;
-    let mut driver = Driver::start(world, settings, &mut count);
-    driver.run_until(start + duration, &mut count);
-    let took = instant().duration_since(began);
-
-    let report = Report::of(name, arguments.seed, start, entries, &driver);
-    let text = match arguments.report {
-        ReportForm::Text => report.text(),
-        ReportForm::Json => serde_json::to_string_pretty(&report).context("the report has no JSON form")? + "\n",
-    };
-    output::data(text.as_bytes())?;
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people: 2^53 entries are out of reach")]
-    let rate = entries as f64 / took.as_secs_f64().max(1e-9);
-    output::talk(&format!(
-        "{entries} entries in {:.2} s: {rate:.0} a second, world and decisions included",
-        took.as_secs_f64()
-    ));
+    let config = setup.config().settings();
+    let reports = matrix::play(&trials, &|world| within(world, config.clone()));
+    match arguments.report {
+        ReportForm::Text => output::data(text::of(&reports).as_bytes())?,
+        ReportForm::Json => {
+            for report in &reports {
+                let line = serde_json::to_string(report).context("the report has no JSON form")? + "\n";
+                output::data(line.as_bytes())?;
+            }
+        }
+    }
     if telemetry::errors() > 0 {
         return Err(anyhow::anyhow!("{} errors were logged: the log files say which", telemetry::errors()).into());
     }
-    Ok(Ended::Fine)
+    let failed: Vec<String> = reports.iter().flat_map(text::failures).collect();
+    if failed.is_empty() {
+        return Ok(Ended::Fine);
+    }
+    Err(anyhow::anyhow!("not as the scenarios expect:\n  {}", failed.join("\n  ")).into())
 }
 
-impl Report {
-    fn of(scenario: String, seed: u64, start: Time, entries: u64, driver: &Driver) -> Self {
-        let (score, snapshot) = (driver.score(), driver.snapshot());
-        let Snapshot { statistics, analytics, incidents, actions, .. } = snapshot;
-        Self {
-            scenario,
-            seed,
-            version: env!("CARGO_PKG_VERSION"),
-            from: start.to_string(),
-            to: driver.now().to_string(),
-            entries,
-            routed: score.routed,
-            unrouted: score.unrouted,
-            lost_per_thousand: score.lost_per_thousand(),
-            statistics,
-            connectors: analytics.connectors,
-            incidents: incidents.iter().map(|row| format!("{} {} {}", row.detected_at, row.id, row.sentence)).collect(),
-            actions: actions
-                .iter()
-                .map(|row| format!("{} {} {}: {}", row.proposed_at, row.id, row.status.as_str(), row.sentence))
-                .collect(),
-            fingerprint: driver.state().fingerprint().to_hex().to_string(),
+/// Every scenario under every seed and policy.
+fn trials(arguments: &SimulateArguments) -> Result<Vec<Trial>, Failure> {
+    let usage = |message: String| Failure::Usage(anyhow::anyhow!(message));
+    let mut names: Vec<&str> = Vec::new();
+    for name in &arguments.scenario {
+        if name == ALL { names.extend(Scenario::names()) } else { names.push(name) }
+    }
+    let mut trials = Vec::new();
+    for name in names {
+        let scenario = Scenario::find(name).map_err(|error| Failure::Usage(error.into()))?;
+        let own = Seeds { first: scenario.seed, last: scenario.seed };
+        let seeds = if arguments.seed.is_empty() { &[own][..] } else { &arguments.seed };
+        for seed in seeds.iter().flat_map(|seeds| seeds.first..=seeds.last) {
+            trials.extend(arguments.policy.iter().map(|policy| Trial {
+                span: arguments.until.unwrap_or(scenario.duration),
+                scenario: scenario.clone(),
+                seed,
+                policy: (*policy).into(),
+                deciding: arguments.autonomy,
+                compared: !arguments.alone,
+            }));
+            if trials.len() > RUNS_MAX {
+                return Err(usage(format!("these are more than {RUNS_MAX} runs: take fewer seeds, scenarios or policies")));
+            }
         }
     }
+    Ok(trials)
+}
 
-    fn text(&self) -> String {
-        let Self { scenario, seed, from, to, entries, routed, unrouted, .. } = self;
-        let mut lines = vec![
-            format!("scenario {scenario}, seed {seed}, {from} to {to}, {entries} entries"),
-            format!("routed {routed} payments; {unrouted} had nowhere to go"),
-            format!("approved {}, failed {}", self.statistics.approved, self.statistics.failed),
-        ];
-        if let Some(lost) = self.lost_per_thousand {
-            lines.push(format!("lost {lost:.2} payments of a thousand against the best choice every time"));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_a_number_or_a_range() {
+        assert_eq!("7".parse(), Ok(Seeds { first: 7, last: 7 }));
+        assert_eq!("1..20".parse(), Ok(Seeds { first: 1, last: 20 }));
+        for wrong in ["", "x", "1..", "9..1", "0..100000"] {
+            assert!(wrong.parse::<Seeds>().is_err(), "{wrong}");
         }
-        lines.push(format!(
-            "\n{:<14} {:>9} {:>9} {:>9} {:>9}  approved amount",
-            "connector", "attempts", "approved", "declined", "technical"
-        ));
-        lines.extend(self.connectors.iter().map(connector));
-        lines.push(titled("incidents", &self.incidents));
-        lines.push(titled("actions", &self.actions));
-        lines.push(format!("\nfingerprint {}\n", self.fingerprint));
-        lines.join("\n")
     }
-}
-
-fn connector(row: &AggregateRow) -> String {
-    let amounts: Vec<String> = row.amount.iter().map(Money::to_string).collect();
-    let AggregateRow { key, attempts, approved, declined, technical, .. } = row;
-    format!("{key:<14} {attempts:>9} {approved:>9} {declined:>9} {technical:>9}  {}", amounts.join(", "))
-}
-
-fn titled(title: &str, lines: &[String]) -> String {
-    let body = if lines.is_empty() { "none".to_owned() } else { lines.join("\n") };
-    format!("\n{title}\n{body}")
 }

@@ -67,6 +67,26 @@ impl Stream {
         radius * libm::cos(TAU * self.unit())
     }
 
+    /// Gamma with mean 1 and a coefficient of variation, by Marsaglia and Tsang (ACM TOMS 26, 2000); 1 without
+    /// variation. A Poisson count whose rate is multiplied by it is negative binomial.
+    pub fn gamma(&mut self, variation: f64) -> f64 {
+        if variation <= 0.0 {
+            return 1.0;
+        }
+        let shape = 1.0 / (variation * variation);
+        // Below a shape of 1: that of shape + 1, times U^(1 ÷ shape).
+        let (raised, boost) = if shape < 1.0 { (shape + 1.0, libm::pow(1.0 - self.unit(), 1.0 / shape)) } else { (shape, 1.0) };
+        let d = raised - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let (x, u) = (self.normal(), 1.0 - self.unit());
+            let v = libm::pow(1.0 + c * x, 3.0);
+            if v > 0.0 && libm::log(u) < 0.5 * x * x + d * (1.0 - v + libm::log(v)) {
+                return boost * d * v / shape;
+            }
+        }
+    }
+
     /// Poisson with a mean: Knuth's product of uniforms up to a mean of 30, the rounded normal limit above.
     pub fn poisson(&mut self, mean: f64) -> u32 {
         if mean > POISSON_NORMAL_ABOVE {
@@ -136,6 +156,9 @@ mod tests {
         check("normal", mean(|| stream.normal()), 0.0, 1.0);
         check("normal squared", mean(|| libm::pow(stream.normal(), 2.0)), 1.0, 1.415);
         check("log-normal's logarithm", mean(|| libm::log(log_normal(7.0, 0.5, stream.normal()))), libm::log(7.0), 0.5);
+        check("gamma", mean(|| stream.gamma(0.3)), 1.0, 0.3);
+        check("wide gamma", mean(|| stream.gamma(1.5)), 1.0, 1.5);
+        check("gamma's variance", mean(|| libm::pow(stream.gamma(0.3) - 1.0, 2.0)), 0.09, 0.14);
         check("poisson 3", mean(|| f64::from(stream.poisson(3.0))), 3.0, 1.733);
         check("poisson 200", mean(|| f64::from(stream.poisson(200.0))), 200.0, 14.15);
         let totals = running_totals([1.0, 2.0, 1.0]);

@@ -8,8 +8,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::forks::Forks;
+use super::ledger::Ledger;
+use super::operator::{Deciding, Operator};
+use super::savings::Savings;
+use super::verdict;
 use super::world::{World, WorldEvent};
-use crate::domain::{Act, Body, Command, ConnectorAccount, EffectId, Record, Request, Settings, Time};
+use crate::domain::{
+    Act, Body, Change, Command, ConnectorAccount, EffectId, EffectResult, Record, Request, Settings, Step, Time,
+};
 use crate::engine::{Effect, Snapshot, State, apply, decide, snapshot};
 
 /// The fencing epoch of a simulation: it never loses a lease, so its first leadership is its only one.
@@ -24,15 +31,23 @@ pub struct Driver {
     next_record: u64,
     /// Acts asked for, not executed yet.
     asked: VecDeque<(EffectId, Act)>,
+    /// What waits for the log to come back.
+    spool: Vec<Body>,
+    operator: Operator,
+    ledger: Ledger,
     score: Score,
+    savings: Savings,
+    forks: Option<Forks>,
+    /// A change that is never made: the world as it would be without it.
+    without: Option<Change>,
 }
 
 /// How well decisions were made, by the world's own exact probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Score {
-    /// Payments that were routed.
+    /// Attempts that were routed since the scenario's start.
     pub routed: u64,
-    /// Payments that no connector account was left for.
+    /// Attempts that no connector account was left for.
     pub unrouted: u64,
     /// Successes to be expected of the choices made.
     pub expected: f64,
@@ -41,12 +56,22 @@ pub struct Score {
 }
 
 impl Score {
-    /// Payments lost for each thousand, against choosing the best account every time. None before the first payment.
+    /// Attempts lost for each thousand, against choosing the best account every time. None before the first.
     #[must_use]
     pub fn lost_per_thousand(&self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 payments")]
         let routed = self.routed as f64;
         (self.routed > 0).then(|| 1_000.0 * (self.best - self.expected) / routed)
+    }
+}
+
+impl Score {
+    /// The share of attempts to be expected to succeed. None before the first.
+    #[must_use]
+    pub fn expected_rate(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 payments")]
+        let routed = self.routed as f64;
+        (self.routed > 0).then(|| self.expected / routed)
     }
 }
 
@@ -60,7 +85,13 @@ impl Driver {
             now: world.scenario().origin(),
             next_record: 1,
             asked: VecDeque::new(),
+            spool: Vec::new(),
+            operator: Operator::default(),
+            ledger: Ledger::default(),
             score: Score::default(),
+            savings: Savings::new(world.scenario().faults.len()),
+            forks: None,
+            without: None,
             world,
         };
         let started = Body::EngineStarted { version: env!("CARGO_PKG_VERSION").to_owned(), epoch: EPOCH };
@@ -68,18 +99,47 @@ impl Driver {
         driver
     }
 
+    /// Lets somebody decide who is part of the world: an operator who approves what is proposed after a while.
+    #[must_use]
+    pub fn decided_by(mut self, deciding: Deciding) -> Self {
+        self.operator = Operator::new(Some(deciding));
+        self
+    }
+
+    /// Keeps a copy at every action that moves traffic, to tell later what it was good for.
+    #[must_use]
+    pub fn forking(mut self) -> Self {
+        self.forks = Some(Forks::default());
+        self
+    }
+
+    /// The same, from here on without a change: whoever asks for it is refused.
+    #[must_use]
+    pub(super) fn without(mut self, change: Change) -> Self {
+        (self.without, self.forks) = (Some(change), None);
+        self
+    }
+
     /// Lets everything happen that is due up to a time, that time included. `on_record` sees every record before it
     /// is folded.
     pub fn run_until(&mut self, until: Time, on_record: &mut dyn FnMut(&Record)) {
         loop {
-            let (event, tick) = (self.world.next_at(), self.state.deadline());
-            let next = tick.map_or(event, |tick| tick.min(event));
+            let event = self.world.next_at();
+            let tick = self.state.deadline().filter(|tick| self.is_led(event.min((*tick).max(self.now))));
+            let key = self.operator.next_at();
+            let next = tick.into_iter().chain(key).fold(event, Time::min);
             if next > until {
                 break;
             }
             self.now = self.now.max(next);
-            let bodies = if tick.is_some_and(|tick| tick <= event) { vec![Body::Ticked] } else { self.events() };
-            self.fold(self.now, bodies, on_record);
+            let bodies = if let Some(command) = self.operator.press(next) {
+                vec![Body::Commanded(command)]
+            } else if tick.is_some_and(|tick| tick <= event) {
+                vec![Body::Ticked]
+            } else {
+                self.events()
+            };
+            self.append(bodies, on_record);
             self.execute(on_record);
         }
         self.now = self.now.max(until);
@@ -126,6 +186,42 @@ impl Driver {
         self.score
     }
 
+    /// Everything the engine noticed and proposed.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// What could be saved, and was.
+    #[must_use]
+    pub const fn savings(&self) -> &Savings {
+        &self.savings
+    }
+
+    /// The copies kept at actions that moved traffic.
+    #[must_use]
+    pub const fn forks(&self) -> Option<&Forks> {
+        self.forks.as_ref()
+    }
+
+    /// Whether anybody ticks and acts: a leader is there, and the log takes what it appends.
+    fn is_led(&self, at: Time) -> bool {
+        !self.world.leader_is_down(at) && !self.world.log_is_down(at)
+    }
+
+    /// Folds what happened; while the log is down it waits, and comes in order, at once, when it is back.
+    fn append(&mut self, bodies: Vec<Body>, on_record: &mut dyn FnMut(&Record)) {
+        if self.world.log_is_down(self.now) {
+            self.spool.extend(bodies);
+        } else if self.spool.is_empty() {
+            self.fold(self.now, bodies, on_record);
+        } else {
+            let mut spooled = std::mem::take(&mut self.spool);
+            spooled.extend(bodies);
+            self.fold(self.now, spooled, on_record);
+        }
+    }
+
     /// What happens in the world at its next instant; an arrival is decided, and its attempt's start follows it.
     fn events(&mut self) -> Vec<Body> {
         let at = self.world.next_at();
@@ -134,7 +230,11 @@ impl Driver {
             match self.world.step() {
                 WorldEvent::Arrival(request) => bodies.extend(self.route(request, at)),
                 WorldEvent::Event(event) => bodies.push(Body::Payment(event)),
-                WorldEvent::Sample(sample) => bodies.push(Body::Sampled(sample)),
+                WorldEvent::Sample(sample) if self.is_led(at) => bodies.push(Body::Sampled(sample)),
+                WorldEvent::Sample(_) => {}
+                WorldEvent::Deployed(lists) => {
+                    bodies.extend(lists.into_iter().map(|(profile, priority)| Body::MerchantConfigured { profile, priority }));
+                }
             }
         }
         bodies
@@ -142,23 +242,37 @@ impl Driver {
 
     /// Decides a request and sends its attempt on its way.
     fn route(&mut self, request: Request, at: Time) -> Option<Body> {
-        let best = self.best(&request, at);
         // Decisions of the same instant are not in the view yet, but two payments in one microsecond hardly exist.
         let none_in_flight = |_: &ConnectorAccount| 0;
+        let counts = at >= self.world.scenario().start;
         let Ok(decision) = decide(self.state.view(), &none_in_flight, request) else {
-            self.score.unrouted += 1;
+            self.score.unrouted += u64::from(counts);
             return None;
         };
         let account = &decision.chosen().account;
-        self.score.routed += 1;
-        self.score.best += best;
-        self.score.expected += self.world.probability(&decision.request, account, at);
+        if counts {
+            self.judge(&decision.request, account, at);
+        }
         self.world.routed(&decision.request, account, at);
         Some(Body::Decided(Arc::new(decision)))
     }
 
-    fn best(&self, request: &Request, at: Time) -> f64 {
-        request.eligible.iter().map(|account| self.world.probability(request, account, at)).fold(0.0, f64::max)
+    /// Scores a choice by the world's own probabilities.
+    fn judge(&mut self, request: &Request, account: &ConnectorAccount, at: Time) {
+        let chosen = self.world.probability(request, account, at);
+        let best = request.eligible.iter().map(|account| self.world.probability(request, account, at)).fold(0.0, f64::max);
+        self.score.routed += 1;
+        self.score.best += best;
+        self.score.expected += chosen;
+        if let Some(usual) = self.world.usual(request)
+            && let Some(harm) = self.world.harm(request, usual, at)
+        {
+            let there = self.world.probability(request, usual, at);
+            self.savings.routed(harm, there, best, chosen, at);
+        }
+        if let Some(forks) = &mut self.forks {
+            forks.pass(at, self.score.expected);
+        }
     }
 
     /// Folds a record. What it asks for waits in `asked`: its intent must be in the log first.
@@ -174,10 +288,15 @@ impl Driver {
             apply(&mut self.state, &entry, &mut effects);
         }
         for effect in effects {
+            self.ledger.note(&effect);
             match effect {
                 Effect::Act { id, act } => self.asked.push_back((id, act)),
-                // Rows for tables are the projector's, who folds the same records.
-                Effect::Incident(_) | Effect::Action(_) => {}
+                Effect::Action(row) => self.operator.see(&row),
+                Effect::Incident(row) => {
+                    if let Some(fault) = verdict::explains(self.world.scenario(), &row) {
+                        self.savings.detected(fault, row.detected_at);
+                    }
+                }
             }
         }
     }
@@ -185,9 +304,39 @@ impl Driver {
     /// Executes what was asked for, and what that leads to: the intent, the deed, its end.
     fn execute(&mut self, on_record: &mut dyn FnMut(&Record)) {
         while let Some((id, act)) = self.asked.pop_front() {
+            if self.without.as_ref().is_some_and(|without| is_same(without, &act.change)) {
+                let reason = "left out, to see what becomes of it".to_owned();
+                self.fold(self.now, vec![Body::Ended { id, result: EffectResult::Refused { reason } }], on_record);
+                continue;
+            }
+            if act.step == Step::Execute && self.forks.is_some() {
+                self.fork(id, &act);
+            }
             self.fold(self.now, vec![Body::Intended { id, act: act.clone() }], on_record);
             let result = self.world.execute(&act);
             self.fold(self.now, vec![Body::Ended { id, result }], on_record);
         }
+    }
+
+    /// Keeps a copy in which the act is still to be executed.
+    fn fork(&mut self, id: EffectId, act: &Act) {
+        let mut copy = self.clone().without(act.change.clone());
+        copy.asked.push_front((id, act.clone()));
+        if let Some(forks) = &mut self.forks {
+            forks.add(act, copy, self.now);
+        }
+    }
+}
+
+/// Whether two changes do the same to the same.
+fn is_same(one: &Change, other: &Change) -> bool {
+    match (one, other) {
+        (Change::ReorderPriority { moves }, Change::ReorderPriority { moves: others }) => {
+            moves.iter().any(|one| others.iter().any(|other| one.profile == other.profile))
+        }
+        (Change::ExcludeAccount { account }, Change::ExcludeAccount { account: other })
+        | (Change::RestoreAccount { account }, Change::RestoreAccount { account: other }) => account == other,
+        (Change::Scale { .. }, Change::Scale { .. }) => true,
+        _ => false,
     }
 }

@@ -18,9 +18,6 @@ const ACCOUNT_PART: f64 = 0.4;
 /// How much merchants' median tickets differ: σ of the logarithm; 0.5 puts most within a factor of 2.7 of each other.
 const TICKET_DEVIATION: f64 = 0.5;
 
-/// Share of card payments for which 3DS is asked.
-const THREE_DS_SHARE: f64 = 0.25;
-
 /// The 95th percentile of the standard normal distribution: σ = ln(p95 ÷ median) ÷ 1.645 for a log-normal latency.
 const Z95: f64 = 1.644_853_626_951_472_2;
 
@@ -44,6 +41,7 @@ pub struct Market {
     shop_of: BTreeMap<ProfileId, usize>,
     cell_of: BTreeMap<(Method, Country, Option<Bin>), usize>,
     customer_declines: f64,
+    three_ds: f64,
     payers: Family,
 }
 
@@ -60,7 +58,10 @@ pub(super) struct Shop {
     /// Its account at each acquirer, and what the account adds, in logits.
     pub accounts: Vec<ConnectorAccount>,
     biases: Vec<f64>,
-    priority: Vec<ConnectorAccount>,
+    /// Its fixed priority list, where it is pinned to one.
+    pub priority: Vec<ConnectorAccount>,
+    /// The order in which the switch would try its accounts if nobody told it better.
+    pub usual: Vec<ConnectorAccount>,
     /// Its share of traffic, as a weight.
     pub weight: f64,
 }
@@ -109,6 +110,7 @@ impl Market {
             shop_of: shops.iter().enumerate().map(|(index, shop)| (shop.profile.clone(), index)).collect(),
             cell_of: cells.iter().enumerate().map(|(index, cell)| ((cell.method, cell.country, cell.bin), index)).collect(),
             customer_declines: scenario.customer_declines,
+            three_ds: scenario.three_ds,
             payers: Family::new(seed, "payers"),
             shops,
             acquirers,
@@ -133,6 +135,29 @@ impl Market {
         self.shops.iter().map(|shop| (shop.profile.clone(), told(shop))).collect()
     }
 
+    /// A merchant's priority list, with an acquirer moved to its head.
+    pub(super) fn priority_with_first(&self, shop: usize, acquirer: usize) -> Vec<ConnectorAccount> {
+        let shop = &self.shops[shop];
+        let first = self.acquirers[acquirer].name.as_str();
+        let (head, tail): (Vec<_>, Vec<_>) = shop.usual.iter().cloned().partition(|account| account.connector() == first);
+        head.into_iter().chain(tail).collect()
+    }
+
+    /// The merchant of a request.
+    pub(super) fn shop(&self, request: &Request) -> Option<&Shop> {
+        self.shop_of.get(&request.profile).map(|shop| &self.shops[*shop])
+    }
+
+    /// The account that fixed priority takes: the first in the shop's usual order that can handle the payment, but for
+    /// an acquirer that a rule puts first.
+    pub(super) fn usual(&self, request: &Request, first: Option<usize>) -> Option<&ConnectorAccount> {
+        let able = |account: &&ConnectorAccount| self.handles(request, self.place(request, account));
+        let usual = &self.shop(request)?.usual;
+        let ruled = first.map(|acquirer| self.acquirers[acquirer].name.as_str());
+        let put_first = usual.iter().filter(|account| Some(account.connector()) == ruled).find(able);
+        put_first.or_else(|| usual.iter().find(able))
+    }
+
     /// The stream of everything a payment's customer brings along.
     pub(super) fn payer(&self, number: u64) -> Stream {
         self.payers.stream(number)
@@ -141,7 +166,7 @@ impl Market {
     /// Draws the kind of a payment.
     pub(super) fn context(&self, payer: &mut Stream) -> Context {
         let cell = self.cells[pick(&self.cell_totals, payer.unit())];
-        let asked = payer.unit() < THREE_DS_SHARE;
+        let asked = payer.unit() < self.three_ds;
         cell.context(asked)
     }
 
@@ -285,7 +310,8 @@ fn shops(scenario: &Scenario, seed: u64, acquirers: &[Acquirer]) -> Vec<Shop> {
         let pinned_as_others = (rank as usize) >= listed && is_pinned(scenario, rank as usize - listed);
         let order = if pinned_as_others { favourite.clone() } else { merchant.priority.clone() };
         let weight = 1.0 / libm::pow(f64::from(rank + 1), scenario.merchant_skew);
-        equip(scenario, seed, acquirers, Order { merchant, currency, order, weight })
+        let usual = if order.is_empty() { favourite.clone() } else { order.clone() };
+        equip(scenario, seed, acquirers, Order { merchant, currency, order, usual, weight })
     };
     (0_u32..).zip(scenario.all_merchants()).map(shop).collect()
 }
@@ -295,11 +321,12 @@ struct Order {
     merchant: MerchantProfile,
     currency: Currency,
     order: Vec<ConnectorName>,
+    usual: Vec<ConnectorName>,
     weight: f64,
 }
 
 fn equip(scenario: &Scenario, seed: u64, acquirers: &[Acquirer], from: Order) -> Shop {
-    let Order { merchant, currency, order, weight } = from;
+    let Order { merchant, currency, order, usual, weight } = from;
     let profile = merchant.profile;
     let accounts: Vec<ConnectorAccount> = acquirers.iter().filter_map(|acquirer| account(&profile, &acquirer.name)).collect();
     let biases = acquirers.iter().map(|acquirer| {
@@ -315,6 +342,7 @@ fn equip(scenario: &Scenario, seed: u64, acquirers: &[Acquirer], from: Order) ->
         euro_minor,
         biases: biases.collect(),
         priority: order.iter().filter_map(|name| account(&profile, name)).collect(),
+        usual: usual.iter().filter_map(|name| account(&profile, name)).collect(),
         accounts,
         profile,
         weight,

@@ -25,7 +25,14 @@ const TECHNICAL: &Codes = &[
 ];
 const OUTAGE: &Codes =
     &[(DeclineClass::Gateway, "psp_acquirer_error", 0.75), (DeclineClass::Gateway, "transaction_timed_out", 0.25)];
-const BIN_FAILURE: &Codes = &[(DeclineClass::Gateway, "issuer_unavailable", 1.0)];
+const ISSUER_DOWN: &Codes = &[(DeclineClass::Gateway, "issuer_unavailable", 1.0)];
+const SCHEME_DOWN: &Codes =
+    &[(DeclineClass::Gateway, "issuer_unavailable", 0.6), (DeclineClass::Gateway, "transaction_timed_out", 0.4)];
+const CREDENTIALS: &Codes = &[(DeclineClass::Gateway, "invalid_credentials", 1.0)];
+const CURRENCY: &Codes = &[(DeclineClass::DataError, "currency_not_supported", 1.0)];
+const THROTTLED: &Codes = &[(DeclineClass::Gateway, "rate_limited", 1.0)];
+const NO_FUNDS: &Codes = &[(DeclineClass::User, "insufficient_funds", 0.9), (DeclineClass::User, "expired_card", 0.1)];
+const MADE_UP_CARD: &Codes = &[(DeclineClass::User, "invalid_card_number", 0.8), (DeclineClass::Mixed, "suspected_fraud", 0.2)];
 const CARD_TESTING: &Codes = &[(DeclineClass::User, "invalid_cvv", 0.6), (DeclineClass::Mixed, "suspected_fraud", 0.4)];
 const UNSUPPORTED: &Codes = &[(DeclineClass::DataError, "payment_method_not_supported", 1.0)];
 
@@ -58,8 +65,13 @@ pub(super) struct Chances {
     pub handled: bool,
     /// Probability that the customer's own part goes well.
     pub customer: f64,
-    /// Probability that it is let through, being an attempt to test a stolen card; 1 for honest ones.
+    /// Probability that it is let through for what it is (a stolen card, a subscription without funds); 1 for an
+    /// ordinary payment.
     pub honest: f64,
+    /// What it is, if not an ordinary payment.
+    pub special: Option<FaultKind>,
+    /// Whether the connector takes no more of them this second.
+    pub throttled: bool,
     /// Probability that no trouble stops it.
     pub survives: f64,
     /// The trouble that would.
@@ -77,6 +89,18 @@ pub(super) struct Chances {
 pub(super) struct Outcome {
     pub kind: EventKind,
     pub decline: Option<Decline>,
+}
+
+impl Outcome {
+    /// Whether the attempt was approved.
+    pub(super) const fn is_approved(&self) -> bool {
+        matches!(self.kind, EventKind::Authorised | EventKind::Captured)
+    }
+
+    /// Whether a gateway failed, so that the switch may try another by itself.
+    pub(super) fn is_technical(&self) -> bool {
+        self.decline.as_ref().is_some_and(|decline| decline.class == DeclineClass::Gateway)
+    }
 }
 
 impl Luck {
@@ -104,19 +128,21 @@ impl Luck {
 impl Chances {
     /// Probability of success of an attempt that is answered.
     pub(super) fn success(&self) -> f64 {
-        if self.handled { self.customer * self.honest * self.survives * self.approves } else { 0.0 }
+        if self.handled && !self.throttled { self.customer * self.honest * self.survives * self.approves } else { 0.0 }
     }
 
     /// What the luck makes of the chances: the first part that goes wrong names the decline.
     pub(super) fn outcome(&self, luck: &Luck, method: Method) -> Outcome {
         let codes = if !self.handled {
             UNSUPPORTED
+        } else if self.throttled {
+            THROTTLED
         } else if luck.patience < self.abandoned {
             return Outcome { kind: EventKind::Cancelled, decline: None };
         } else if luck.trouble >= self.survives {
-            if self.trouble == Some(FaultKind::BinFailure) { BIN_FAILURE } else { OUTAGE }
+            codes_of(self.trouble)
         } else if luck.fraud >= self.honest {
-            CARD_TESTING
+            codes_of(self.special)
         } else if luck.customer >= self.customer {
             CUSTOMER
         } else if luck.connector >= self.approves {
@@ -127,6 +153,20 @@ impl Chances {
             return Outcome { kind, decline: None };
         };
         Outcome { kind: EventKind::Failed, decline: Some(decline(codes, luck.code)) }
+    }
+}
+
+/// What attempts are answered with that fail for a fault.
+const fn codes_of(fault: Option<FaultKind>) -> &'static Codes {
+    match fault {
+        Some(FaultKind::BinFailure) => ISSUER_DOWN,
+        Some(FaultKind::SchemeOutage) => SCHEME_DOWN,
+        Some(FaultKind::CredentialsExpired) => CREDENTIALS,
+        Some(FaultKind::CurrencyFailure) => CURRENCY,
+        Some(FaultKind::FraudBurst | FaultKind::AccountTakeover) => CARD_TESTING,
+        Some(FaultKind::BinAttack) => MADE_UP_CARD,
+        Some(FaultKind::BillingRun) => NO_FUNDS,
+        _ => OUTAGE,
     }
 }
 
@@ -148,6 +188,8 @@ mod tests {
         handled: true,
         customer: 0.97,
         honest: 1.0,
+        special: None,
+        throttled: false,
         survives: 1.0,
         trouble: None,
         approves: 0.95,
@@ -159,7 +201,7 @@ mod tests {
     fn the_share_that_succeeds_is_the_probability_stated() {
         let family = super::super::chance::Family::new(1, "luck");
         for chances in
-            [FINE, Chances { survives: 0.4, ..FINE }, Chances { honest: 0.1, ..FINE }, Chances { handled: false, ..FINE }]
+            [FINE, Chances { survives: 0.4, ..FINE }, Chances { honest: 0.1, ..FINE }, Chances { throttled: true, ..FINE }]
         {
             let luck = |n| Luck::draw(&mut family.stream(n));
             let won = (0..50_000).filter(|n| chances.outcome(&luck(*n), Method::Card).kind == EventKind::Authorised).count();

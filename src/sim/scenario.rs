@@ -4,7 +4,10 @@
 //! every key with its default. A value that cannot be is refused with the file, the line, what is allowed and what
 //! to do about it.
 
+mod check;
+mod embedded;
 mod everyday;
+pub mod expect;
 pub mod fault;
 mod field;
 
@@ -18,28 +21,9 @@ use toml::Spanned;
 
 use crate::domain::{Bin, ConnectorName, Country, Currency, Method, ProfileId, Time};
 
+pub use expect::{Expectation, Expected, Need};
 pub use fault::{Fault, FaultKind};
 pub use field::parse_duration;
-
-/// The scenarios inside the program, by name.
-const EMBEDDED: [(&str, &str); 8] = [
-    ("calm", include_str!("../../config/scenarios/calm.toml")),
-    ("outage", include_str!("../../config/scenarios/outage.toml")),
-    ("brownout", include_str!("../../config/scenarios/brownout.toml")),
-    ("black-friday", include_str!("../../config/scenarios/black-friday.toml")),
-    ("latency", include_str!("../../config/scenarios/latency.toml")),
-    ("bin-failure", include_str!("../../config/scenarios/bin-failure.toml")),
-    ("day", include_str!("../../config/scenarios/day.toml")),
-    ("fraud-burst", include_str!("../../config/scenarios/fraud-burst.toml")),
-];
-
-/// The largest share of attempts that can succeed, whatever a file says: no connector approves everything, and the
-/// logit of a rate of 1 is infinite.
-const SUCCESS_MAX: f64 = 0.995;
-
-/// Longest profile id (Hyperswitch's own limit) and connector name; an account, made of both, then fits its own limit.
-const PROFILE_MAX: usize = 64;
-const NAME_MAX: usize = 48;
 
 /// A simulated world's description.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -66,6 +50,12 @@ pub struct Scenario {
     /// Amplitude of the daily season, 0 (flat) to 0.95: traffic peaks at 15:00 UTC and is lowest at 03:00.
     #[serde(deserialize_with = "field::amplitude")]
     pub season: f64,
+    /// Traffic of Saturdays and Sundays against that of other days.
+    #[serde(deserialize_with = "field::factor")]
+    pub weekend: f64,
+    /// Coefficient of variation of the rate from minute to minute: 0 makes arrivals Poisson, more negative binomial.
+    #[serde(deserialize_with = "field::deviation")]
+    pub dispersion: f64,
     /// How many merchants there are besides those listed under `merchant`.
     #[serde(deserialize_with = "field::merchants")]
     pub merchants: usize,
@@ -85,6 +75,15 @@ pub struct Scenario {
     /// Share of attempts the customer abandons (3DS left open): no answer ever comes.
     #[serde(deserialize_with = "field::share")]
     pub abandoned: f64,
+    /// Share of card payments that are authenticated by 3DS.
+    #[serde(deserialize_with = "field::share")]
+    pub three_ds: f64,
+    /// Share of failed payments that their customers try again, up to twice, 15 to 75 s later.
+    #[serde(deserialize_with = "field::share")]
+    pub customer_retries: f64,
+    /// Whether the switch itself sends a payment on to the merchant's next account when a gateway failed: we are told
+    /// of the last attempt alone.
+    pub auto_retry: bool,
     /// Standard deviation, in logits, of what a (connector, method, country or BIN) adds to a connector's rate.
     #[serde(deserialize_with = "field::deviation")]
     pub slice_deviation: f64,
@@ -99,6 +98,10 @@ pub struct Scenario {
     /// Cards.
     #[serde(rename = "bin")]
     pub bins: Vec<CardRange>,
+    /// How outcomes reach us.
+    pub outcomes: Outcomes,
+    /// What follows an approval.
+    pub aftermath: Aftermath,
     /// What the switch runs on.
     pub switch: Capacity,
     /// Connectors, by name. A file that names any names them all.
@@ -109,6 +112,9 @@ pub struct Scenario {
     /// What goes wrong.
     #[serde(rename = "fault")]
     pub faults: Vec<Spanned<Fault>>,
+    /// What the engine must achieve.
+    #[serde(rename = "expect")]
+    pub expectations: Vec<Spanned<Expectation>>,
 }
 
 /// How amounts are distributed: log-normal.
@@ -135,6 +141,45 @@ pub struct CardRange {
     /// How often it is met among the cards of that country.
     #[serde(default = "field::one", deserialize_with = "field::positive")]
     pub weight: f64,
+}
+
+/// How outcomes reach us while no fault disturbs them.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outcomes {
+    /// Share that comes late.
+    #[serde(deserialize_with = "field::share")]
+    pub late: f64,
+    /// By how much, on average; exponentially distributed.
+    #[serde(deserialize_with = "field::duration")]
+    pub late_by: Duration,
+    /// Share that never comes.
+    #[serde(deserialize_with = "field::share")]
+    pub lost: f64,
+}
+
+/// What follows an approval.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Aftermath {
+    /// Share of authorised payments that are captured.
+    #[serde(deserialize_with = "field::share")]
+    pub captures: f64,
+    /// How long after the approval.
+    #[serde(deserialize_with = "field::duration")]
+    pub capture_after: Duration,
+    /// Share of approved payments that are refunded.
+    #[serde(deserialize_with = "field::share")]
+    pub refunds: f64,
+    /// How long after the approval.
+    #[serde(deserialize_with = "field::duration")]
+    pub refund_after: Duration,
+    /// Share of approved payments that are disputed; of fraud, most are.
+    #[serde(deserialize_with = "field::share")]
+    pub chargebacks: f64,
+    /// How long after the approval.
+    #[serde(deserialize_with = "field::duration")]
+    pub chargeback_after: Duration,
 }
 
 /// What the switch runs on.
@@ -167,6 +212,9 @@ pub struct ConnectorProfile {
     /// 95th percentile of latency, milliseconds; not below the median.
     #[serde(deserialize_with = "field::positive")]
     pub latency_ms_p95: f64,
+    /// Attempts a second it takes; what comes beyond is refused. 0: no limit.
+    #[serde(deserialize_with = "field::limit")]
+    pub limit_per_s: f64,
     /// Methods it handles; empty: all.
     pub methods: Vec<Method>,
     /// Currencies it handles; empty: all.
@@ -233,7 +281,7 @@ impl Scenario {
     /// Names of the embedded scenarios.
     #[must_use]
     pub fn names() -> Vec<&'static str> {
-        EMBEDDED.iter().map(|(name, _)| *name).collect()
+        embedded::ALL.iter().map(|(name, _)| *name).collect()
     }
 
     /// The scenario of a name, or else in a file: what `--scenario NAME|FILE` means.
@@ -251,7 +299,7 @@ impl Scenario {
     /// # Errors
     /// When there is none of that name; the error lists those there are.
     pub fn named(name: &str) -> Result<Self, ScenarioError> {
-        match EMBEDDED.iter().find(|(known, _)| *known == name) {
+        match embedded::ALL.iter().find(|(known, _)| *known == name) {
             Some((_, text)) => Self::parse(&format!("config/scenarios/{name}.toml"), text),
             None => Err(ScenarioError::UnknownName { name: name.to_owned(), known: Self::names().join(", ") }),
         }
@@ -284,126 +332,6 @@ impl Scenario {
             toml::from_str(text).map_err(|e| refused((e.span().unwrap_or_default(), e.message().to_owned())))?;
         scenario.check().map_err(refused)?;
         Ok(scenario)
-    }
-
-    /// What no single field can see: that names refer to something, and that every payment has somewhere to go.
-    fn check(&self) -> Result<(), (Range<usize>, String)> {
-        self.check_weights()?;
-        self.check_connectors()?;
-        self.check_merchants()?;
-        for fault in &self.faults {
-            self.check_fault(fault.get_ref()).map_err(|message| (fault.span(), message))?;
-        }
-        Ok(())
-    }
-
-    fn check_weights(&self) -> Result<(), (Range<usize>, String)> {
-        field::check_weights("methods", &self.methods)?;
-        field::check_weights("countries", &self.countries)?;
-        field::check_weights("currencies", &self.currencies)
-    }
-
-    fn check_connectors(&self) -> Result<(), (Range<usize>, String)> {
-        for (name, spanned) in &self.connectors {
-            let connector = spanned.get_ref();
-            let refuse = |message: String| Err((spanned.span(), format!("connector {name}: {message}")));
-            if name.as_str().len() > NAME_MAX {
-                return refuse(format!("the name is too long: allowed are up to {NAME_MAX} characters"));
-            }
-            if connector.latency_ms_p95 < connector.latency_ms {
-                return refuse(format!("latency_ms_p95 must not be below latency_ms, {}", connector.latency_ms));
-            }
-            let most = (1.0 - self.customer_declines) * SUCCESS_MAX;
-            if !(0.01..=most).contains(&connector.success) {
-                return refuse(format!(
-                    "success {} is out of range: allowed are 0.01 to {most:.3}, as customer_declines is {}",
-                    connector.success, self.customer_declines
-                ));
-            }
-        }
-        self.check_coverage()
-    }
-
-    /// Every payment must have somewhere to go.
-    fn check_coverage(&self) -> Result<(), (Range<usize>, String)> {
-        let handled =
-            |method, currency| self.connectors.values().any(|connector| connector.get_ref().handles(method, currency));
-        let written = self.connectors.values().map(Spanned::span).find(|span| !span.is_empty());
-        for &method in self.methods.get_ref().keys() {
-            if let Some(currency) = self.currencies.get_ref().keys().find(|currency| !handled(method, **currency)) {
-                let message = format!("no connector handles {method} in {currency}: add both to one, or take the method out");
-                return Err((written.unwrap_or_else(|| self.methods.span()), message));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_merchants(&self) -> Result<(), (Range<usize>, String)> {
-        if *self.pinned.get_ref() > self.merchants {
-            return Err((
-                self.pinned.span(),
-                format!("pinned is out of range: allowed are 0 to {} (merchants)", self.merchants),
-            ));
-        }
-        if self.merchants + self.listed.len() == 0 {
-            return Err((self.pinned.span(), "there are no merchants: set merchants to 1 or more".to_owned()));
-        }
-        self.check_profiles()?;
-        if let Some(first) = &self.pinned_first {
-            self.known_connector(first.get_ref()).map_err(|message| (first.span(), message))?;
-        }
-        for merchant in &self.listed {
-            for name in &merchant.get_ref().priority {
-                self.known_connector(name).map_err(|message| (merchant.span(), message))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn check_profiles(&self) -> Result<(), (Range<usize>, String)> {
-        let mut seen = BTreeSet::new();
-        for merchant in &self.listed {
-            let profile = &merchant.get_ref().profile;
-            if profile.as_str().len() > PROFILE_MAX {
-                return Err((
-                    merchant.span(),
-                    format!("the profile id is too long: allowed are up to {PROFILE_MAX} characters"),
-                ));
-            }
-            if !seen.insert(profile) {
-                return Err((merchant.span(), format!("the profile {profile} is listed twice: give each merchant its own")));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_fault(&self, fault: &Fault) -> Result<(), String> {
-        fault.check()?;
-        if let Some(name) = &fault.connector {
-            self.known_connector(name)?;
-        }
-        if let Some(profile) = &fault.merchant
-            && !self.all_merchants().iter().any(|merchant| merchant.profile == *profile)
-        {
-            let known: Vec<String> =
-                self.all_merchants().iter().take(30).map(|merchant| merchant.profile.to_string()).collect();
-            return Err(format!("no merchant is called `{profile}`: there are {}", known.join(", ")));
-        }
-        if let Some(bin) = fault.bin
-            && !self.bins.iter().any(|range| range.bin == bin)
-        {
-            let known: Vec<String> = self.bins.iter().map(|range| range.bin.to_string()).collect();
-            return Err(format!("no bin {bin} is met in this scenario: there are {}", known.join(", ")));
-        }
-        Ok(())
-    }
-
-    fn known_connector(&self, name: &ConnectorName) -> Result<(), String> {
-        if self.connectors.contains_key(name) {
-            return Ok(());
-        }
-        let known: Vec<&str> = self.connectors.keys().map(ConnectorName::as_str).collect();
-        Err(format!("no connector is called `{name}`: there are {}", known.join(", ")))
     }
 
     /// All merchants, the largest first: those the file lists, then as many others as it wants.

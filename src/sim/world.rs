@@ -4,21 +4,22 @@
 //! that was chosen ([`World::routed`]), and lets the attempt's events follow in their time.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt::Write;
 use std::time::Duration;
 
 use compact_str::CompactString;
 
 use super::chance::{Family, Stream, log_normal, pick, running_totals, whole};
+use super::limits::Limits;
 use super::market::{Market, Place};
-use super::outcome::{Chances, Luck};
-use super::scenario::Scenario;
+use super::outcome::{Chances, Luck, Outcome};
+use super::scenario::{Fault, FaultKind, Scenario};
 use super::switch::Switch;
-use super::trouble::Troubles;
+use super::trouble::{Burst, Trouble, Troubles};
 use crate::domain::{
-    Act, Bin, ConnectorAccount, EffectResult, EventKind, Money, PaymentEvent, PaymentId, Request, ResourceSample, Settings,
-    Source, Time,
+    Act, ConnectorAccount, EffectResult, EventKind, Method, Money, PaymentEvent, PaymentId, ProfileId, Request, ResourceSample,
+    Settings, Source, Time,
 };
 
 /// How often resources are measured: often enough for a scaling rule that acts within a minute.
@@ -33,14 +34,29 @@ const SEASON_MEAN_HOUR: f64 = 9.0;
 /// The season is held constant for so long, microseconds: within a minute it moves by less than half a percent.
 const SEASON_STEP_MICROS: i64 = 60_000_000;
 
-/// Share of stolen cards that pass when somebody tests them.
-const STOLEN_CARDS_PASS: f64 = 0.12;
+/// How much dearer somebody buys on a stolen account.
+const TAKEOVER_TICKET: f64 = 6.0;
+
+/// Share of fraud that its victims dispute.
+const FRAUD_IS_DISPUTED: f64 = 0.6;
+
+/// Between two copies of a webhook.
+const COPY_AFTER: Duration = Duration::from_millis(200);
 
 /// Amounts of card testing, major units of the euro: from one to five, below what anybody looks at.
 const TESTING_AMOUNT: (f64, f64) = (1.0, 5.0);
 
 /// Attempts of one payment whose luck is told apart.
 const ATTEMPTS: u64 = 256;
+
+/// Times a customer tries again at most.
+const RETRIES: u16 = 2;
+
+/// When customers try again, seconds: who comes back does so within a minute or so.
+const RETRY_AFTER: (f64, f64) = (15.0, 75.0);
+
+/// Time between an account's failure and the switch's next attempt of its own.
+const AUTO_RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// Something that happens in the world.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +67,17 @@ pub enum WorldEvent {
     Event(Box<PaymentEvent>),
     /// The switch was measured.
     Sample(ResourceSample),
+    /// Somebody deployed other priority lists.
+    Deployed(Vec<(ProfileId, Vec<ConnectorAccount>)>),
+}
+
+/// Payments since the scenario's start, and what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Payments that arrived.
+    pub payments: u64,
+    /// Those that succeeded, at the first attempt or at a later one.
+    pub succeeded: u64,
 }
 
 /// The simulated world. A clone goes on exactly as its original would.
@@ -63,24 +90,40 @@ pub struct World {
     switch: Switch,
     next_arrival: Time,
     next_sample: Time,
+    next_deployment: Option<Time>,
     answers: BinaryHeap<Reverse<Scheduled>>,
     scheduled: u64,
     arrivals: Stream,
     luck: Family,
+    minutes: Family,
+    deliveries: Family,
     traffic: Traffic,
     payments: u64,
     sampled_payments: u64,
-    /// Payments that test stolen cards, by number.
-    testing: BTreeSet<u64>,
+    tally: Tally,
+    /// Payments that are not ordinary, by number.
+    special: BTreeMap<u64, FaultKind>,
+    limits: Limits,
+    /// The bad rules in force.
+    deployed: Vec<(Option<usize>, usize)>,
 }
 
-/// An attempt's event that will happen.
+/// Something that will happen.
 #[derive(Debug, Clone)]
 struct Scheduled {
     at: Time,
     /// In order of scheduling: what is due at the same time happens in this order.
     number: u64,
-    event: Box<PaymentEvent>,
+    what: Due,
+}
+
+/// What was scheduled.
+#[derive(Debug, Clone)]
+enum Due {
+    /// We are told of an attempt.
+    Event(Box<PaymentEvent>),
+    /// A customer tries again.
+    Retry(Box<Request>),
 }
 
 /// Arrival rates, constant until a season's step or a trouble's edge.
@@ -89,8 +132,15 @@ struct Traffic {
     until: Time,
     /// Payments a second by shop, then by burst, as running totals.
     totals: Vec<f64>,
-    /// Shop and card range of each burst.
-    bursts: Vec<(usize, Option<Bin>)>,
+    bursts: Vec<Burst>,
+}
+
+/// An attempt that was sent: what becomes of it, after how long, and when.
+#[derive(Debug, Clone)]
+struct Sent {
+    outcome: Outcome,
+    latency_ms: Option<u32>,
+    answered: Time,
 }
 
 impl PartialEq for Scheduled {
@@ -128,17 +178,36 @@ impl World {
             scheduled: 0,
             arrivals: Stream::new(seed, "arrivals"),
             luck: Family::new(seed, "luck"),
+            minutes: Family::new(seed, "minutes"),
+            deliveries: Family::new(seed, "deliveries"),
             traffic: Traffic::default(),
             payments: 0,
             sampled_payments: 0,
-            testing: BTreeSet::new(),
+            tally: Tally::default(),
+            special: BTreeMap::new(),
+            limits: Limits::new(market.acquirers.iter().map(|acquirer| acquirer.profile.limit_per_s)),
+            deployed: Vec::new(),
+            next_deployment: None,
             market,
             scenario,
             seed,
         };
+        world.next_deployment = world.troubles.next_edge(origin);
         world.traffic = world.traffic_at(origin);
         world.next_arrival = world.arrival_after(origin);
         world
+    }
+
+    /// Lets a fault begin now, besides those of the scenario. The rest of the world goes on as it would have.
+    ///
+    /// # Errors
+    /// A sentence that says what cannot be, as for a fault in a file.
+    pub fn inject(&mut self, fault: &Fault, at: Time) -> Result<(), String> {
+        self.scenario.check_fault(fault)?;
+        self.troubles.add(Trouble::new(fault, &self.market, at));
+        self.next_deployment = self.troubles.next_edge(at - Duration::from_micros(1));
+        self.traffic = self.traffic_at(at);
+        Ok(())
     }
 
     /// The scenario.
@@ -161,34 +230,116 @@ impl World {
     /// When something happens next.
     #[must_use]
     pub fn next_at(&self) -> Time {
-        let own = self.next_arrival.min(self.next_sample);
+        let own = self.next_own();
         self.answers.peek().map_or(own, |next| own.min(next.0.at))
+    }
+
+    fn next_own(&self) -> Time {
+        let own = self.next_arrival.min(self.next_sample);
+        self.next_deployment.map_or(own, |deployment| own.min(deployment))
     }
 
     /// What happens next; the time moves to it. At the same time, attempts' events come before new arrivals.
     pub fn step(&mut self) -> WorldEvent {
-        let own = self.next_arrival.min(self.next_sample);
+        let own = self.next_own();
         if self.answers.peek().is_some_and(|next| next.0.at <= own)
             && let Some(Reverse(next)) = self.answers.pop()
         {
-            return WorldEvent::Event(next.event);
+            return match next.what {
+                Due::Event(event) => WorldEvent::Event(event),
+                Due::Retry(request) => WorldEvent::Arrival(*request),
+            };
+        }
+        if let Some(at) = self.next_deployment.filter(|at| *at <= own) {
+            return self.deploy(at);
         }
         if self.next_sample <= self.next_arrival {
             self.next_sample = self.next_sample + SAMPLE_EVERY;
             return WorldEvent::Sample(self.measure());
         }
         let at = self.next_arrival;
-        let request = self.arrive();
+        let request = self.arrive(at);
         self.next_arrival = self.arrival_after(at);
         WorldEvent::Arrival(request)
     }
 
+    /// Changes the priority lists as the bad rules in force now say; of other faults an edge changes none.
+    fn deploy(&mut self, at: Time) -> WorldEvent {
+        self.next_deployment = self.troubles.next_edge(at);
+        let rules = self.troubles.bad_rules(at);
+        let mut changed = Vec::new();
+        for (number, shop) in self.market.shops.iter().enumerate() {
+            let (before, after) = (put_first(&self.deployed, number), put_first(&rules, number));
+            if before != after {
+                let list = after.map_or_else(|| shop.priority.clone(), |first| self.market.priority_with_first(number, first));
+                changed.push((shop.profile.clone(), list));
+            }
+        }
+        self.deployed = rules;
+        WorldEvent::Deployed(changed)
+    }
+
     /// Sends the request's attempt to an account: it starts now, and its answer will come.
     pub fn routed(&mut self, request: &Request, account: &ConnectorAccount, at: Time) {
+        let mut told = self.send(request, account, at);
+        let mut last = account.clone();
+        if self.scenario.auto_retry
+            && told.outcome.is_technical()
+            && let Some((next, again)) = self.retry_hidden(request, account, told.answered)
+        {
+            (last, told) = (next, again);
+        }
+        self.count(request, &told.outcome);
+        let attempts = request.attempt + u16::from(last != *account);
+        self.tell(request, account, &last, at, attempts, &told);
+        self.follow_up(request, &last, attempts, &told);
+    }
+
+    /// One attempt: what becomes of it and when.
+    fn send(&mut self, request: &Request, account: &ConnectorAccount, at: Time) -> Sent {
         let place = self.market.place(request, account);
         let luck = Luck::draw(&mut self.luck.stream(luck_number(request)));
-        let outcome =
-            self.chances(request, place, at).outcome(&luck, request.context.method.unwrap_or(crate::domain::Method::Card));
+        let outcome = self.chances(request, place, at).outcome(&luck, request.context.method.unwrap_or(Method::Card));
+        self.limits.take(place.acquirer, at);
+        if outcome.kind == EventKind::Cancelled {
+            return Sent { outcome, latency_ms: None, answered: at + ABANDONED_AFTER };
+        }
+        let (median, sigma) = place.acquirer.map_or((1.0, 0.0), |index| {
+            let acquirer = &self.market.acquirers[index];
+            (acquirer.profile.latency_ms, acquirer.latency_sigma)
+        });
+        let latency = whole(luck.latency_ms(median, sigma, self.troubles.slowness(request, place, at), &outcome));
+        Sent { outcome, latency_ms: Some(latency), answered: at + Duration::from_millis(u64::from(latency)) }
+    }
+
+    /// The switch's own next attempt, on the merchant's next account: nobody asks us, nobody tells us of the first.
+    fn retry_hidden(&mut self, request: &Request, failed: &ConnectorAccount, at: Time) -> Option<(ConnectorAccount, Sent)> {
+        let shop = self.market.shop(request)?;
+        let able = |account: &&ConnectorAccount| {
+            *account != failed && self.market.handles(request, self.market.place(request, account))
+        };
+        let next = shop.usual.iter().find(able)?.clone();
+        let again = Request { attempt: request.attempt + 1, ..request.clone() };
+        let sent = self.send(&again, &next, at + AUTO_RETRY_AFTER);
+        Some((next, sent))
+    }
+
+    fn count(&mut self, request: &Request, outcome: &Outcome) {
+        if payment_number(&request.payment) > self.payments - self.tally.payments && outcome.is_approved() {
+            self.tally.succeeded += 1;
+        }
+    }
+
+    /// We are told that the attempt started, and what became of it, as the switch's webhooks come through.
+    fn tell(
+        &mut self,
+        request: &Request,
+        account: &ConnectorAccount,
+        last: &ConnectorAccount,
+        at: Time,
+        attempts: u16,
+        sent: &Sent,
+    ) {
         let mut event = PaymentEvent {
             source: Source::Simulation,
             event_id: None,
@@ -204,20 +355,75 @@ impl World {
             attempts_made: Some(request.attempt),
             occurred_at: at,
         };
-        self.schedule(at, event.clone());
-        let answered = if outcome.kind == EventKind::Cancelled {
-            at + ABANDONED_AFTER
-        } else {
-            let (median, sigma) = place.acquirer.map_or((1.0, 0.0), |index| {
-                let acquirer = &self.market.acquirers[index];
-                (acquirer.profile.latency_ms, acquirer.latency_sigma)
-            });
-            let latency = whole(luck.latency_ms(median, sigma, self.troubles.slowness(place.acquirer, at), &outcome));
-            event.latency_ms = Some(latency);
-            at + Duration::from_millis(u64::from(latency))
-        };
-        (event.kind, event.decline, event.occurred_at) = (outcome.kind, outcome.decline, answered);
-        self.schedule(answered, event);
+        self.schedule(at, Due::Event(Box::new(event.clone())));
+        event.account = Some(last.clone());
+        (event.attempt, event.attempts_made) = (Some(attempts), Some(attempts));
+        (event.kind, event.decline) = (sent.outcome.kind, sent.outcome.decline.clone());
+        (event.latency_ms, event.occurred_at) = (sent.latency_ms, sent.answered);
+        self.deliver(event);
+    }
+
+    /// A webhook on its way: late, lost, sent more than once, or stamped by a clock that is behind.
+    fn deliver(&mut self, mut event: PaymentEvent) {
+        let mut luck = self.deliveries.stream(luck_of(&event.payment, event.attempt.unwrap_or(1)));
+        let (lost, late, by) = (luck.unit(), luck.unit(), luck.exponential(1.0));
+        let at = event.occurred_at;
+        let usual = &self.scenario.outcomes;
+        if lost < usual.lost || lost < self.troubles.strength(FaultKind::WebhookLoss, at) {
+            return;
+        }
+        let late = if late < usual.late { usual.late_by.mul_f64(by) } else { Duration::ZERO };
+        let delay = late + Duration::from_secs_f64(self.troubles.strength(FaultKind::WebhookDelay, at));
+        event.occurred_at = at - Duration::from_secs_f64(self.troubles.strength(FaultKind::ClockSkew, at));
+        let copies = whole(self.troubles.strength(FaultKind::WebhookStorm, at)).max(1);
+        for copy in 1..copies {
+            self.schedule(at + delay + COPY_AFTER * copy, Due::Event(Box::new(event.clone())));
+        }
+        self.schedule(at + delay, Due::Event(Box::new(event)));
+    }
+
+    /// What follows an outcome: another try by the customer, a capture, a refund, a dispute.
+    fn follow_up(&mut self, request: &Request, account: &ConnectorAccount, attempts: u16, sent: &Sent) {
+        let mut luck = self.deliveries.stream(!luck_number(request));
+        let (again, when) = (luck.unit(), luck.unit());
+        let [captured, refunded, disputed] = [luck.unit(), luck.unit(), luck.unit()];
+        if !sent.outcome.is_approved() {
+            let tries = attempts <= RETRIES && sent.outcome.kind == EventKind::Failed;
+            if tries && again < self.scenario.customer_retries {
+                let pause = Duration::from_secs_f64(RETRY_AFTER.0 + when * (RETRY_AFTER.1 - RETRY_AFTER.0));
+                let request = Request { attempt: attempts + 1, ..request.clone() };
+                self.schedule(sent.answered + pause, Due::Retry(Box::new(request)));
+            }
+            return;
+        }
+        let fraud = self.special.get(&payment_number(&request.payment)).is_some_and(|kind| *kind != FaultKind::BillingRun);
+        let after = self.scenario.aftermath.clone();
+        let disputes = if fraud { FRAUD_IS_DISPUTED.max(after.chargebacks) } else { after.chargebacks };
+        for (kind, follows, span) in [
+            (EventKind::Captured, captured < after.captures && sent.outcome.kind == EventKind::Authorised, after.capture_after),
+            (EventKind::Refunded, refunded < after.refunds, after.refund_after),
+            (EventKind::Disputed, disputed < disputes, after.chargeback_after),
+        ] {
+            if follows {
+                let at = sent.answered + span;
+                let event = PaymentEvent {
+                    source: Source::Simulation,
+                    event_id: None,
+                    profile: request.profile.clone(),
+                    payment: request.payment.clone(),
+                    attempt: Some(attempts),
+                    account: Some(account.clone()),
+                    kind,
+                    decline: None,
+                    amount: Some(request.amount),
+                    context: request.context,
+                    latency_ms: None,
+                    attempts_made: Some(attempts),
+                    occurred_at: at,
+                };
+                self.schedule(at, Due::Event(Box::new(event)));
+            }
+        }
     }
 
     /// Does what the engine asks of the switch.
@@ -238,18 +444,53 @@ impl World {
         self.payments
     }
 
+    /// Payments since the scenario's start, and what became of them.
+    #[must_use]
+    pub const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The account that fixed priority takes, whatever is wrong with it: the first of the merchant's list that can
+    /// handle the payment.
+    #[must_use]
+    pub fn usual(&self, request: &Request) -> Option<&ConnectorAccount> {
+        let shop = self.market.shops.iter().position(|shop| shop.profile == request.profile);
+        self.market.usual(request, shop.and_then(|shop| put_first(&self.deployed, shop)))
+    }
+
+    /// The scenario's fault that harms such an attempt most, by its number, and the share that fails for it.
+    #[must_use]
+    pub fn harm(&self, request: &Request, account: &ConnectorAccount, at: Time) -> Option<(usize, f64)> {
+        let harm = self.troubles.harm(request, self.market.place(request, account), at);
+        harm.worst.map(|(_, number)| (number, harm.share))
+    }
+
+    /// Whether the log takes nothing: what happens is spooled.
+    #[must_use]
+    pub fn log_is_down(&self, at: Time) -> bool {
+        self.troubles.is_there(FaultKind::LogDown, at)
+    }
+
+    /// Whether nobody leads: no ticks, samples or actions.
+    #[must_use]
+    pub fn leader_is_down(&self, at: Time) -> bool {
+        self.troubles.is_there(FaultKind::LeaderDown, at)
+    }
+
     fn chances(&self, request: &Request, place: Place, at: Time) -> Chances {
         let harm = self.troubles.harm(request, place, at);
-        let testing = !self.testing.is_empty() && self.testing.contains(&payment_number(&request.payment));
+        let special = if self.special.is_empty() { None } else { self.special.get(&payment_number(&request.payment)).copied() };
         Chances {
             handled: self.market.handles(request, place),
             customer: self.market.customer_passes(),
-            honest: if testing { STOLEN_CARDS_PASS } else { 1.0 },
+            honest: special.map_or(1.0, passes),
+            special,
+            throttled: self.limits.is_reached(place.acquirer, at),
             survives: 1.0 - harm.share,
-            trouble: harm.kind,
+            trouble: harm.worst.map(|(kind, _)| kind),
             approves: self.market.approves(place),
             technical: self.scenario.technical,
-            abandoned: self.scenario.abandoned,
+            abandoned: self.scenario.abandoned + self.troubles.gives_up(request, at),
         }
     }
 
@@ -260,22 +501,30 @@ impl World {
     }
 
     /// A customer comes to a shop, with a method, a card and a basket. The traffic is that of the arrival's time.
-    fn arrive(&mut self) -> Request {
+    fn arrive(&mut self, at: Time) -> Request {
         self.payments += 1;
+        self.tally.payments += u64::from(at >= self.scenario.start);
         let number = self.payments;
         let mut payer = self.market.payer(number);
         let chosen = pick(&self.traffic.totals, payer.unit());
         let mut context = self.market.context(&mut payer);
         let (size, z) = (payer.unit(), payer.normal());
         let burst = chosen.checked_sub(self.market.shops.len()).map(|burst| self.traffic.bursts[burst]);
-        let shop = &self.market.shops[burst.map_or(chosen, |(shop, _)| shop)];
+        let shop = &self.market.shops[burst.map_or(chosen, |burst| burst.shop)];
         let mut minor = log_normal(shop.ticket_minor, self.scenario.ticket.sigma, z);
-        if let Some((_, bin)) = burst {
-            self.testing.insert(number);
-            minor = (TESTING_AMOUNT.0 + size * (TESTING_AMOUNT.1 - TESTING_AMOUNT.0)) * shop.euro_minor;
-            if let Some(cell) = self.market.cells.iter().find(|cell| cell.bin.is_some() && cell.bin == bin) {
-                context = cell.context(false);
-            }
+        if let Some(burst) = burst {
+            self.special.insert(number, burst.kind);
+            minor = match burst.kind {
+                FaultKind::FraudBurst | FaultKind::BinAttack => {
+                    (TESTING_AMOUNT.0 + size * (TESTING_AMOUNT.1 - TESTING_AMOUNT.0)) * shop.euro_minor
+                }
+                FaultKind::AccountTakeover => minor * TAKEOVER_TICKET,
+                _ => shop.ticket_minor,
+            };
+            let cell = self.market.cells.iter().find(|cell| cell.bin.is_some() && cell.bin == burst.bin);
+            // Nobody is there to authenticate: neither at a billing run nor at a tester's machine.
+            context = cell.map_or(context, |cell| cell.context(false));
+            context.three_ds = context.three_ds.map(|asked| asked && burst.kind == FaultKind::AccountTakeover);
         }
         Request {
             profile: shop.profile.clone(),
@@ -308,21 +557,26 @@ impl World {
         let season_until = Time::from_micros(step * SEASON_STEP_MICROS);
         let until = self.troubles.next_edge(at).map_or(season_until, |edge| edge.min(season_until));
         let weights: f64 = self.market.shops.iter().map(|shop| shop.weight).sum();
-        let unit = self.scenario.payments_per_s * season(self.scenario.season, at) / weights;
+        let unit = self.scenario.payments_per_s * self.mood(at) / weights;
         let ordinary =
             self.market.shops.iter().enumerate().map(|(index, shop)| unit * shop.weight * self.troubles.crowd(index, at));
-        let bursts = self.troubles.bursts(at);
-        let burst_rates = bursts.map(|(shop, _, strength)| unit * self.market.shops[shop].weight * strength);
-        Traffic {
-            until,
-            totals: running_totals(ordinary.chain(burst_rates)),
-            bursts: self.troubles.bursts(at).map(|(shop, bin, _)| (shop, bin)).collect(),
-        }
+        let bursts: Vec<Burst> = self.troubles.bursts(at).collect();
+        let burst_rates = bursts.iter().map(|burst| unit * self.market.shops[burst.shop].weight * burst.strength);
+        Traffic { until, totals: running_totals(ordinary.chain(burst_rates)), bursts }
     }
 
-    fn schedule(&mut self, at: Time, event: PaymentEvent) {
+    /// What the hour, the day of the week and the minute make of traffic; its mean is 1 over the hours of a weekday.
+    fn mood(&self, at: Time) -> f64 {
+        // 1970-01-01 was a Thursday: days 2 and 3 after it are a Saturday and a Sunday.
+        let weekend = matches!(at.secs().div_euclid(86_400).rem_euclid(7), 2 | 3);
+        let minute = at.micros().div_euclid(SEASON_STEP_MICROS);
+        let restless = self.minutes.stream(minute.cast_unsigned()).gamma(self.scenario.dispersion);
+        season(self.scenario.season, at) * restless * if weekend { self.scenario.weekend } else { 1.0 }
+    }
+
+    fn schedule(&mut self, at: Time, what: Due) {
         self.scheduled += 1;
-        self.answers.push(Reverse(Scheduled { at, number: self.scheduled, event: Box::new(event) }));
+        self.answers.push(Reverse(Scheduled { at, number: self.scheduled, what }));
     }
 }
 
@@ -331,6 +585,23 @@ fn season(amplitude: f64, at: Time) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a second of the day is far below 2^53")]
     let hour = at.secs().rem_euclid(86_400) as f64 / 3_600.0;
     1.0 + amplitude * libm::sin(core::f64::consts::TAU * (hour - SEASON_MEAN_HOUR) / 24.0)
+}
+
+/// The acquirer that a bad rule puts first for a shop.
+fn put_first(rules: &[(Option<usize>, usize)], shop: usize) -> Option<usize> {
+    rules.iter().find(|(hit, _)| hit.is_none_or(|hit| hit == shop)).map(|(_, acquirer)| *acquirer)
+}
+
+/// Share of payments of a burst that pass for what they are: of cards tested, made up, of accounts taken over, of
+/// subscriptions billed without funds.
+const fn passes(kind: FaultKind) -> f64 {
+    match kind {
+        FaultKind::FraudBurst => 0.12,
+        FaultKind::BinAttack => 0.02,
+        FaultKind::AccountTakeover => 0.9,
+        FaultKind::BillingRun => 0.88,
+        _ => 1.0,
+    }
 }
 
 /// `pay_0000000042`: inline in a short string, in the order of arrival.
@@ -352,5 +623,9 @@ fn payment_number(payment: &PaymentId) -> u64 {
 
 /// The luck of each attempt of each payment is its own.
 fn luck_number(request: &Request) -> u64 {
-    payment_number(&request.payment).wrapping_mul(ATTEMPTS).wrapping_add(u64::from(request.attempt))
+    luck_of(&request.payment, request.attempt)
+}
+
+fn luck_of(payment: &PaymentId, attempt: u16) -> u64 {
+    payment_number(payment).wrapping_mul(ATTEMPTS).wrapping_add(u64::from(attempt))
 }

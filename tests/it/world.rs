@@ -131,7 +131,7 @@ fn attempts_succeed_as_often_as_the_world_says_they_do() {
                     won += f64::from(u8::from(success));
                     answered += 1.0;
                 }
-                WorldEvent::Sample(_) => {}
+                WorldEvent::Sample(_) | WorldEvent::Deployed(_) => {}
             }
         }
         let z = (won - expected) / f64::sqrt(variance);
@@ -267,6 +267,7 @@ fn embedded_scenarios_load_and_run() {
                 WorldEvent::Sample(_) => "sample",
                 WorldEvent::Event(event) if event.kind == EventKind::Started => "start",
                 WorldEvent::Event(_) => "outcome",
+                WorldEvent::Deployed(_) => return,
             });
         });
         assert_eq!(kinds.len(), 4, "{name}: {kinds:?}");
@@ -276,7 +277,12 @@ fn embedded_scenarios_load_and_run() {
 #[test]
 fn calm_lists_every_default() {
     let calm = Scenario::named("calm").unwrap();
-    let default = Scenario { name: calm.name.clone(), description: calm.description.clone(), ..Scenario::default() };
+    let default = Scenario {
+        name: calm.name.clone(),
+        description: calm.description.clone(),
+        expectations: calm.expectations.clone(),
+        ..Scenario::default()
+    };
     assert_eq!(calm, default);
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::{Capacity, CardRange, ConnectorProfile, Scenario, Ticket};
+use super::{Aftermath, Capacity, CardRange, ConnectorProfile, Outcomes, Scenario, Ticket};
 use crate::domain::{Bin, ConnectorName, Country, Currency, Method, ProfileId, Time};
 
 /// Cards lead, wallets follow, as in any European web shop.
@@ -77,6 +77,27 @@ impl Default for Ticket {
     }
 }
 
+impl Default for Outcomes {
+    /// All come, and at once: what is special about a scenario is said in it.
+    fn default() -> Self {
+        Self { late: 0.0, late_by: Duration::from_mins(5), lost: 0.0 }
+    }
+}
+
+impl Default for Aftermath {
+    /// None: captures, refunds and chargebacks teach routing nothing, and a scenario of minutes sees few of them.
+    fn default() -> Self {
+        Self {
+            captures: 0.0,
+            capture_after: Duration::from_hours(2),
+            refunds: 0.0,
+            refund_after: Duration::from_hours(72),
+            chargebacks: 0.0,
+            chargeback_after: Duration::from_hours(24 * 21),
+        }
+    }
+}
+
 impl Default for Capacity {
     /// Three instances that the demo's 50 payments/s fill to a half: no reason to scale while nothing happens.
     fn default() -> Self {
@@ -93,6 +114,7 @@ impl Default for ConnectorProfile {
             fee_percent: 1.4,
             latency_ms: 350.0,
             latency_ms_p95: 900.0,
+            limit_per_s: 0.0,
             methods: Vec::new(),
             currencies: Vec::new(),
         }
@@ -111,6 +133,8 @@ impl Default for Scenario {
             warm_up: Duration::from_mins(3),
             duration: Duration::from_mins(30),
             season: 0.3,
+            weekend: 1.0,
+            dispersion: 0.0,
             merchants: 12,
             pinned: unwritten(5),
             pinned_first: None,
@@ -118,16 +142,22 @@ impl Default for Scenario {
             customer_declines: 0.03,
             technical: 0.3,
             abandoned: 0.005,
+            three_ds: 0.25,
+            customer_retries: 0.0,
+            auto_retry: false,
             slice_deviation: 0.25,
             methods: unwritten(METHODS.into()),
             countries: unwritten(weights(&COUNTRIES, Country::parse)),
             currencies: unwritten(weights(&CURRENCIES, Currency::parse)),
             ticket: Ticket::default(),
             bins: card_ranges(),
+            outcomes: Outcomes::default(),
+            aftermath: Aftermath::default(),
             switch: Capacity::default(),
             connectors: connectors(),
             listed: Vec::new(),
             faults: Vec::new(),
+            expectations: Vec::new(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Faults: what goes wrong, when, where and how badly.
+//! Faults: what goes wrong, when, where, how badly, and how it comes and goes.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -6,24 +6,71 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::field;
-use crate::domain::{Bin, ConnectorName, ProfileId};
+use crate::domain::{Bin, ConnectorName, Currency, Network, ProfileId};
 
 /// Kinds of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// A connector answers with errors and time-outs. Strength: share of its attempts that fail; 0.98.
+    /// A connector answers with errors and time-outs, for one merchant where one is named. Strength: share of its
+    /// attempts that fail; 0.98.
     Outage,
     /// A connector answers slowly and with errors now and then. Strength: share of its attempts that fail; 0.4.
     Brownout,
+    /// A connector refuses our certificate or credentials, for one merchant where one is named. Strength: share of
+    /// attempts that fail; 1.
+    CredentialsExpired,
     /// A connector's latency is multiplied. Strength: the factor; 5.
     LatencySpike,
-    /// One BIN fails, on one connector where one is named. Strength: share of these attempts that fail; 0.95.
+    /// One BIN fails, on one connector where one is named, else everywhere: its issuer is down. Strength: share of
+    /// these attempts that fail; 0.95.
     BinFailure,
+    /// A card network fails, on one connector where one is named. Strength: share of these attempts that fail; 0.9.
+    SchemeOutage,
+    /// A connector is misconfigured for one currency. Strength: share of these attempts that fail; 1.
+    CurrencyFailure,
+    /// The 3DS provider is slow: authenticated payments take longer and more customers give up. Strength: the factor
+    /// on their latency; 8.
+    ThreeDsSlow,
+    /// A rule is deployed that puts one connector first, for one merchant where one is named. Strength: none.
+    BadRule,
     /// Traffic is multiplied, of one merchant where one is named. Strength: the factor; 4.
     TrafficSpike,
-    /// Somebody tests stolen cards of one BIN at one merchant. Strength: such attempts for each ordinary one; 5.
+    /// A merchant bills its subscribers at once: many payments without a customer, more without funds. Strength: such
+    /// payments for each ordinary one of the merchant; 10.
+    BillingRun,
+    /// Somebody tests stolen cards of one BIN at one merchant: small amounts. Strength: such attempts for each
+    /// ordinary one; 5.
     FraudBurst,
+    /// Somebody tries made-up card numbers of one BIN at one merchant: nearly all are refused. Strength: as above; 10.
+    BinAttack,
+    /// Stolen accounts of one merchant buy dearly, and are charged back later. Strength: as above; 0.5.
+    AccountTakeover,
+    /// The switch sends its webhooks more than once. Strength: times each is sent; 3.
+    WebhookStorm,
+    /// Webhooks come late. Strength: seconds; 120.
+    WebhookDelay,
+    /// Webhooks are lost. Strength: share; 0.5.
+    WebhookLoss,
+    /// The switch's clock is behind, so that what it tells seems old. Strength: seconds; 90.
+    ClockSkew,
+    /// The log takes nothing (Redis down, disk full): what happens meanwhile is spooled and comes when it is back.
+    LogDown,
+    /// The leading replica is dead and no other has taken over: no ticks, no samples, no actions.
+    LeaderDown,
+}
+
+/// How a fault comes and goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// There from its first moment to its last.
+    #[default]
+    Step,
+    /// Grows evenly from nothing to its full strength at its end.
+    Ramp,
+    /// There for half of each `period`, gone for the other half.
+    Flap,
 }
 
 /// One fault.
@@ -38,18 +85,45 @@ pub struct Fault {
     /// How long it lasts.
     #[serde(rename = "for", deserialize_with = "field::duration")]
     pub lasts: Duration,
-    /// The connector it hits: needed for an outage, brown-out or latency spike, possible for a failing BIN.
+    /// How it comes and goes.
+    #[serde(default)]
+    pub shape: Shape,
+    /// The length of one coming and going of a flapping fault.
+    #[serde(default = "a_minute", deserialize_with = "field::duration")]
+    pub period: Duration,
+    /// Whether it was announced (maintenance, a sale, a billing run): then nobody is to be called for it.
+    #[serde(default)]
+    pub planned: bool,
+    /// The connector it hits.
     #[serde(default)]
     pub connector: Option<ConnectorName>,
-    /// The BIN it hits: needed for a failing BIN, possible for a fraud burst (by default the commonest).
+    /// The BIN it hits; of fraud by default the commonest.
     #[serde(default, deserialize_with = "field::optional_bin")]
     pub bin: Option<Bin>,
-    /// The merchant it hits: possible for a traffic spike (by default all) and a fraud burst (by default the largest).
+    /// The network it hits.
+    #[serde(default)]
+    pub network: Option<Network>,
+    /// The currency it hits.
+    #[serde(default)]
+    pub currency: Option<Currency>,
+    /// The merchant it hits; by default all, of fraud and billing the largest.
     #[serde(default)]
     pub merchant: Option<ProfileId>,
     /// How bad it is; what it measures is said with each kind.
     #[serde(default)]
     pub strength: Option<f64>,
+}
+
+const fn a_minute() -> Duration {
+    Duration::from_mins(1)
+}
+
+/// Whether a kind of fault takes a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Must,
+    May,
+    Never,
 }
 
 impl FaultKind {
@@ -59,39 +133,72 @@ impl FaultKind {
             Self::Outage => 0.98,
             Self::Brownout => 0.4,
             Self::BinFailure => 0.95,
+            Self::SchemeOutage => 0.9,
+            Self::CredentialsExpired | Self::CurrencyFailure | Self::BadRule | Self::LogDown | Self::LeaderDown => 1.0,
             Self::LatencySpike | Self::FraudBurst => 5.0,
+            Self::ThreeDsSlow => 8.0,
             Self::TrafficSpike => 4.0,
+            Self::BillingRun | Self::BinAttack => 10.0,
+            Self::AccountTakeover | Self::WebhookLoss => 0.5,
+            Self::WebhookStorm => 3.0,
+            Self::WebhookDelay => 120.0,
+            Self::ClockSkew => 90.0,
         }
     }
 
-    /// Shares are at most 1; a factor beyond 100 is another world, not a fault.
+    /// Shares are at most 1; a factor beyond 100, or an hour of delay, is another world, not a fault.
     const fn allowed_strength(self) -> RangeInclusive<f64> {
         match self {
-            Self::Outage | Self::Brownout | Self::BinFailure => 0.0..=1.0,
-            Self::LatencySpike | Self::TrafficSpike => 1.0..=100.0,
-            Self::FraudBurst => 0.1..=100.0,
+            Self::Outage
+            | Self::Brownout
+            | Self::CredentialsExpired
+            | Self::BinFailure
+            | Self::SchemeOutage
+            | Self::CurrencyFailure
+            | Self::WebhookLoss => 0.0..=1.0,
+            Self::LatencySpike | Self::ThreeDsSlow | Self::TrafficSpike => 1.0..=100.0,
+            Self::BillingRun | Self::FraudBurst | Self::BinAttack | Self::AccountTakeover => 0.1..=100.0,
+            Self::BadRule | Self::LogDown | Self::LeaderDown => 1.0..=1.0,
+            Self::WebhookStorm => 2.0..=10.0,
+            Self::WebhookDelay | Self::ClockSkew => 1.0..=3_600.0,
         }
     }
 
-    /// Which targets it (needs, may have), as (connector, bin, merchant).
-    const fn targets(self) -> [(bool, bool); 3] {
+    /// Which of connector, bin, network, currency and merchant it takes.
+    const fn targets(self) -> [Takes; 5] {
+        use Takes::{May, Must, Never};
         match self {
-            Self::Outage | Self::Brownout | Self::LatencySpike => [(true, true), (false, false), (false, false)],
-            Self::BinFailure => [(false, true), (true, true), (false, false)],
-            Self::TrafficSpike => [(false, false), (false, false), (false, true)],
-            Self::FraudBurst => [(false, false), (false, true), (false, true)],
+            Self::Outage | Self::CredentialsExpired | Self::BadRule => [Must, Never, Never, Never, May],
+            Self::Brownout | Self::LatencySpike => [Must, Never, Never, Never, Never],
+            Self::BinFailure => [May, Must, Never, Never, Never],
+            Self::SchemeOutage => [May, Never, Must, Never, Never],
+            Self::CurrencyFailure => [Must, Never, Never, Must, Never],
+            Self::TrafficSpike | Self::BillingRun | Self::AccountTakeover => [Never, Never, Never, Never, May],
+            Self::FraudBurst | Self::BinAttack => [Never, May, Never, Never, May],
+            Self::ThreeDsSlow
+            | Self::WebhookStorm
+            | Self::WebhookDelay
+            | Self::WebhookLoss
+            | Self::ClockSkew
+            | Self::LogDown
+            | Self::LeaderDown => [Never; 5],
         }
+    }
+
+    /// Whether it ever comes halfway: half a bad rule or half a dead leader is none.
+    const fn comes_gradually(self) -> bool {
+        !matches!(self, Self::BadRule | Self::LogDown | Self::LeaderDown | Self::WebhookStorm)
     }
 }
 
 impl Fault {
-    /// How bad it is: as given, or as usual for its kind.
+    /// How bad it is at its worst: as given, or as usual for its kind.
     #[must_use]
     pub fn strength(&self) -> f64 {
         self.strength.unwrap_or(self.kind.usual_strength())
     }
 
-    /// Refuses a strength out of range, and targets that the kind lacks or cannot have.
+    /// Refuses a strength or shape out of range, and targets that the kind lacks or cannot have.
     pub(super) fn check(&self) -> Result<(), String> {
         let allowed = self.kind.allowed_strength();
         if !allowed.contains(&self.strength()) {
@@ -101,14 +208,28 @@ impl Fault {
         if self.lasts.is_zero() {
             return Err("`for` is out of range: a fault lasts 1ms or more".to_owned());
         }
-        let given = [self.connector.is_some(), self.bin.is_some(), self.merchant.is_some()];
-        for ((name, given), (needed, possible)) in
-            ["connector", "bin", "merchant"].into_iter().zip(given).zip(self.kind.targets())
-        {
-            if needed && !given {
+        if self.shape == Shape::Ramp && !self.kind.comes_gradually() {
+            return Err("this kind of fault is there or not: its shape is `step` or `flap`".to_owned());
+        }
+        if self.period < Duration::from_secs(2) || self.period > self.lasts.max(a_minute()) {
+            return Err("`period` is out of range: allowed are 2s to the fault's own length".to_owned());
+        }
+        self.check_targets()
+    }
+
+    fn check_targets(&self) -> Result<(), String> {
+        let given = [
+            ("connector", self.connector.is_some()),
+            ("bin", self.bin.is_some()),
+            ("network", self.network.is_some()),
+            ("currency", self.currency.is_some()),
+            ("merchant", self.merchant.is_some()),
+        ];
+        for ((name, given), takes) in given.into_iter().zip(self.kind.targets()) {
+            if takes == Takes::Must && !given {
                 return Err(format!("this kind of fault needs a `{name}`: say which one it hits"));
             }
-            if given && !possible {
+            if takes == Takes::Never && given {
                 return Err(format!("this kind of fault has no `{name}`: take the key out"));
             }
         }

@@ -71,6 +71,16 @@ pub(super) fn amplitude<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Er
     within(f64::deserialize(from)?, 0.0..=0.95)
 }
 
+/// A factor on traffic: a weekend of nothing would leave the next arrival without a time.
+pub(super) fn factor<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    within(f64::deserialize(from)?, 0.05..=20.0)
+}
+
+/// A rate limit; 0 is none.
+pub(super) fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    within(f64::deserialize(from)?, 0.0..=100_000.0)
+}
+
 pub(super) fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     within(f64::deserialize(from)?, 0.0..=100.0)
 }

@@ -1,0 +1,151 @@
+//! What no single field can see: that names refer to something, and that every payment has somewhere to go.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::{Fault, Scenario, field};
+use crate::domain::ConnectorName;
+
+/// The largest share of attempts that can succeed, whatever a file says: no connector approves everything, and the
+/// logit of a rate of 1 is infinite.
+const SUCCESS_MAX: f64 = 0.995;
+
+/// Longest profile id (Hyperswitch's own limit) and connector name; an account, made of both, then fits its own limit.
+const PROFILE_MAX: usize = 64;
+const NAME_MAX: usize = 48;
+
+/// Where in the file, and what is wrong.
+type Refusal = (Range<usize>, String);
+
+impl Scenario {
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        self.check_weights()?;
+        self.check_connectors()?;
+        self.check_merchants()?;
+        for fault in &self.faults {
+            self.check_fault(fault.get_ref()).map_err(|message| (fault.span(), message))?;
+        }
+        for expectation in &self.expectations {
+            let expected = expectation.get_ref().expected(self.faults.len());
+            expected.map_err(|message| (expectation.span(), message))?;
+        }
+        Ok(())
+    }
+
+    fn check_weights(&self) -> Result<(), Refusal> {
+        field::check_weights("methods", &self.methods)?;
+        field::check_weights("countries", &self.countries)?;
+        field::check_weights("currencies", &self.currencies)
+    }
+
+    fn check_connectors(&self) -> Result<(), Refusal> {
+        for (name, spanned) in &self.connectors {
+            let connector = spanned.get_ref();
+            let refuse = |message: String| Err((spanned.span(), format!("connector {name}: {message}")));
+            if name.as_str().len() > NAME_MAX {
+                return refuse(format!("the name is too long: allowed are up to {NAME_MAX} characters"));
+            }
+            if connector.latency_ms_p95 < connector.latency_ms {
+                return refuse(format!("latency_ms_p95 must not be below latency_ms, {}", connector.latency_ms));
+            }
+            let most = (1.0 - self.customer_declines) * SUCCESS_MAX;
+            if !(0.01..=most).contains(&connector.success) {
+                return refuse(format!(
+                    "success {} is out of range: allowed are 0.01 to {most:.3}, as customer_declines is {}",
+                    connector.success, self.customer_declines
+                ));
+            }
+        }
+        self.check_coverage()
+    }
+
+    /// Every payment must have somewhere to go.
+    fn check_coverage(&self) -> Result<(), Refusal> {
+        let handled =
+            |method, currency| self.connectors.values().any(|connector| connector.get_ref().handles(method, currency));
+        let written = self.connectors.values().map(Spanned::span).find(|span| !span.is_empty());
+        for &method in self.methods.get_ref().keys() {
+            if let Some(currency) = self.currencies.get_ref().keys().find(|currency| !handled(method, **currency)) {
+                let message = format!("no connector handles {method} in {currency}: add both to one, or take the method out");
+                return Err((written.unwrap_or_else(|| self.methods.span()), message));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_merchants(&self) -> Result<(), Refusal> {
+        if *self.pinned.get_ref() > self.merchants {
+            return Err((
+                self.pinned.span(),
+                format!("pinned is out of range: allowed are 0 to {} (merchants)", self.merchants),
+            ));
+        }
+        if self.merchants + self.listed.len() == 0 {
+            return Err((self.pinned.span(), "there are no merchants: set merchants to 1 or more".to_owned()));
+        }
+        self.check_profiles()?;
+        if let Some(first) = &self.pinned_first {
+            self.known_connector(first.get_ref()).map_err(|message| (first.span(), message))?;
+        }
+        for merchant in &self.listed {
+            for name in &merchant.get_ref().priority {
+                self.known_connector(name).map_err(|message| (merchant.span(), message))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_profiles(&self) -> Result<(), Refusal> {
+        let mut seen = BTreeSet::new();
+        for merchant in &self.listed {
+            let profile = &merchant.get_ref().profile;
+            if profile.as_str().len() > PROFILE_MAX {
+                return Err((
+                    merchant.span(),
+                    format!("the profile id is too long: allowed are up to {PROFILE_MAX} characters"),
+                ));
+            }
+            if !seen.insert(profile) {
+                return Err((merchant.span(), format!("the profile {profile} is listed twice: give each merchant its own")));
+            }
+        }
+        Ok(())
+    }
+
+    pub(in crate::sim) fn check_fault(&self, fault: &Fault) -> Result<(), String> {
+        fault.check()?;
+        if let Some(name) = &fault.connector {
+            self.known_connector(name)?;
+        }
+        if let Some(profile) = &fault.merchant
+            && !self.all_merchants().iter().any(|merchant| merchant.profile == *profile)
+        {
+            let known: Vec<String> =
+                self.all_merchants().iter().take(30).map(|merchant| merchant.profile.to_string()).collect();
+            return Err(format!("no merchant is called `{profile}`: there are {}", known.join(", ")));
+        }
+        if let Some(currency) = fault.currency
+            && !self.currencies.get_ref().contains_key(&currency)
+        {
+            let known: Vec<String> = self.currencies.get_ref().keys().map(ToString::to_string).collect();
+            return Err(format!("nobody sells in {currency} in this scenario: there are {}", known.join(", ")));
+        }
+        if let Some(bin) = fault.bin
+            && !self.bins.iter().any(|range| range.bin == bin)
+        {
+            let known: Vec<String> = self.bins.iter().map(|range| range.bin.to_string()).collect();
+            return Err(format!("no bin {bin} is met in this scenario: there are {}", known.join(", ")));
+        }
+        Ok(())
+    }
+
+    fn known_connector(&self, name: &ConnectorName) -> Result<(), String> {
+        if self.connectors.contains_key(name) {
+            return Ok(());
+        }
+        let known: Vec<&str> = self.connectors.keys().map(ConnectorName::as_str).collect();
+        Err(format!("no connector is called `{name}`: there are {}", known.join(", ")))
+    }
+}
