@@ -76,13 +76,12 @@ impl Stream {
         let shape = 1.0 / (variation * variation);
         // Below a shape of 1: that of shape + 1, times U^(1 ÷ shape).
         let (raised, boost) = if shape < 1.0 { (shape + 1.0, libm::pow(1.0 - self.unit(), 1.0 / shape)) } else { (shape, 1.0) };
-        let d = raised - 1.0 / 3.0;
-        let c = 1.0 / (9.0 * d).sqrt();
+        let scale = raised - 1.0 / 3.0;
         loop {
-            let (x, u) = (self.normal(), 1.0 - self.unit());
-            let v = libm::pow(1.0 + c * x, 3.0);
-            if v > 0.0 && libm::log(u) < 0.5 * x * x + d * (1.0 - v + libm::log(v)) {
-                return boost * d * v / shape;
+            let (normal, uniform) = (self.normal(), 1.0 - self.unit());
+            let cube = libm::pow(1.0 + normal / (9.0 * scale).sqrt(), 3.0);
+            if cube > 0.0 && libm::log(uniform) < 0.5 * normal * normal + scale * (1.0 - cube + libm::log(cube)) {
+                return boost * scale * cube / shape;
             }
         }
     }

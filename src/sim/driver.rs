@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::forks::Forks;
 use super::ledger::Ledger;
 use super::operator::{Deciding, Operator};
-use super::savings::Savings;
+use super::savings::{Chances, Savings};
 use super::verdict;
 use super::world::{World, WorldEvent};
 use crate::domain::{
@@ -267,8 +267,8 @@ impl Driver {
         if let Some(usual) = self.world.usual(request)
             && let Some(harm) = self.world.harm(request, usual, at)
         {
-            let there = self.world.probability(request, usual, at);
-            self.savings.routed(harm, there, best, chosen, at);
+            let usual = self.world.probability(request, usual, at);
+            self.savings.routed(harm, Chances { usual, best, chosen }, at);
         }
         if let Some(forks) = &mut self.forks {
             forks.pass(at, self.score.expected);

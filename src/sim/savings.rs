@@ -17,6 +17,14 @@ pub struct Saved {
     pub saved: f64,
 }
 
+/// The chances of a harmed payment: at its usual account, at the best, and at the one chosen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chances {
+    pub usual: f64,
+    pub best: f64,
+    pub chosen: f64,
+}
+
 /// One fault's harm before and after its detection.
 #[derive(Debug, Clone, Copy, Default)]
 struct Harmed {
@@ -41,14 +49,13 @@ impl Savings {
         }
     }
 
-    /// A payment was sent on its way: the fault on its usual account and its share, and the chances there, at the best
-    /// account, and at the one chosen.
-    pub(super) fn routed(&mut self, (fault, share): (usize, f64), usual: f64, best: f64, chosen: f64, at: Time) {
+    /// A payment was sent on its way: the fault on its usual account and the share that fails for it, and its chances.
+    pub(super) fn routed(&mut self, (fault, share): (usize, f64), chances: Chances, at: Time) {
         let Some(harmed) = self.0.get_mut(fault).filter(|_| share >= HARM) else { return };
         let detected = harmed.detected_at.is_some_and(|detected| detected <= at);
         let sum = if detected { &mut harmed.after } else { &mut harmed.before };
-        sum.savable += best - usual;
-        sum.saved += chosen - usual;
+        sum.savable += chances.best - chances.usual;
+        sum.saved += chances.chosen - chances.usual;
     }
 
     /// When a fault was detected.
@@ -59,13 +66,13 @@ impl Savings {
 
     /// Against a perfect reaction at the faults' start.
     #[must_use]
-    pub fn from_start(&self) -> Saved {
+    pub fn since_start(&self) -> Saved {
         self.0.iter().map(|harmed| harmed.before.plus(harmed.after)).fold(Saved::default(), Saved::plus)
     }
 
     /// Against a perfect reaction at the faults' detection; at their start where nobody noticed.
     #[must_use]
-    pub fn from_detection(&self) -> Saved {
+    pub fn since_detection(&self) -> Saved {
         let counted = |harmed: &Harmed| match harmed.detected_at {
             Some(_) => harmed.after,
             None => harmed.before,
@@ -91,15 +98,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_saved_is_told_from_detection_and_from_the_start() {
+    fn what_is_saved_is_told_since_detection_and_from_the_start() {
         let mut savings = Savings::new(2);
         let (early, late) = (Time::from_secs(10), Time::from_secs(20));
-        savings.routed((0, 0.9), 0.1, 0.9, 0.1, early);
+        let chances = |usual, chosen| Chances { usual, best: 0.9, chosen };
+        savings.routed((0, 0.9), chances(0.1, 0.1), early);
         savings.detected(0, late);
-        savings.routed((0, 0.9), 0.1, 0.9, 0.5, late);
-        savings.routed((1, 0.01), 0.1, 0.9, 0.5, late);
-        savings.routed((1, 0.9), 0.2, 0.9, 0.9, late);
-        let (start, detection) = (savings.from_start(), savings.from_detection());
+        savings.routed((0, 0.9), chances(0.1, 0.5), late);
+        savings.routed((1, 0.01), chances(0.1, 0.5), late);
+        savings.routed((1, 0.9), chances(0.2, 0.9), late);
+        let (start, detection) = (savings.since_start(), savings.since_detection());
         assert!((start.savable - 2.3).abs() < 1e-9 && (start.saved - 1.1).abs() < 1e-9, "{start:?}");
         assert!((detection.savable - 1.5).abs() < 1e-9 && (detection.saved - 1.1).abs() < 1e-9, "{detection:?}");
         assert_eq!(start.share(200.0), None);

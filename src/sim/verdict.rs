@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::scenario::{Fault, FaultKind, Scenario};
-use crate::domain::Time;
+use crate::domain::{ConnectorName, ProfileId, Time};
 use crate::engine::snapshot::IncidentRow;
 
 /// How long after a fault's end an incident is still due to it: windows, late outcomes and time-outs run on.
@@ -48,8 +48,8 @@ pub(super) fn explains(scenario: &Scenario, row: &IncidentRow) -> Option<usize> 
 /// Whether an incident of such a slice names exactly what the fault hits.
 pub(super) fn is_exact(scenario: &Scenario, fault: usize, slice: &str) -> bool {
     let Some(fault) = scenario.faults.get(fault).map(toml::Spanned::get_ref) else { return false };
-    let connector = fault.connector.as_ref().map(|name| name.as_str());
-    let merchant = fault.merchant.as_ref().map(|profile| profile.as_str());
+    let connector = fault.connector.as_ref().map(ConnectorName::as_str);
+    let merchant = fault.merchant.as_ref().map(ProfileId::as_str);
     let named = Named::of(slice);
     match fault.kind {
         FaultKind::Outage | FaultKind::CredentialsExpired if merchant.is_some() => {
@@ -97,10 +97,10 @@ fn is_there(scenario: &Scenario, fault: &Fault, at: Time) -> bool {
 fn agrees(fault: &Fault, named: Named<'_>) -> bool {
     let same = |hit: Option<&str>, named: Option<&str>| hit.is_none() || named.is_none() || hit == named;
     // A rule that sends all to one connector overloads that one, and takes from every other.
-    let connector = if fault.kind == FaultKind::BadRule { None } else { fault.connector.as_ref().map(|name| name.as_str()) };
+    let connector = if fault.kind == FaultKind::BadRule { None } else { fault.connector.as_ref().map(ConnectorName::as_str) };
     same(connector, named.connector)
         && same(fault.bin.map(|bin| bin.to_string()).as_deref(), named.bin)
-        && same(fault.merchant.as_ref().map(|profile| profile.as_str()), named.merchant)
+        && same(fault.merchant.as_ref().map(ProfileId::as_str), named.merchant)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! The world never decides where a payment goes. It hands out a request ([`WorldEvent::Arrival`]), is told the account
 //! that was chosen ([`World::routed`]), and lets the attempt's events follow in their time.
 
+mod delivery;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt::Write;
@@ -19,7 +21,7 @@ use super::switch::Switch;
 use super::trouble::{Burst, Trouble, Troubles};
 use crate::domain::{
     Act, ConnectorAccount, EffectResult, EventKind, Method, Money, PaymentEvent, PaymentId, ProfileId, Request, ResourceSample,
-    Settings, Source, Time,
+    Settings, Time,
 };
 
 /// How often resources are measured: often enough for a scaling rule that acts within a minute.
@@ -37,23 +39,11 @@ const SEASON_STEP_MICROS: i64 = 60_000_000;
 /// How much dearer somebody buys on a stolen account.
 const TAKEOVER_TICKET: f64 = 6.0;
 
-/// Share of fraud that its victims dispute.
-const FRAUD_IS_DISPUTED: f64 = 0.6;
-
-/// Between two copies of a webhook.
-const COPY_AFTER: Duration = Duration::from_millis(200);
-
 /// Amounts of card testing, major units of the euro: from one to five, below what anybody looks at.
 const TESTING_AMOUNT: (f64, f64) = (1.0, 5.0);
 
 /// Attempts of one payment whose luck is told apart.
 const ATTEMPTS: u64 = 256;
-
-/// Times a customer tries again at most.
-const RETRIES: u16 = 2;
-
-/// When customers try again, seconds: who comes back does so within a minute or so.
-const RETRY_AFTER: (f64, f64) = (15.0, 75.0);
 
 /// Time between an account's failure and the switch's next attempt of its own.
 const AUTO_RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -290,9 +280,11 @@ impl World {
             (last, told) = (next, again);
         }
         self.count(request, &told.outcome);
-        let attempts = request.attempt + u16::from(last != *account);
-        self.tell(request, account, &last, at, attempts, &told);
-        self.follow_up(request, &last, attempts, &told);
+        self.schedule(at, Due::Event(Box::new(delivery::event(request, account, EventKind::Started, at))));
+        // What was tried in between is not told.
+        let last_request = Request { attempt: request.attempt + u16::from(last != *account), ..request.clone() };
+        self.tell(&last_request, &last, &told);
+        self.follow_up(&last_request, &last, &told);
     }
 
     /// One attempt: what becomes of it and when.
@@ -327,102 +319,6 @@ impl World {
     fn count(&mut self, request: &Request, outcome: &Outcome) {
         if payment_number(&request.payment) > self.payments - self.tally.payments && outcome.is_approved() {
             self.tally.succeeded += 1;
-        }
-    }
-
-    /// We are told that the attempt started, and what became of it, as the switch's webhooks come through.
-    fn tell(
-        &mut self,
-        request: &Request,
-        account: &ConnectorAccount,
-        last: &ConnectorAccount,
-        at: Time,
-        attempts: u16,
-        sent: &Sent,
-    ) {
-        let mut event = PaymentEvent {
-            source: Source::Simulation,
-            event_id: None,
-            profile: request.profile.clone(),
-            payment: request.payment.clone(),
-            attempt: Some(request.attempt),
-            account: Some(account.clone()),
-            kind: EventKind::Started,
-            decline: None,
-            amount: Some(request.amount),
-            context: request.context,
-            latency_ms: None,
-            attempts_made: Some(request.attempt),
-            occurred_at: at,
-        };
-        self.schedule(at, Due::Event(Box::new(event.clone())));
-        event.account = Some(last.clone());
-        (event.attempt, event.attempts_made) = (Some(attempts), Some(attempts));
-        (event.kind, event.decline) = (sent.outcome.kind, sent.outcome.decline.clone());
-        (event.latency_ms, event.occurred_at) = (sent.latency_ms, sent.answered);
-        self.deliver(event);
-    }
-
-    /// A webhook on its way: late, lost, sent more than once, or stamped by a clock that is behind.
-    fn deliver(&mut self, mut event: PaymentEvent) {
-        let mut luck = self.deliveries.stream(luck_of(&event.payment, event.attempt.unwrap_or(1)));
-        let (lost, late, by) = (luck.unit(), luck.unit(), luck.exponential(1.0));
-        let at = event.occurred_at;
-        let usual = &self.scenario.outcomes;
-        if lost < usual.lost || lost < self.troubles.strength(FaultKind::WebhookLoss, at) {
-            return;
-        }
-        let late = if late < usual.late { usual.late_by.mul_f64(by) } else { Duration::ZERO };
-        let delay = late + Duration::from_secs_f64(self.troubles.strength(FaultKind::WebhookDelay, at));
-        event.occurred_at = at - Duration::from_secs_f64(self.troubles.strength(FaultKind::ClockSkew, at));
-        let copies = whole(self.troubles.strength(FaultKind::WebhookStorm, at)).max(1);
-        for copy in 1..copies {
-            self.schedule(at + delay + COPY_AFTER * copy, Due::Event(Box::new(event.clone())));
-        }
-        self.schedule(at + delay, Due::Event(Box::new(event)));
-    }
-
-    /// What follows an outcome: another try by the customer, a capture, a refund, a dispute.
-    fn follow_up(&mut self, request: &Request, account: &ConnectorAccount, attempts: u16, sent: &Sent) {
-        let mut luck = self.deliveries.stream(!luck_number(request));
-        let (again, when) = (luck.unit(), luck.unit());
-        let [captured, refunded, disputed] = [luck.unit(), luck.unit(), luck.unit()];
-        if !sent.outcome.is_approved() {
-            let tries = attempts <= RETRIES && sent.outcome.kind == EventKind::Failed;
-            if tries && again < self.scenario.customer_retries {
-                let pause = Duration::from_secs_f64(RETRY_AFTER.0 + when * (RETRY_AFTER.1 - RETRY_AFTER.0));
-                let request = Request { attempt: attempts + 1, ..request.clone() };
-                self.schedule(sent.answered + pause, Due::Retry(Box::new(request)));
-            }
-            return;
-        }
-        let fraud = self.special.get(&payment_number(&request.payment)).is_some_and(|kind| *kind != FaultKind::BillingRun);
-        let after = self.scenario.aftermath.clone();
-        let disputes = if fraud { FRAUD_IS_DISPUTED.max(after.chargebacks) } else { after.chargebacks };
-        for (kind, follows, span) in [
-            (EventKind::Captured, captured < after.captures && sent.outcome.kind == EventKind::Authorised, after.capture_after),
-            (EventKind::Refunded, refunded < after.refunds, after.refund_after),
-            (EventKind::Disputed, disputed < disputes, after.chargeback_after),
-        ] {
-            if follows {
-                let at = sent.answered + span;
-                let event = PaymentEvent {
-                    source: Source::Simulation,
-                    event_id: None,
-                    profile: request.profile.clone(),
-                    payment: request.payment.clone(),
-                    attempt: Some(attempts),
-                    account: Some(account.clone()),
-                    kind,
-                    decline: None,
-                    amount: Some(request.amount),
-                    context: request.context,
-                    latency_ms: None,
-                    attempts_made: Some(attempts),
-                    occurred_at: at,
-                };
-                self.schedule(at, Due::Event(Box::new(event)));
-            }
         }
     }
 
@@ -623,9 +519,5 @@ fn payment_number(payment: &PaymentId) -> u64 {
 
 /// The luck of each attempt of each payment is its own.
 fn luck_number(request: &Request) -> u64 {
-    luck_of(&request.payment, request.attempt)
-}
-
-fn luck_of(payment: &PaymentId, attempt: u16) -> u64 {
-    payment_number(payment).wrapping_mul(ATTEMPTS).wrapping_add(u64::from(attempt))
+    payment_number(&request.payment).wrapping_mul(ATTEMPTS).wrapping_add(u64::from(request.attempt))
 }

@@ -218,12 +218,31 @@ fn a_simulation_reports_the_same_for_the_same_seed() {
     };
     let (first, second, other) = (run("1", "json"), run("1", "json"), run("2", "json"));
     assert_eq!(first.code, Some(0), "{}", first.err);
-    assert_eq!(first.out, second.out);
-    let report = |ran: &Ran| serde_json::from_str::<serde_json::Value>(&ran.out).unwrap();
+    let report = |ran: &Ran| {
+        let mut report = serde_json::from_str::<serde_json::Value>(&ran.out).unwrap();
+        assert!(report["wall_s"].take().as_f64().unwrap() > 0.0);
+        report
+    };
+    assert_eq!(report(&first), report(&second));
     assert_ne!(report(&first)["fingerprint"], report(&other)["fingerprint"]);
-    assert!(report(&first)["routed"].as_u64().unwrap() > 1_000, "{}", first.out);
+    assert!(report(&first)["payments"].as_u64().unwrap() > 1_000, "{}", first.out);
     let text = run("1", "text");
     assert!(text.out.contains(report(&first)["fingerprint"].as_str().unwrap()), "{}", text.out);
+}
+
+#[test]
+fn a_matrix_has_a_line_for_each_run_and_fails_where_a_scenario_is_not_met() {
+    let home = Home::new();
+    let matrix = ["simulate", "--scenario", "calm,outage", "--seed", "1..2", "--policy", "priority,oracle"];
+    let ran = home.run(&[&matrix[..], &["--until", "30s", "--report", "json"]].concat(), &[]);
+    assert_eq!((ran.code, ran.out.lines().count()), (Some(0), 8), "{}", ran.err);
+    let rate = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["success_rate"].as_f64().unwrap();
+    assert!(ran.out.lines().collect::<Vec<_>>().chunks(2).all(|pair| rate(pair[0]) < rate(pair[1])), "{}", ran.out);
+    let wanted = "name = \"wanted\"\ndescription = \"Too much is wanted.\"\nduration = \"5s\"\n[[expect]]\nsuccess_rate_at_least = 1.0\n";
+    home.write("wanted.toml", wanted);
+    let file = home.0.path().join("wanted.toml").display().to_string();
+    let ran = home.run(&["simulate", "--scenario", &file, "--alone"], &[]);
+    assert!(ran.code == Some(1) && ran.err.contains("a success rate of at least 1; seen: 0.9"), "{}", ran.err);
 }
 
 #[test]

@@ -10,6 +10,8 @@ mod engine;
 mod live;
 mod log;
 mod peer;
+mod rehearsal;
+mod scenario_schema;
 mod store;
 mod stream;
 mod support;
