@@ -15,6 +15,7 @@ pub mod operator;
 mod outcome;
 pub mod savings;
 pub mod scenario;
+pub mod split;
 mod switch;
 pub mod trial;
 mod trouble;

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 
 use super::demo::within;
 use super::{Ended, Failure, Setup, output};
+use crate::runtime::clock::instant;
 use crate::sim::operator::Deciding;
 use crate::sim::scenario::parse_duration;
 use crate::sim::{Policy, Scenario, Trial};
@@ -147,6 +148,7 @@ fn trials(arguments: &SimulateArguments) -> Result<Vec<Trial>, Failure> {
                 seed,
                 policy: (*policy).into(),
                 deciding: arguments.autonomy,
+                clock: Some(instant),
                 compared: !arguments.alone,
             }));
             if trials.len() > RUNS_MAX {

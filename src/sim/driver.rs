@@ -12,6 +12,7 @@ use super::forks::Forks;
 use super::ledger::Ledger;
 use super::operator::{Deciding, Operator};
 use super::savings::{Chances, Savings};
+use super::split::{Clock, Part, Split, Stopwatch};
 use super::verdict;
 use super::world::{World, WorldEvent};
 use crate::domain::{
@@ -37,6 +38,7 @@ pub struct Driver {
     ledger: Ledger,
     score: Score,
     savings: Savings,
+    watch: Stopwatch,
     forks: Option<Forks>,
     /// A change that is never made: the world as it would be without it.
     without: Option<Change>,
@@ -90,6 +92,7 @@ impl Driver {
             ledger: Ledger::default(),
             score: Score::default(),
             savings: Savings::new(world.scenario().faults.len()),
+            watch: Stopwatch::default(),
             forks: None,
             without: None,
             world,
@@ -103,6 +106,13 @@ impl Driver {
     #[must_use]
     pub fn decided_by(mut self, deciding: Deciding) -> Self {
         self.operator = Operator::new(Some(deciding));
+        self
+    }
+
+    /// Measures where the time goes, by a monotonic clock. What happens is the same with it and without.
+    #[must_use]
+    pub fn timed_by(mut self, clock: Clock) -> Self {
+        self.watch = Stopwatch::new(clock);
         self
     }
 
@@ -198,6 +208,12 @@ impl Driver {
         &self.savings
     }
 
+    /// Where the time went, if it was measured.
+    #[must_use]
+    pub const fn split(&self) -> Split {
+        self.watch.split
+    }
+
     /// The copies kept at actions that moved traffic.
     #[must_use]
     pub const fn forks(&self) -> Option<&Forks> {
@@ -227,7 +243,10 @@ impl Driver {
         let at = self.world.next_at();
         let mut bodies = Vec::with_capacity(2);
         while self.world.next_at() == at {
-            match self.world.step() {
+            let began = self.watch.now();
+            let event = self.world.step();
+            self.watch.add(Part::World, began);
+            match event {
                 WorldEvent::Arrival(request) => bodies.extend(self.route(request, at)),
                 WorldEvent::Event(event) => bodies.push(Body::Payment(event)),
                 WorldEvent::Sample(sample) if self.is_led(at) => bodies.push(Body::Sampled(sample)),
@@ -245,15 +264,22 @@ impl Driver {
         // Decisions of the same instant are not in the view yet, but two payments in one microsecond hardly exist.
         let none_in_flight = |_: &ConnectorAccount| 0;
         let counts = at >= self.world.scenario().start;
-        let Ok(decision) = decide(self.state.view(), &none_in_flight, request) else {
+        let began = self.watch.now();
+        let decided = decide(self.state.view(), &none_in_flight, request);
+        self.watch.add(Part::Decide, began);
+        let Ok(decision) = decided else {
             self.score.unrouted += u64::from(counts);
             return None;
         };
         let account = &decision.chosen().account;
+        let began = self.watch.now();
         if counts {
             self.judge(&decision.request, account, at);
         }
+        self.watch.add(Part::Score, began);
+        let began = self.watch.now();
         self.world.routed(&decision.request, account, at);
+        self.watch.add(Part::World, began);
         Some(Body::Decided(Arc::new(decision)))
     }
 
@@ -285,7 +311,10 @@ impl Driver {
         on_record(&record);
         let mut effects = Vec::new();
         for entry in record.entries() {
+            let part = if matches!(entry.body, Body::Ticked) { Part::Ticks } else { Part::Apply };
+            let began = self.watch.now();
             apply(&mut self.state, &entry, &mut effects);
+            self.watch.add(part, began);
         }
         for effect in effects {
             self.ledger.note(&effect);

@@ -16,6 +16,7 @@ use super::baseline::Baseline;
 use super::driver::Driver;
 use super::operator::Deciding;
 use super::scenario::Scenario;
+use super::split::Clock;
 use super::verdict;
 use super::world::World;
 use crate::domain::{Settings, Time};
@@ -48,6 +49,8 @@ pub struct Trial {
     pub policy: Policy,
     /// Who decides on what healing proposes.
     pub deciding: Deciding,
+    /// Measures where the time goes.
+    pub clock: Option<Clock>,
     /// Whether to play the same seed under the other policies, and without each action.
     pub compared: bool,
 }
@@ -96,6 +99,9 @@ impl Trial {
         if self.compared && self.policy == Policy::Healing {
             driver = driver.forking();
         }
+        if let Some(clock) = self.clock {
+            driver = driver.timed_by(clock);
+        }
         let mut entries = 0;
         let others = std::thread::scope(|scope| {
             let others = bandit.map(|mut bandit| {
@@ -117,6 +123,7 @@ impl Trial {
             others.and_then(|others| others.join().ok())
         });
         report.entries = entries;
+        report.split = self.clock.map(|_| driver.split());
         report.take(driver.world().tally());
         report.score(&driver);
         if let Some((alone, priority, oracle)) = others {
@@ -164,6 +171,7 @@ impl Trial {
             unrouted: 0,
             fingerprint: None,
             wall_s: 0.0,
+            split: None,
         }
     }
 

@@ -220,7 +220,9 @@ fn a_simulation_reports_the_same_for_the_same_seed() {
     assert_eq!(first.code, Some(0), "{}", first.err);
     let report = |ran: &Ran| {
         let mut report = serde_json::from_str::<serde_json::Value>(&ran.out).unwrap();
-        assert!(report["wall_s"].take().as_f64().unwrap() > 0.0);
+        for timed in ["wall_s", "world_s", "decide_s", "score_s", "apply_s", "ticks_s"] {
+            assert!(report[timed].take().as_f64().unwrap() > 0.0, "{timed}");
+        }
         report
     };
     assert_eq!(report(&first), report(&second));

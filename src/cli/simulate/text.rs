@@ -1,5 +1,6 @@
 //! The report for people: one run in full, or a table of many.
 
+use crate::sim::split::Split;
 use crate::sim::trial::{Acted, Held, Noticed, Report, Verdict};
 
 /// All reports: one in full, several as a table with what did not hold below it.
@@ -48,7 +49,7 @@ fn full(report: &Report) -> String {
         lines.push(titled("expectations", report.expectations.iter().map(expectation)));
     }
     let fingerprint = report.fingerprint.as_deref().unwrap_or("none: no engine ran");
-    lines.push(format!("\nfingerprint {fingerprint}; {:.2} s\n", report.wall_s));
+    lines.push(format!("\nfingerprint {fingerprint}\ntook {:.2} s{}\n", report.wall_s, report.split.map(split).unwrap_or_default()));
     lines.join("\n")
 }
 
@@ -130,6 +131,15 @@ fn expectation(held: &Held) -> String {
         Verdict::NotYet => "not yet",
     };
     format!("  {word:<8} {}; seen: {}", held.expectation, held.seen)
+}
+
+/// Where the run's own time went; the runs it is compared with went beside it.
+fn split(split: Split) -> String {
+    let Split { world, decide, score, apply, ticks } = split;
+    let own = world + decide + score + apply + ticks;
+    let parts = [("world", world), ("decide", decide), ("score", score), ("apply", apply), ("ticks", ticks)];
+    let said: Vec<String> = parts.iter().map(|(name, part)| format!("{name} {:.2}", part.as_secs_f64())).collect();
+    format!(", the run itself {:.2}: {}", own.as_secs_f64(), said.join(", "))
 }
 
 fn titled(title: &str, lines: impl Iterator<Item = String>) -> String {

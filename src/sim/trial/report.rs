@@ -6,6 +6,7 @@ use super::Policy;
 use crate::domain::Time;
 use crate::engine::snapshot::ActionStatus;
 use crate::sim::driver::Driver;
+use crate::sim::split::Split;
 use crate::sim::world::Tally;
 
 /// Below so many savable payments a share of them says more about chance than about us.
@@ -70,6 +71,9 @@ pub struct Report {
     pub fingerprint: Option<String>,
     /// How long it took, seconds, the comparisons included.
     pub wall_s: f64,
+    /// Where the run's own time went.
+    #[serde(flatten)]
+    pub split: Option<Split>,
 }
 
 /// An incident, beside the fault that explains it.
