@@ -13,6 +13,7 @@ pub mod handle;
 pub mod intake;
 mod leader;
 pub mod overlay;
+pub mod past;
 mod projector;
 mod replica;
 mod sampler;

@@ -1,0 +1,406 @@
+//! The past: the engine's state at any time of the log and its archive, by the nearest checkpoint and a fold from there.
+//!
+//! A [`Player`] holds nothing that could act: no appender, no lease, no executor. What folding asks for is dropped.
+
+mod ahead;
+mod index;
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tokio::runtime::Handle;
+
+pub use index::{Covered, Index};
+
+use crate::domain::{Body, Entry, Position, Record, Time};
+use crate::engine::{self, Snapshot, State};
+use crate::log::{History, LogError};
+use ahead::Ahead;
+
+/// Entries folded between two looks at whether to go on: about 10 ms.
+const LOOK_EVERY: u64 = 2_048;
+
+/// Entries between states kept in memory, and how many of them: going back a little costs a tenth of a second at most.
+const KEEP_EVERY: u64 = 25_000;
+const KEPT: usize = 12;
+
+/// Why the past cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum PastError {
+    /// There is no record at all.
+    #[error("the log holds nothing yet")]
+    Empty,
+    /// What came before was trimmed and not archived, and no checkpoint that can be read stands in for it.
+    #[error("the log begins at record {first}; what came before is in no archive here, and no checkpoint stands in for it")]
+    NoBeginning {
+        /// The first record there is.
+        first: u64,
+    },
+    /// Reading failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The engine cannot fold an entry.
+    #[error("the entry at {position} cannot be folded by this version; what comes before it can be shown")]
+    Poison {
+        /// Where it stands.
+        position: Position,
+    },
+    /// A thread cannot be started.
+    #[error("a thread cannot be started")]
+    Thread(#[from] std::io::Error),
+}
+
+/// What there is to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The first time that can be shown.
+    pub from: Time,
+    /// The last one.
+    pub to: Time,
+    /// The first record whose fold can be shown.
+    pub first: u64,
+    /// The last record.
+    pub last: u64,
+}
+
+/// How far a jump has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Records folded.
+    pub done: u64,
+    /// Records to be folded, those among them.
+    pub of: u64,
+}
+
+impl Progress {
+    /// 0 to 100.
+    #[must_use]
+    pub fn percent(self) -> u8 {
+        u8::try_from(self.done.saturating_mul(100).checked_div(self.of).unwrap_or(100).min(100)).unwrap_or(100)
+    }
+}
+
+/// Whether folding went all the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// Where it was to go.
+    There,
+    /// The end of what there is.
+    End,
+    /// Who watches the progress broke it off; the state is good, and somewhere on the way.
+    BrokenOff,
+}
+
+/// Told the progress about a hundred times a second; false breaks off.
+pub type Watch<'a> = &'a mut dyn FnMut(Progress) -> bool;
+
+/// The engine's state at one position of the past, and the way to any other.
+pub struct Player {
+    history: History,
+    index: Index,
+    runtime: Handle,
+    span: Span,
+    state: State,
+    /// States of a moment ago, by position.
+    kept: VecDeque<State>,
+    since_kept: u64,
+    ahead: Option<Ahead>,
+    /// The record begun.
+    open: Option<Open>,
+}
+
+/// A record, and how far it is folded.
+struct Open {
+    number: u64,
+    at: Time,
+    bodies: std::vec::IntoIter<Body>,
+    index: u32,
+}
+
+impl Open {
+    fn of(record: Record) -> Self {
+        Self { number: record.number, at: record.at, bodies: record.bodies.into_iter(), index: 0 }
+    }
+
+    fn next(&mut self) -> Option<Entry> {
+        let position = Position { record: self.number, index: self.index };
+        let body = self.bodies.next()?;
+        self.index += 1;
+        Some(Entry { position, at: self.at, body })
+    }
+}
+
+impl Player {
+    /// A player at the beginning of what there is.
+    ///
+    /// # Errors
+    /// [`PastError::Empty`], [`PastError::NoBeginning`], or what reading says.
+    ///
+    /// # Panics
+    /// Within a task of the tokio runtime: it waits for reads.
+    pub fn open(history: History, index: Index, runtime: Handle) -> Result<Self, PastError> {
+        let span = Span { from: Time::ZERO, to: Time::ZERO, first: 0, last: 0 };
+        let (kept, state) = (VecDeque::new(), State::new());
+        let mut player = Self { history, index, runtime, span, state, kept, since_kept: 0, ahead: None, open: None };
+        player.begin()?;
+        Ok(player)
+    }
+
+    /// Another player of the same past, at its beginning.
+    ///
+    /// # Errors
+    /// As [`Player::open`].
+    pub fn again(&self) -> Result<Self, PastError> {
+        Self::open(self.history.clone(), self.index.clone(), self.runtime.clone())
+    }
+
+    /// What there is.
+    #[must_use]
+    pub const fn span(&self) -> Span {
+        self.span
+    }
+
+    /// The state where it stands.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What the screen showed there.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        engine::snapshot(&self.state)
+    }
+
+    /// The records it plays.
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What is known of the whole span.
+    #[must_use]
+    pub const fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Goes to a time: the state after the last entry at or before it.
+    ///
+    /// # Errors
+    /// What cannot be read or folded; the state is then as it was just before that.
+    pub fn seek(&mut self, to: Time, watch: Watch<'_>) -> Result<Reached, PastError> {
+        let record = self.runtime.block_on(self.history.record_at(to))?;
+        self.seek_record(record.clamp(self.span.first - 1, self.span.last), watch)
+    }
+
+    /// Goes to the end of a record; the one before the first is the beginning.
+    ///
+    /// # Errors
+    /// As [`Player::seek`].
+    pub fn seek_record(&mut self, record: u64, watch: Watch<'_>) -> Result<Reached, PastError> {
+        self.approach(Position { record, index: u32::MAX })?;
+        self.run_through(record, watch)
+    }
+
+    /// Folds on to the last entry at or before a time; never back.
+    ///
+    /// # Errors
+    /// As [`Player::seek`].
+    pub fn run_until(&mut self, to: Time, watch: Watch<'_>) -> Result<Reached, PastError> {
+        self.run(&mut |_, at| at > to, watch)
+    }
+
+    /// Folds on through a record.
+    ///
+    /// # Errors
+    /// As [`Player::seek`].
+    pub fn run_through(&mut self, record: u64, watch: Watch<'_>) -> Result<Reached, PastError> {
+        let begun = self.state.position().record;
+        let of = record.saturating_sub(begun);
+        let last = self.span.last;
+        self.run(&mut |number, _| number > record.min(last), &mut |progress| {
+            watch(Progress { done: progress.done.saturating_sub(begun), of })
+        })
+        .map(|reached| if reached == Reached::End && record <= last { Reached::There } else { reached })
+    }
+
+    /// Folds on until just after the next routing decision.
+    ///
+    /// # Errors
+    /// As [`Player::seek`].
+    pub fn next_decision(&mut self, watch: Watch<'_>) -> Result<Reached, PastError> {
+        let (mut folded, last) = (0_u64, self.span.last);
+        while let Some(entry) = self.next_entry(&mut |number, _| number > last)? {
+            let decided = matches!(entry.body, Body::Decided(_));
+            self.fold(&entry)?;
+            folded += 1;
+            if decided {
+                return Ok(Reached::There);
+            }
+            if folded.is_multiple_of(LOOK_EVERY) && !watch(Progress { done: folded, of: folded }) {
+                return Ok(Reached::BrokenOff);
+            }
+        }
+        Ok(Reached::End)
+    }
+
+    /// Folds on until so many events and decisions are folded, at most through a record.
+    pub(super) fn run_entries(&mut self, entries: u64, upto: u64, watch: Watch<'_>) -> Result<Reached, PastError> {
+        let mut folded = 0_u64;
+        while let Some(entry) = self.next_entry(&mut |number, _| number > upto)? {
+            self.fold(&entry)?;
+            folded += 1;
+            if index::entries_of(&self.state) >= entries {
+                return Ok(Reached::There);
+            }
+            if folded.is_multiple_of(LOOK_EVERY) && !watch(Progress { done: entry.position.record, of: self.span.last }) {
+                return Ok(Reached::BrokenOff);
+            }
+        }
+        Ok(Reached::End)
+    }
+
+    /// Folds until `beyond` says that a record (its number and time) is too far.
+    fn run(&mut self, beyond: &mut dyn FnMut(u64, Time) -> bool, watch: Watch<'_>) -> Result<Reached, PastError> {
+        let mut folded = 0_u64;
+        while let Some(entry) = self.next_entry(beyond)? {
+            self.fold(&entry)?;
+            folded += 1;
+            if folded.is_multiple_of(LOOK_EVERY) && !watch(Progress { done: entry.position.record, of: self.span.last }) {
+                return Ok(Reached::BrokenOff);
+            }
+        }
+        let ended = self.open.is_none() && self.state.position().record >= self.span.last;
+        Ok(if ended { Reached::End } else { Reached::There })
+    }
+
+    /// The next entry, unless its record is beyond.
+    fn next_entry(&mut self, beyond: &mut dyn FnMut(u64, Time) -> bool) -> Result<Option<Entry>, PastError> {
+        loop {
+            if self.open.is_none() {
+                self.open = self.next_record()?.map(Open::of);
+            }
+            let Some(open) = &mut self.open else { return Ok(None) };
+            if beyond(open.number, open.at) {
+                return Ok(None);
+            }
+            match open.next() {
+                // The rest of the record that holds the checkpoint's last entry is still to be folded.
+                Some(entry) if entry.position > self.state.position() => return Ok(Some(entry)),
+                Some(_) => {}
+                None => self.open = None,
+            }
+        }
+    }
+
+    fn next_record(&mut self) -> Result<Option<Record>, PastError> {
+        let ahead = match &mut self.ahead {
+            Some(ahead) => ahead,
+            none => {
+                let from = self.state.position().record.max(self.span.first);
+                none.insert(Ahead::start(self.history.clone(), from, &self.runtime)?)
+            }
+        };
+        match ahead.next() {
+            Ok(record) => Ok(record),
+            Err(error) => {
+                self.ahead = None;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Folds an entry. A panic of `apply` leaves State half changed: it goes back to one that is whole.
+    fn fold(&mut self, entry: &Entry) -> Result<(), PastError> {
+        let mut asked = Vec::new();
+        let applied = catch_unwind(AssertUnwindSafe(|| engine::apply(&mut self.state, entry, &mut asked)));
+        if applied.is_err() {
+            let state = self.kept.back().cloned().unwrap_or_default();
+            self.stand_at(state);
+            return Err(PastError::Poison { position: entry.position });
+        }
+        self.since_kept += 1;
+        if self.since_kept >= KEEP_EVERY {
+            self.keep();
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self) {
+        self.since_kept = 0;
+        let position = self.state.position();
+        self.kept.retain(|state| state.position() < position);
+        if self.kept.len() >= KEPT {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(self.state.clone());
+    }
+
+    /// Puts the state at the nearest place at or before a position from which it can be folded to.
+    fn approach(&mut self, target: Position) -> Result<(), PastError> {
+        let here = self.state.position();
+        let near = self.kept.iter().rev().find(|state| state.position() <= target);
+        let held = near.filter(|state| here > target || state.position() > here).cloned();
+        let base = held.as_ref().map(State::position).or((here <= target).then_some(here));
+        // A checkpoint is worth its loading only where it saves more than what is left to fold.
+        let least = base.map(|base| Position { record: base.record + target.record.saturating_sub(base.record) / 8, ..base });
+        match self.runtime.block_on(self.index.restore(&self.history, least, target)) {
+            Some(state) => self.leap(state),
+            None => match held {
+                Some(state) => self.leap(state),
+                None if here <= target => {}
+                None => self.leap_to_beginning(),
+            },
+        }
+        Ok(())
+    }
+
+    fn leap(&mut self, state: State) {
+        self.stand_at(state);
+        self.keep();
+    }
+
+    fn leap_to_beginning(&mut self) {
+        let beginning = Position { record: self.span.first - 1, index: u32::MAX };
+        let state = self.runtime.block_on(self.index.restore(&self.history, None, beginning)).unwrap_or_default();
+        self.leap(state);
+    }
+
+    fn stand_at(&mut self, state: State) {
+        self.state = state;
+        (self.ahead, self.open) = (None, None);
+    }
+
+    /// Finds what there is, and stands at its beginning.
+    fn begin(&mut self) -> Result<(), PastError> {
+        let (first, last) = self.runtime.block_on(async {
+            Ok::<_, LogError>((self.history.first().await?, self.history.last().await?))
+        })?;
+        if last == 0 || first == 0 {
+            return Err(PastError::Empty);
+        }
+        if first > 1 {
+            self.state = self.runtime.block_on(self.index.earliest(&self.history, first)).ok_or(PastError::NoBeginning { first })?;
+        }
+        let begun = if first > 1 { self.state.position().record + 1 } else { 1 };
+        let (from, to) = self.runtime.block_on(async {
+            let from = self.history.record(begun.min(last)).await?.at;
+            Ok::<_, LogError>((from, self.last_time(begun, last).await?.max(from)))
+        })?;
+        self.span = Span { from: from.max(self.state.at()), to, first: begun, last };
+        Ok(())
+    }
+
+    /// The time of the last record that can be read.
+    async fn last_time(&self, first: u64, last: u64) -> Result<Time, LogError> {
+        match self.history.record(last).await {
+            Ok(record) => Ok(record.at),
+            Err(LogError::Unreadable { .. } | LogError::Archive(_)) => {
+                let far = Time::from_micros(i64::MAX);
+                let readable = self.history.record_at(far).await?;
+                Ok(self.history.record(readable.max(first)).await?.at)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
