@@ -1,5 +1,6 @@
 //! `apos simulate`: a scenario without a screen, as fast as the machine can, and a report.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -8,9 +9,10 @@ use serde::Serialize;
 
 use super::demo::within;
 use super::{Ended, Failure, Setup, output};
-use crate::domain::{Money, Time};
+use crate::domain::{Money, Record, Time};
 use crate::engine::Snapshot;
 use crate::engine::snapshot::{AggregateRow, Statistics};
+use crate::log::{Import, LogError};
 use crate::runtime::clock::instant;
 use crate::sim::scenario::parse_duration;
 use crate::sim::{Driver, Scenario, World};
@@ -31,6 +33,9 @@ pub struct SimulateArguments {
     /// The report's form
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub report: ReportForm,
+    /// Keep the simulation's log in this folder: apos replay --data-dir FOLDER shows it
+    #[arg(long, value_name = "FOLDER")]
+    pub keep: Option<PathBuf>,
 }
 
 /// The report's form.
@@ -73,12 +78,19 @@ pub(super) fn run(arguments: &SimulateArguments, setup: &Setup) -> Result<Ended,
     let world = World::new(scenario, arguments.seed);
     let settings = within(&world, setup.config().settings());
 
+    let mut keeper = arguments.keep.as_deref().map(Keeper::begin).transpose()?;
     let began = instant();
     let mut entries = 0;
-    let mut count = |record: &crate::domain::Record| entries += record.bodies.len() as u64;
+    let mut count = |record: &Record| {
+        entries += record.bodies.len() as u64;
+        if let Some(keeper) = &mut keeper {
+            keeper.push(record);
+        }
+    };
     let mut driver = Driver::start(world, settings, &mut count);
     driver.run_until(start + duration, &mut count);
     let took = instant().duration_since(began);
+    keeper.map_or(Ok(()), Keeper::finish)?;
 
     let report = Report::of(name, arguments.seed, start, entries, &driver);
     let text = match arguments.report {
@@ -96,6 +108,47 @@ pub(super) fn run(arguments: &SimulateArguments, setup: &Setup) -> Result<Ended,
         return Err(anyhow::anyhow!("{} errors were logged: the log files say which", telemetry::errors()).into());
     }
     Ok(Ended::Fine)
+}
+
+/// Records written to a file together.
+const TOGETHER: usize = 1_000;
+
+/// Keeps a simulation's records in a log file.
+struct Keeper {
+    import: Import,
+    runtime: tokio::runtime::Runtime,
+    waiting: Vec<Record>,
+    /// What went wrong first.
+    failed: Result<(), LogError>,
+}
+
+impl Keeper {
+    fn begin(folder: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let import = runtime.block_on(Import::begin(&folder.join("log.db"))).context("the log cannot be kept")?;
+        Ok(Self { import, runtime, waiting: Vec::new(), failed: Ok(()) })
+    }
+
+    fn push(&mut self, record: &Record) {
+        self.waiting.push(record.clone());
+        if self.waiting.len() >= TOGETHER {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        let records = std::mem::take(&mut self.waiting);
+        if self.failed.is_ok() {
+            self.failed = self.runtime.block_on(self.import.push(&records));
+        }
+    }
+
+    fn finish(mut self) -> anyhow::Result<()> {
+        self.write();
+        self.failed.context("the log cannot be kept")?;
+        self.runtime.block_on(self.import.finish()).context("the log cannot be kept")
+    }
 }
 
 impl Report {

@@ -1,7 +1,7 @@
 //! From the configuration to what the runtime and the API are started with.
 
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +47,17 @@ pub(super) fn api_config(setup: &Setup) -> ApiConfig {
         peer,
         webhook_keys: secrets.webhook_keys.iter().map(webhook_key).collect(),
     }
+}
+
+/// Where the log is.
+pub(super) fn log_choice(setup: &Setup) -> LogChoice {
+    log(&setup.config().log, &setup.environment)
+}
+
+/// Where the archive is; not made here.
+pub(super) fn archive_dir(setup: &Setup) -> Result<PathBuf, Failure> {
+    let named = &setup.config().log.archive_dir;
+    if named.as_os_str().is_empty() { Ok(setup.data_dir()?.join("archive")) } else { Ok(named.clone()) }
 }
 
 fn log(log: &config::Log, environment: &Environment) -> LogChoice {

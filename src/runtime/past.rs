@@ -5,15 +5,16 @@
 mod ahead;
 mod index;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::runtime::Handle;
 
 pub use index::{Covered, Index};
 
-use crate::domain::{Body, Entry, Position, Record, Time};
-use crate::engine::{self, Snapshot, State};
+use crate::domain::{ActionId, Body, Entry, IncidentId, Position, Record, Time};
+use crate::engine::snapshot::{ActionRow, IncidentRow};
+use crate::engine::{self, Effect, Snapshot, State};
 use crate::log::{History, LogError};
 use ahead::Ahead;
 
@@ -107,6 +108,29 @@ pub struct Player {
     ahead: Option<Ahead>,
     /// The record begun.
     open: Option<Open>,
+    folded: u64,
+    /// What folding told, where somebody listens.
+    news: Option<News>,
+}
+
+/// Incidents and actions that a fold told of, each as it was told last.
+#[derive(Debug, Clone, Default)]
+pub struct News {
+    /// Incidents.
+    pub incidents: BTreeMap<IncidentId, IncidentRow>,
+    /// Actions.
+    pub actions: BTreeMap<ActionId, ActionRow>,
+}
+
+impl News {
+    fn hear(&mut self, effect: Effect) {
+        match effect {
+            Effect::Incident(row) => drop(self.incidents.insert(row.id, *row)),
+            Effect::Action(row) => drop(self.actions.insert(row.id, *row)),
+            // What was to be done in the world was done then, or not.
+            Effect::Act { .. } => {}
+        }
+    }
 }
 
 /// A record, and how far it is folded.
@@ -141,7 +165,19 @@ impl Player {
     pub fn open(history: History, index: Index, runtime: Handle) -> Result<Self, PastError> {
         let span = Span { from: Time::ZERO, to: Time::ZERO, first: 0, last: 0 };
         let (kept, state) = (VecDeque::new(), State::new());
-        let mut player = Self { history, index, runtime, span, state, kept, since_kept: 0, ahead: None, open: None };
+        let mut player = Self {
+            history,
+            index,
+            runtime,
+            span,
+            state,
+            kept,
+            since_kept: 0,
+            ahead: None,
+            open: None,
+            folded: 0,
+            news: None,
+        };
         player.begin()?;
         Ok(player)
     }
@@ -182,6 +218,22 @@ impl Player {
     #[must_use]
     pub const fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// Entries folded since it was opened.
+    #[must_use]
+    pub const fn folded(&self) -> u64 {
+        self.folded
+    }
+
+    /// From here on, remembers what folding tells of incidents and actions.
+    pub fn listen(&mut self) {
+        self.news = Some(News::default());
+    }
+
+    /// What was told since [`Player::listen`].
+    pub fn heard(&mut self) -> News {
+        self.news.take().unwrap_or_default()
     }
 
     /// Goes to a time: the state after the last entry at or before it.
@@ -319,6 +371,10 @@ impl Player {
             self.stand_at(state);
             return Err(PastError::Poison { position: entry.position });
         }
+        if let Some(news) = &mut self.news {
+            asked.into_iter().for_each(|effect| news.hear(effect));
+        }
+        self.folded += 1;
         self.since_kept += 1;
         if self.since_kept >= KEEP_EVERY {
             self.keep();
