@@ -22,7 +22,7 @@ use crate::engine::Snapshot;
 use crate::runtime::past::{Player, Reached};
 use crate::tui::ui::{Mode, Pace};
 use crate::tui::{self, when};
-pub(super) use source::{LADDER, Source, open_log};
+pub(super) use source::{Source, open_log};
 use stage::{Ask, Stage};
 
 /// What `apos replay` takes.

@@ -117,7 +117,7 @@ impl Ladder {
     pub fn keep(&mut self, rung: Rung, packed: &[u8]) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
         let path = self.path(rung.position);
-        let beside = path.with_extension("part");
+        let beside = self.folder.join(format!("{}.part", std::process::id()));
         let head = postcard::to_stdvec(&rung).map_err(io::Error::other)?;
         let length = u32::try_from(head.len()).unwrap_or(u32::MAX).to_le_bytes();
         let hash = blake3::hash(&head);
@@ -173,7 +173,10 @@ fn head(path: &Path) -> Option<(Rung, u64)> {
     file.read_exact(&mut head).ok()?;
     let hash = head.split_off(length as usize);
     let size = file.metadata().ok()?.len();
-    (blake3::hash(&head).as_bytes()[..] == hash[..]).then(|| postcard::from_bytes(&head).ok()).flatten().map(|rung| (rung, size))
+    (blake3::hash(&head).as_bytes()[..] == hash[..])
+        .then(|| postcard::from_bytes(&head).ok())
+        .flatten()
+        .map(|rung| (rung, size))
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ mod index;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 
 use tokio::runtime::Handle;
 
-pub use index::{Covered, Index};
+pub use index::{Covered, Index, rung_of};
 
 use crate::domain::{ActionId, Body, Entry, IncidentId, Position, Record, Time};
 use crate::engine::snapshot::{ActionRow, IncidentRow};
@@ -24,6 +25,12 @@ const LOOK_EVERY: u64 = 2_048;
 /// Entries between states kept in memory, and how many of them: going back a little costs a tenth of a second at most.
 const KEEP_EVERY: u64 = 25_000;
 const KEPT: usize = 12;
+
+/// The folder of the checkpoints for jumps, within the archive.
+#[must_use]
+pub fn ladder_dir(archive: &Path) -> PathBuf {
+    archive.join("checkpoints")
+}
 
 /// Why the past cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -165,19 +172,8 @@ impl Player {
     pub fn open(history: History, index: Index, runtime: Handle) -> Result<Self, PastError> {
         let span = Span { from: Time::ZERO, to: Time::ZERO, first: 0, last: 0 };
         let (kept, state) = (VecDeque::new(), State::new());
-        let mut player = Self {
-            history,
-            index,
-            runtime,
-            span,
-            state,
-            kept,
-            since_kept: 0,
-            ahead: None,
-            open: None,
-            folded: 0,
-            news: None,
-        };
+        let mut player =
+            Self { history, index, runtime, span, state, kept, since_kept: 0, ahead: None, open: None, folded: 0, news: None };
         player.begin()?;
         Ok(player)
     }
@@ -403,7 +399,7 @@ impl Player {
         match self.runtime.block_on(self.index.restore(&self.history, least, target)) {
             Some(state) => self.leap(state),
             None => match held {
-                Some(state) => self.leap(state),
+                Some(state) => self.step_back(state),
                 None if here <= target => {}
                 None => self.leap_to_beginning(),
             },
@@ -411,9 +407,21 @@ impl Player {
         Ok(())
     }
 
+    /// Goes on from another state, of a checkpoint: what is in memory shares nothing with it, and would only fill it.
     fn leap(&mut self, state: State) {
+        let left = (std::mem::replace(&mut self.state, State::new()), std::mem::take(&mut self.kept));
+        // Forgetting millions of payments takes most of a second; without a thread it takes it here.
+        let forgotten = std::thread::Builder::new().name("apos-forget".to_owned()).spawn(move || drop(left));
+        drop(forgotten);
         self.stand_at(state);
         self.keep();
+    }
+
+    /// Goes back to a state of a moment ago.
+    fn step_back(&mut self, state: State) {
+        let position = state.position();
+        self.kept.retain(|kept| kept.position() <= position);
+        self.stand_at(state);
     }
 
     fn leap_to_beginning(&mut self) {
@@ -429,14 +437,14 @@ impl Player {
 
     /// Finds what there is, and stands at its beginning.
     fn begin(&mut self) -> Result<(), PastError> {
-        let (first, last) = self.runtime.block_on(async {
-            Ok::<_, LogError>((self.history.first().await?, self.history.last().await?))
-        })?;
+        let (first, last) =
+            self.runtime.block_on(async { Ok::<_, LogError>((self.history.first().await?, self.history.last().await?)) })?;
         if last == 0 || first == 0 {
             return Err(PastError::Empty);
         }
         if first > 1 {
-            self.state = self.runtime.block_on(self.index.earliest(&self.history, first)).ok_or(PastError::NoBeginning { first })?;
+            self.state =
+                self.runtime.block_on(self.index.earliest(&self.history, first)).ok_or(PastError::NoBeginning { first })?;
         }
         let begun = if first > 1 { self.state.position().record + 1 } else { 1 };
         let (from, to) = self.runtime.block_on(async {

@@ -287,8 +287,7 @@ mod tests {
 
     #[test]
     fn a_viewer_has_no_key_that_changes_the_world() {
-        let (demo, past) =
-            (Mode::Simulation { scenario: "outage".into(), seed: 1 }, Mode::Past { source: "log.db".into() });
+        let (demo, past) = (Mode::Simulation { scenario: "outage".into(), seed: 1 }, Mode::Past { source: "log.db".into() });
         for scope in Scope::ALL {
             // In the past there is none for an admin either.
             for binding in within(scope, Role::Viewer, &demo).chain(within(scope, Role::Admin, &past)) {

@@ -27,7 +27,9 @@ pub fn parse(text: &str, zone: &TimeZone, here: Time, (from, to): (Time, Time)) 
     }
     if let Ok(clock) = text.parse::<civil::Time>() {
         let day = here.timestamp().to_zoned(zone.clone()).date();
-        let on = |days: i64| day.checked_add(jiff::Span::new().days(days)).ok().and_then(|day| instant(day.to_datetime(clock), zone));
+        let on = |days: i64| {
+            day.checked_add(jiff::Span::new().days(days)).ok().and_then(|day| instant(day.to_datetime(clock), zone))
+        };
         let within = |time: &Time| (from..=to).contains(time);
         let days = std::iter::once(0).chain((1..=366).flat_map(|days| [-days, days]));
         return days.filter_map(on).find(within).or_else(|| on(0)).ok_or_else(|| refused(text));

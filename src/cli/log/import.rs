@@ -37,7 +37,9 @@ async fn import(segment: &Segment, path: &Path) -> anyhow::Result<(u64, Option<S
         Ok(Some((position, bytes))) => import.state(position, &bytes).await.context("the log cannot be written")?,
         Ok(None) => {}
         Err(error) if segment.header().first > 1 => {
-            return Err(anyhow::Error::from(error).context("the state before its first record is damaged: nothing can be folded"));
+            return Err(
+                anyhow::Error::from(error).context("the state before its first record is damaged: nothing can be folded")
+            );
         }
         Err(error) => damage = Some(error),
     }

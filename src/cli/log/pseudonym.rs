@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::domain::settings::{Merchant, Settings};
 use crate::domain::{
-    Act, Body, Change, Command, ConnectorAccount, Decision, EffectResult, EventId, OperatorName, Order, PaymentEvent, PaymentId,
-    PriorityMove, ProfileId, Record, Request,
+    Act, Body, Change, Command, ConnectorAccount, Decision, EffectResult, EventId, OperatorName, Order, PaymentEvent,
+    PaymentId, PriorityMove, ProfileId, Record, Request,
 };
 
 /// Hexadecimal digits of a pseudonym: 64 bits; among 10^7 payments two share one with a probability of 10^-5.
@@ -63,7 +63,10 @@ impl Pseudonyms {
 
     fn event(&self, event: PaymentEvent) -> PaymentEvent {
         PaymentEvent {
-            event_id: event.event_id.as_ref().map(|id| EventId::parse(&self.name("evt", id.as_str())).unwrap_or_else(|_| id.clone())),
+            event_id: event
+                .event_id
+                .as_ref()
+                .map(|id| EventId::parse(&self.name("evt", id.as_str())).unwrap_or_else(|_| id.clone())),
             profile: self.profile(&event.profile),
             payment: self.payment(&event.payment),
             account: event.account.as_ref().map(|account| self.account(account)),

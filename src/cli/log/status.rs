@@ -6,11 +6,12 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::cli::replay::{LADDER, open_log};
+use crate::cli::replay::open_log;
 use crate::cli::{Ended, Failure, Setup, live, output, wiring};
 use crate::domain::{Position, Time};
 use crate::log::segment::Segment;
 use crate::log::{History, Ladder, Log, LogError};
+use crate::runtime::past::ladder_dir;
 
 /// The log and its archive, at one moment.
 #[derive(Debug, Serialize)]
@@ -50,11 +51,8 @@ pub(super) fn run(setup: &Setup, json: bool) -> Result<Ended, Failure> {
     let (log, name) = runtime.block_on(open_log(setup))?;
     let file = setup.data_dir().ok().map(|folder| folder.join("log.db"));
     let status = runtime.block_on(look(log, name, &archive, file.as_deref())).context("the log cannot be read")?;
-    let text = if json {
-        serde_json::to_string_pretty(&status).context("the status has no JSON form")? + "\n"
-    } else {
-        status.text()
-    };
+    let text =
+        if json { serde_json::to_string_pretty(&status).context("the status has no JSON form")? + "\n" } else { status.text() };
     output::data(text.as_bytes())?;
     Ok(Ended::Fine)
 }
@@ -62,7 +60,7 @@ pub(super) fn run(setup: &Setup, json: bool) -> Result<Ended, Failure> {
 async fn look(log: Log, name: String, folder: &Path, file: Option<&Path>) -> Result<Status, LogError> {
     let history = History::of(log.clone(), folder);
     let archive = history.archive();
-    let ladder = Ladder::open(&folder.join(LADDER), 0);
+    let ladder = Ladder::open(&ladder_dir(folder), 0);
     let (lease_epoch, lease_holder) = log.lease().await?;
     let damaged = archive.segments().iter().filter_map(Segment::damage).chain(archive.unreadable());
     let log_bytes = file.filter(|_| matches!(log, Log::Sqlite(_))).map(|path| {
@@ -108,7 +106,8 @@ impl Status {
         let _ = writeln!(text, "  checkpoints at {positions}");
         let holder = self.lease_holder.as_deref().map_or("held by nobody".to_owned(), |holder| format!("held by {holder}"));
         let _ = writeln!(text, "  lease      epoch {}, {holder}", self.lease_epoch);
-        let _ = write!(text, "archive      {} segments, {}\n{}", self.segments, megabytes(self.archive_bytes), self.archive.text());
+        let _ =
+            write!(text, "archive      {} segments, {}\n{}", self.segments, megabytes(self.archive_bytes), self.archive.text());
         for damage in &self.damaged {
             let _ = writeln!(text, "  damaged    {damage}");
         }

@@ -1,5 +1,7 @@
 //! A replay without a screen: the stretch folded as fast as the machine can, and a report.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use serde::Serialize;
 
@@ -34,7 +36,9 @@ struct Report {
 }
 
 pub(super) fn run(mut player: Player, (from, to): (Time, Time), source: &str, form: ReportForm) -> Result<Ended, Failure> {
-    player.seek(from, &mut said("going to the beginning")).context("the beginning cannot be reached")?;
+    // Just before it: what happened at that very time is part of the stretch.
+    let before = from - Duration::from_micros(1);
+    player.seek(before, &mut said("going to the beginning")).context("the beginning cannot be reached")?;
     player.listen();
     let (began, first, folded) = (instant(), player.state().position().record, player.folded());
     let ended = player.run_until(to, &mut said("replaying"));
@@ -111,7 +115,10 @@ impl Report {
             format!("since the log began: approved {}, failed {}", statistics.approved, statistics.failed),
         ];
         lines.extend(self.ended_early.iter().map(|reason| format!("ended early: {reason}")));
-        lines.push(format!("\nconnectors since the start of the log's day\n{:<14} {:>9} {:>9}  amount", "", "attempts", "approved"));
+        lines.push(format!(
+            "\nconnectors since the start of the log's day\n{:<14} {:>9} {:>9}  amount",
+            "", "attempts", "approved"
+        ));
         lines.extend(self.connectors.iter().map(|row| {
             let amounts: Vec<String> = row.amount.iter().map(Money::to_string).collect();
             format!("{:<14} {:>9} {:>9}  {}", row.key, row.attempts, row.approved, amounts.join(", "))

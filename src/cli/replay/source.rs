@@ -9,10 +9,7 @@ use anyhow::Context;
 use crate::cli::{Failure, Setup, wiring};
 use crate::log::{History, Log};
 use crate::runtime::LogChoice;
-use crate::runtime::past::Index;
-
-/// The folder of checkpoints within the archive.
-pub(in crate::cli) const LADDER: &str = "checkpoints";
+use crate::runtime::past::{Index, ladder_dir};
 
 /// Records, and the index that makes jumps short.
 pub(in crate::cli) struct Source {
@@ -40,7 +37,7 @@ impl Source {
         let (log, name) = runtime.block_on(open_log(setup))?;
         let archive = wiring::archive_dir(setup)?;
         let history = History::of(log, &archive);
-        let ladder = archive.join(LADDER);
+        let ladder = ladder_dir(&archive);
         if fs::create_dir_all(&ladder).is_ok() && !is_read_only(&ladder) {
             return Ok(Self { name, history, index: Index::open(&ladder, budget), _scratch: None });
         }

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    BLOCK_HEAD, END, FRAME_HASH, FRAME_HEAD, HEADER, Header, MAGIC, RECORDS, STATE, SegmentError, VERSION, frame_hash,
-    io_error,
+    BLOCK_HEAD, END, FRAME_HASH, FRAME_HEAD, HEADER, Header, MAGIC, RECORDS, STATE, SegmentError, VERSION, frame_hash, io_error,
 };
 use crate::domain::{Position, Record, Time};
 use crate::log::{Chain, codec};
@@ -148,8 +147,7 @@ impl Segment {
         let first = self.header.first;
         let body = self.body(frame, first)?;
         let refused = |what: &str| self.damaged(frame.offset, first, what);
-        let (position, packed) =
-            postcard::take_from_bytes::<Position>(&body).map_err(|error| refused(&error.to_string()))?;
+        let (position, packed) = postcard::take_from_bytes::<Position>(&body).map_err(|error| refused(&error.to_string()))?;
         Ok(Some((position, codec::unpack(packed).map_err(|error| refused(&error.to_string()))?)))
     }
 
@@ -199,7 +197,11 @@ impl Segment {
         let (first, count) = (u64::from_le_bytes(take(&mut bytes)), u32::from_le_bytes(take(&mut bytes)));
         let times = [i64::from_le_bytes(take(&mut bytes)), i64::from_le_bytes(take(&mut bytes))].map(Time::from_micros);
         if first != next || count == 0 {
-            return Err(self.damaged(frame.offset, next, &format!("a block of {count} records from {first} on is out of place")));
+            return Err(self.damaged(
+                frame.offset,
+                next,
+                &format!("a block of {count} records from {first} on is out of place"),
+            ));
         }
         let last = first.saturating_add(u64::from(count) - 1);
         Ok(Block { first, last, from: times[0], to: times[1], chain: Chain::from_bytes(take(&mut bytes)), frame })

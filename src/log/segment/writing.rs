@@ -67,8 +67,7 @@ impl Writer {
         };
         let (next, chain) = (header.first, header.before);
         let block = Vec::new();
-        let mut writer =
-            Self { file: BufWriter::new(file), beside, next, chain, block, block_bytes: 0, written: 0, sealed };
+        let mut writer = Self { file: BufWriter::new(file), beside, next, chain, block, block_bytes: 0, written: 0, sealed };
         writer.bytes(&[MAGIC, &[VERSION]])?;
         let body = postcard::to_stdvec(header).map_err(codec::content)?;
         writer.frame(HEADER, &[&body])?;

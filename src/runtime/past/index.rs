@@ -11,7 +11,7 @@ use super::{PastError, Player, Progress, Reached};
 use crate::domain::{Position, Time};
 use crate::engine::{self, State};
 use crate::log::ladder::{Mark, MarkKind, Rung, witness};
-use crate::log::{History, Ladder, LogError, codec};
+use crate::log::{Chain, History, Ladder, LogError, codec};
 use crate::runtime::background;
 
 /// Entries between two rungs at least: half a second of folding.
@@ -187,7 +187,8 @@ impl Index {
             return Ok(());
         }
         let record = player.runtime.block_on(player.history.record(player.state.position().record))?;
-        if let Some((rung, packed)) = rung_of(&player.state, witness(&record).map_err(LogError::from)?) {
+        let rung = rung_of(&player.state, witness(&record).map_err(LogError::from)?);
+        if let Ok(packed) = codec::pack(&player.state.checkpoint()) {
             self.add(rung, &packed);
         }
         Ok(())
@@ -228,16 +229,15 @@ impl Index {
     }
 }
 
-/// A rung of a state, and its bytes, packed; none where they cannot be packed for want of memory.
+/// What a rung says of a state. `witness` is that of the record it was folded to.
 #[must_use]
-pub(in crate::runtime) fn rung_of(state: &State, witness: crate::log::Chain) -> Option<(Rung, Vec<u8>)> {
+pub fn rung_of(state: &State, witness: Chain) -> Rung {
     let snapshot = engine::snapshot(state);
     let incidents = snapshot.incidents.iter().map(|row| Mark { at: row.detected_at, kind: MarkKind::Incident });
     let actions = snapshot.actions.iter().map(|row| Mark { at: row.proposed_at, kind: MarkKind::Action });
     let mut marks: Vec<Mark> = incidents.chain(actions).collect();
     marks.sort_unstable();
-    let rung = Rung { position: state.position(), at: state.at(), entries: entries_of(state), witness, marks };
-    Some((rung, codec::pack(&state.checkpoint()).ok()?))
+    Rung { position: state.position(), at: state.at(), entries: entries_of(state), witness, marks }
 }
 
 /// Events and decisions folded since the log began: all entries but those of the engine itself.

@@ -67,7 +67,11 @@ impl Timeline {
     /// The mark of a kind after the time shown, or before it.
     #[must_use]
     pub fn mark(&self, what: Marked, after: bool) -> Option<Time> {
-        let mut times = self.marks.iter().filter(|mark| mark.what == what && mark.at <= self.to && mark.at >= self.from).map(|mark| mark.at);
+        let mut times = self
+            .marks
+            .iter()
+            .filter(|mark| mark.what == what && mark.at <= self.to && mark.at >= self.from)
+            .map(|mark| mark.at);
         if after { times.find(|at| *at > self.at) } else { times.take_while(|at| *at < self.at).last() }
     }
 }
@@ -80,7 +84,8 @@ mod tests {
     fn marks_are_found_on_either_side() {
         let at = Time::from_secs;
         let mark = |second, what| Mark { at: at(second), what };
-        let marks = vec![mark(5, Marked::Incident), mark(12, Marked::Action), mark(20, Marked::Incident), mark(99, Marked::Incident)];
+        let marks =
+            vec![mark(5, Marked::Incident), mark(12, Marked::Action), mark(20, Marked::Incident), mark(99, Marked::Incident)];
         let timeline = Timeline { from: at(0), to: at(40), at: at(20), marks, folding: None, indexed: 100 };
         assert_eq!(timeline.mark(Marked::Incident, false), Some(at(5)));
         assert_eq!(timeline.mark(Marked::Incident, true), None, "beyond the end");

@@ -28,11 +28,17 @@ pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let (Some(timeline), theme) = (&scene.ui.timeline, scene.theme) else { return };
     let zone = &scene.ui.session.zone;
     let end = |at| {
-        let day = if timeline.to.since(timeline.from) > DAY { format!("{} ", &format::date(at, zone)[5..]) } else { String::new() };
+        let day =
+            if timeline.to.since(timeline.from) > DAY { format!("{} ", &format::date(at, zone)[5..]) } else { String::new() };
         format!("{day}{}", format::second(at, zone))
     };
     let (from, to) = (end(timeline.from), end(timeline.to));
-    let at = format!("{} {} {}", format::date(timeline.at, zone), format::second(timeline.at, zone), format::offset(timeline.at, zone));
+    let at = format!(
+        "{} {} {}",
+        format::date(timeline.at, zone),
+        format::second(timeline.at, zone),
+        format::offset(timeline.at, zone)
+    );
     let doing = doing(timeline, scene);
     let x = put(frame, area, area.x + 1, area.y, (&from, theme.quiet)) + 1;
     let after = width(&to) + 2 + width(&at) + 2 + DOING + 2;

@@ -40,7 +40,9 @@ fn desk(size: (u16, u16)) -> Desk {
 #[test]
 fn the_past_looks_as_its_golden_screens() {
     for size in SIZES {
-        for (name, keys) in [("past", vec![]), ("past-time", vec![char('t'), char('0'), char('3')]), ("past-keys", vec![char('?')])] {
+        for (name, keys) in
+            [("past", vec![]), ("past-time", vec![char('t'), char('0'), char('3')]), ("past-keys", vec![char('?')])]
+        {
             let mut desk = desk(size);
             for key in keys {
                 assert_eq!(desk.press(key), None);
@@ -96,7 +98,7 @@ fn every_way_to_move_has_a_key() {
 #[test]
 fn a_typed_time_is_gone_to_and_what_is_none_is_refused() {
     let mut desk = desk(SIZES[0]);
-    let mut typed = |desk: &mut Desk, text: &str| {
+    let typed = |desk: &mut Desk, text: &str| {
         desk.press(char('t'));
         text.chars().for_each(|c| assert_eq!(desk.press(char(c)), None));
         desk.press(Key::Enter)
