@@ -90,10 +90,10 @@ fn show(
     let mode = Mode::Past { source: source.name.clone() };
     let options = screen::options(setup, mode, pace)?;
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
-    let (waker, wakes) = mpsc::channel();
+    let (waker, woken) = mpsc::channel();
     let (asks, asked) = mpsc::channel();
     let stage = Stage { player, stretch, pace, snapshot: snapshot.clone(), waker: waker.clone(), asked };
-    let played = std::thread::Builder::new()
+    let playing = std::thread::Builder::new()
         .name("past".to_owned())
         .spawn(move || stage.play())
         .context("the replay's thread cannot be started")?;
@@ -101,7 +101,7 @@ fn show(
     let (paces, travels) = (asks.clone(), asks.clone());
     let source = tui::Source {
         snapshot,
-        wakes,
+        wakes: woken,
         waker,
         command: None,
         // Neither can fail but when the replay is over, and then a note says so.
@@ -112,7 +112,7 @@ fn show(
     let exit = tui::run(source, options);
     // It may be gone already, by a panic that joining tells of.
     let _ = asks.send(Ask::Stop);
-    played.join().map_err(|_| anyhow::anyhow!("the replay ended by an error of its own; the log files say which"))?;
+    playing.join().map_err(|_| anyhow::anyhow!("the replay ended by an error of its own; the log files say which"))?;
     Ok(screen::ended(exit?))
 }
 

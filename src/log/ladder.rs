@@ -91,6 +91,7 @@ impl Ladder {
     }
 
     /// The rungs, by position.
+    #[must_use]
     pub fn rungs(&self) -> impl DoubleEndedIterator<Item = &Rung> {
         self.rungs.iter().map(|(rung, _)| rung)
     }

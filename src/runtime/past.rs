@@ -246,7 +246,7 @@ impl Player {
     /// # Errors
     /// As [`Player::seek`].
     pub fn seek_record(&mut self, record: u64, watch: Watch<'_>) -> Result<Reached, PastError> {
-        self.approach(Position { record, index: u32::MAX })?;
+        self.approach(Position { record, index: u32::MAX });
         self.run_through(record, watch)
     }
 
@@ -368,7 +368,9 @@ impl Player {
             return Err(PastError::Poison { position: entry.position });
         }
         if let Some(news) = &mut self.news {
-            asked.into_iter().for_each(|effect| news.hear(effect));
+            for effect in asked {
+                news.hear(effect);
+            }
         }
         self.folded += 1;
         self.since_kept += 1;
@@ -389,14 +391,13 @@ impl Player {
     }
 
     /// Puts the state at the nearest place at or before a position from which it can be folded to.
-    fn approach(&mut self, target: Position) -> Result<(), PastError> {
+    fn approach(&mut self, target: Position) {
         let here = self.state.position();
         let near = self.kept.iter().rev().find(|state| state.position() <= target);
         let held = near.filter(|state| here > target || state.position() > here).cloned();
-        let base = held.as_ref().map(State::position).or((here <= target).then_some(here));
-        // A checkpoint is worth its loading only where it saves more than what is left to fold.
-        let least = base.map(|base| Position { record: base.record + target.record.saturating_sub(base.record) / 8, ..base });
-        match self.runtime.block_on(self.index.restore(&self.history, least, target)) {
+        let base = held.as_ref().or((here <= target).then_some(&self.state));
+        let base = base.map(|state| (state.position(), index::entries_of(state)));
+        match self.runtime.block_on(self.index.restore(&self.history, base, target)) {
             Some(state) => self.leap(state),
             None => match held {
                 Some(state) => self.step_back(state),
@@ -404,7 +405,6 @@ impl Player {
                 None => self.leap_to_beginning(),
             },
         }
-        Ok(())
     }
 
     /// Goes on from another state, of a checkpoint: what is in memory shares nothing with it, and would only fill it.

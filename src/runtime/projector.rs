@@ -193,11 +193,11 @@ impl Projector {
             }
         }
         // What takes longer than this is made up for at the next start.
-        let _ = tokio::time::timeout(LAST_WRITES, self.finish(tables, state, tail, cursor, stop)).await;
+        let _ = tokio::time::timeout(LAST_WRITES, self.finish(tables, (state, tail), cursor, stop)).await;
     }
 
     /// Writes what the log holds at the end, so that after an orderly stop the tables are complete.
-    async fn finish(&self, tables: &Tables, mut state: State, mut tail: Tail, cursor: Position, stop: &Stop) {
+    async fn finish(&self, tables: &Tables, (mut state, mut tail): (State, Tail), cursor: Position, stop: &Stop) {
         let Ok(last) = self.log.last().await else { return };
         let mut batch = Batch::default();
         while state.position().record < last {

@@ -110,7 +110,7 @@ fn jumps(player: &mut Player) -> Result<()> {
         anyhow::ensure!(player.state().at() <= target && target.since(player.state().at()) < Duration::from_secs(1));
     }
     took.sort_unstable();
-    let at = |share: f64| took[((took.len() - 1) as f64 * share).round() as usize].as_secs_f64();
-    println!("{JUMPS} jumps: p50 {:.2} s, p95 {:.2} s, longest {:.2} s", at(0.5), at(0.95), at(1.0));
+    let at = |percent: usize| took[(took.len() - 1) * percent / 100].as_secs_f64();
+    println!("{JUMPS} jumps: p50 {:.2} s, p95 {:.2} s, longest {:.2} s", at(50), at(95), at(100));
     Ok(())
 }

@@ -88,7 +88,9 @@ fn player(runtime: &Runtime, folder: &Path) -> Player {
 /// Seals the records before number `before` and forgets them in the log.
 fn seal(runtime: &Runtime, folder: &Path, records: &[Record], before: u64) {
     let mut sealer = Sealer::begin(&folder.join("archive"), 1, Chain::START).unwrap();
-    records.iter().filter(|record| record.number < before).for_each(|record| sealer.push(record).unwrap());
+    for record in records.iter().filter(|record| record.number < before) {
+        sealer.push(record).unwrap();
+    }
     sealer.finish().unwrap();
     runtime.block_on(async {
         let log = Log::sqlite(&folder.join("log.db")).await.unwrap();
@@ -207,19 +209,19 @@ fn the_index_is_made_once_and_a_foreign_or_damaged_rung_does_no_harm() {
     assert_eq!(again.folded(), 0, "nothing is folded twice");
     // The rung at the end is used; then it is damaged; then it belongs to another log.
     let expected = folded(&records).fingerprint();
-    let seek = |player: &mut Player| {
+    let goes_to_end = |player: &mut Player| {
         player.seek_record(last, &mut |_| true).unwrap();
         assert_eq!(player.state().fingerprint(), expected);
         player.folded()
     };
-    assert_eq!(seek(&mut again), 0);
+    assert_eq!(goes_to_end(&mut again), 0);
     let rung = rungs().pop_first().unwrap();
     let whole = fs::read(&rung).unwrap();
     let mut damaged = whole.clone();
     let middle = damaged.len() - 100;
     damaged[middle] ^= 1;
     fs::write(&rung, damaged).unwrap();
-    assert!(seek(&mut player(&runtime, folder.path())) > 1_000, "folded instead");
+    assert!(goes_to_end(&mut player(&runtime, folder.path())) > 1_000, "folded instead");
     let mut other = records.clone();
     other[usize::try_from(last).unwrap() - 1].at = other[usize::try_from(last).unwrap() - 1].at + Duration::from_secs(1);
     let elsewhere = kept(&runtime, &other);

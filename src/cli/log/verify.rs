@@ -74,7 +74,9 @@ impl Walk {
                     (self.last, self.chain) = (Some((block.last, block.to)), Some(block.chain));
                 }
                 Ok(records) => {
-                    records.iter().for_each(|record| self.record(record));
+                    for record in &records {
+                        self.record(record);
+                    }
                     if self.chain != Some(block.chain) {
                         let (first, last) = (block.first, block.last);
                         let path = segment.path().display();
@@ -178,19 +180,17 @@ impl Walk {
         if let Some((record, _)) = self.expected.as_ref().filter(|_| !self.met) {
             self.problems.push(format!("record {record}, whose chain was expected, is not there"));
         }
-        let mut text = String::new();
-        for problem in &self.problems {
-            text += &format!("{problem}\n");
-        }
+        let mut lines = self.problems.clone();
         if let (Some((last, at)), Some(begun)) = (self.last, self.begun) {
-            text += &format!("{} records from {begun} to {last}, {} entries, the last at {at}\n", self.records, self.entries);
+            let Self { records, entries, .. } = self;
+            lines.push(format!("{records} records from {begun} to {last}, {entries} entries, the last at {at}"));
             if let Some(chain) = self.chain.filter(|_| self.problems.is_empty()) {
-                text += &format!("chain after record {last}: {last}:{chain}\n");
+                lines.push(format!("chain after record {last}: {last}:{chain}"));
             }
         } else {
-            text += "there are no records\n";
+            lines.push("there are no records".to_owned());
         }
-        output::data(text.as_bytes())?;
+        output::data((lines.join("\n") + "\n").as_bytes())?;
         match self.problems.len() {
             0 => Ok(Ended::Fine),
             1 => Err(anyhow::anyhow!("{name} or its archive is damaged in one place, told above").into()),

@@ -181,6 +181,7 @@ impl Show {
             Err(sentence) => return self.wake(Wake::Note(sentence)),
         };
         let mut watch = Watch::new(self.timeline(), self.waker.clone(), &self.clock, &self.asked);
+        watch.begin();
         let reached = match target {
             Some(time) => self.player.seek(time, &mut |progress| watch.see(progress)),
             None => self.player.next_decision(&mut |progress| watch.see(progress)),
@@ -298,6 +299,13 @@ struct Watch<'a> {
 impl<'a> Watch<'a> {
     fn new(timeline: Timeline, waker: Sender<Wake>, clock: &'a (dyn Fn() -> Duration + Send), from: &'a Receiver<Ask>) -> Self {
         Self { timeline, waker, told_at: clock(), clock, from, asked: VecDeque::new() }
+    }
+
+    /// Loading a checkpoint may take a second before anything is folded.
+    fn begin(&mut self) {
+        self.timeline.folding = Some(0);
+        // Nobody looks any more: the stop is on its way.
+        let _ = self.waker.send(Wake::Timeline(self.timeline.clone()));
     }
 
     fn see(&mut self, progress: Progress) -> bool {

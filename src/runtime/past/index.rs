@@ -20,6 +20,10 @@ const SPACING: u64 = 150_000;
 /// Rungs that a history is divided into: fewer than a ladder keeps, so that completing it drops none.
 const RUNGS: u64 = 48;
 
+/// Loading a checkpoint takes as long as folding one in so many of the entries behind it: most of it is payments that are
+/// remembered. Measured by the bench `replay`.
+const LOADING: u64 = 25;
+
 /// The index; clones share it.
 #[derive(Debug, Clone)]
 pub struct Index {
@@ -64,16 +68,18 @@ impl Index {
         self.shared().covered
     }
 
-    /// The newest checkpoint after `least` and at or before `at_most` that can be read and is of this history.
-    pub(super) async fn restore(&self, history: &History, least: Option<Position>, at_most: Position) -> Option<State> {
-        let usable = |position: &Position| *position <= at_most && least.is_none_or(|least| *position > least);
+    /// The newest checkpoint at or before `at_most` that can be read and is of this history; where there is a state at
+    /// hand (its position and entries), only one that is worth loading instead.
+    pub(super) async fn restore(&self, history: &History, base: Option<(Position, u64)>, at_most: Position) -> Option<State> {
+        let usable = |position: &Position| *position <= at_most && base.is_none_or(|(base, _)| *position > base);
+        let worth = |rung: &Rung| base.is_none_or(|(_, folded)| rung.entries.saturating_sub(folded) > rung.entries / LOADING);
         let mut places: Vec<(Position, Option<Rung>)> =
             self.shared().ladder.rungs().map(|rung| (rung.position, Some(rung.clone()))).collect();
         if let Some(log) = history.log() {
             let kept = log.checkpoints().await.unwrap_or_default();
             places.extend(kept.into_iter().map(|position| (position, None)));
         }
-        places.retain(|(position, _)| usable(position));
+        places.retain(|(position, rung)| usable(position) && rung.as_ref().is_none_or(worth));
         places.sort_by_key(|(position, rung)| (*position, rung.is_some()));
         for (position, rung) in places.into_iter().rev() {
             let state = match rung {
@@ -137,7 +143,7 @@ impl Index {
         let spacing = index.spacing(player);
         let (mut go_on, mut done) = (true, (player.state().position(), entries_of(player.state())));
         while let Some((from, upto)) = index.gap(spacing, done, span.last).filter(|_| go_on) {
-            player.approach(from)?;
+            player.approach(from);
             let mut next = entries_of(player.state()) + spacing;
             while player.state().position().record < upto && go_on {
                 let mut watched = |progress: Progress| {

@@ -6,7 +6,9 @@ use super::*;
 fn written(folder: &Path, records: &[Record]) -> std::path::PathBuf {
     let path = folder.join("export.seg");
     let mut writer = Writer::create(&path, &Header::new(1, Chain::START)).unwrap();
-    records.iter().for_each(|record| writer.push(record).unwrap());
+    for record in records {
+        writer.push(record).unwrap();
+    }
     let sealed = writer.finish(&path).unwrap();
     assert_eq!((sealed.last, sealed.records), (records.len() as u64, records.len() as u64));
     path
