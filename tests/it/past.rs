@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::support::entries::payment;
+use crate::support::redis::Redis;
 
 mod cli;
 mod damage;
@@ -159,6 +160,33 @@ fn a_log_opened_to_be_read_takes_nothing() {
         writing.append(0, now, vec![Body::Ticked]).await.unwrap();
         assert_eq!((log.last().await.unwrap(), log.read(4, 9).await.unwrap().len()), (4, 1));
     });
+}
+
+#[test]
+fn a_redis_log_is_replayed_and_takes_nothing_either() {
+    let (runtime, server) = (runtime(), Redis::start().unwrap());
+    runtime.block_on(async {
+        let log = Log::redis(&server.url(), "test").await.unwrap();
+        for record in few(30) {
+            log.append(0, record.at, record.bodies).await.unwrap();
+        }
+    });
+    let log = runtime.block_on(Log::redis_read_only(&server.url(), "test")).unwrap();
+    runtime.block_on(async {
+        let now = Time::from_secs(9_999);
+        assert!(matches!(log.append(0, now, vec![Body::Ticked]).await, Err(LogError::ReadOnly)));
+        assert!(matches!(log.acquire_lease("me", Duration::from_secs(1), now).await, Err(LogError::ReadOnly)));
+        assert!(matches!(log.save_checkpoint(Position::default(), b"x").await, Err(LogError::ReadOnly)));
+        assert!(matches!(log.trim(2).await, Err(LogError::ReadOnly)));
+    });
+    let folder = TempDir::new().unwrap();
+    let history = History::of(log, &folder.path().join("archive"));
+    let records = all(&runtime, &history).unwrap();
+    assert_eq!(records.len(), 30);
+    let mut player = Player::open(history, Index::open(folder.path(), BUDGET), runtime.handle().clone()).unwrap();
+    player.seek(records[9].at, &mut |_| true).unwrap();
+    let number = records.iter().take_while(|record| record.at <= records[9].at).count();
+    assert_eq!(player.state().fingerprint(), folded(&records[..number]).fingerprint());
 }
 
 #[test]

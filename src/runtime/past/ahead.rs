@@ -6,11 +6,32 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use tokio::runtime::Handle;
 
-use crate::domain::Record;
+use crate::domain::{Body, Entry, Position, Record, Time};
 use crate::log::{History, LogError};
 
 /// Batches of up to 512 records that may wait: a few megabytes.
 const WAITING: usize = 3;
+
+/// A record, and how far it is folded.
+pub(super) struct Open {
+    pub(super) number: u64,
+    pub(super) at: Time,
+    bodies: std::vec::IntoIter<Body>,
+    index: u32,
+}
+
+impl Open {
+    pub(super) fn of(record: Record) -> Self {
+        Self { number: record.number, at: record.at, bodies: record.bodies.into_iter(), index: 0 }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Entry> {
+        let position = Position { record: self.number, index: self.index };
+        let body = self.bodies.next()?;
+        self.index += 1;
+        Some(Entry { position, at: self.at, body })
+    }
+}
 
 /// A reader that is ahead. Dropping it ends its thread.
 pub(super) struct Ahead {
