@@ -8,8 +8,11 @@ mod config;
 mod demo;
 mod lines;
 mod live;
+mod log;
 mod man;
 mod output;
+mod pacer;
+mod replay;
 mod run;
 mod screen;
 mod serve;
@@ -26,6 +29,8 @@ use crate::config::{Environment, Level};
 use crate::domain::Role;
 
 pub use demo::DemoArguments;
+pub use log::{ExportArguments, LogCommand};
+pub use replay::ReplayArguments;
 pub use setup::{Setup, Surroundings};
 pub use simulate::SimulateArguments;
 
@@ -117,6 +122,11 @@ pub enum Command {
     Serve,
     /// Run a scenario without a screen, as fast as the machine can, and report
     Simulate(SimulateArguments),
+    /// Show what was: any time of the log and its archive, in the same dashboard; nothing can be changed there
+    Replay(ReplayArguments),
+    /// Look after the log and its archive: what there is, whether it is whole, a stretch of it to take elsewhere
+    #[command(subcommand)]
+    Log(LogCommand),
     /// Show the configuration in force, or check it
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -200,6 +210,8 @@ fn start(arguments: Arguments, environment: &Environment) -> Result<Ended, Failu
         Some(Command::Run) => run::run(&Setup::read(&flags, environment)?),
         Some(Command::Serve) => serve::run(&Setup::read(&flags, environment)?),
         Some(Command::Simulate(simulate)) => simulate::run(&simulate, &Setup::read(&flags, environment)?),
+        Some(Command::Replay(replay)) => replay::run(&replay, &Setup::read(&flags, environment)?),
+        Some(Command::Log(command)) => log::run(&command, &Setup::read(&flags, environment)?),
         Some(Command::Config(command)) => config::run(command, &flags, environment),
         Some(Command::Completions { shell }) => completions::run(shell, Arguments::command()),
         Some(Command::Man { command }) => man::run(command.as_deref(), Arguments::command()),

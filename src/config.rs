@@ -142,6 +142,14 @@ pub struct Log {
     /// Name of the environment variable that holds the server's password; unset or empty there: no password.
     #[serde(deserialize_with = "variable")]
     pub redis_password_env: String,
+    /// Records older than so many days are sealed into the archive and leave the log; 0: never.
+    #[serde(deserialize_with = "whole::<_, 0, 36_500>")]
+    pub keep_days: u64,
+    /// Where the archive is; empty: `archive` in the data folder.
+    pub archive_dir: PathBuf,
+    /// Most disk that checkpoints for jumps in time may take, in MiB; 0: none are kept.
+    #[serde(deserialize_with = "whole::<_, 0, 1_048_576>")]
+    pub replay_mb: u64,
 }
 
 impl Default for Log {
@@ -152,6 +160,9 @@ impl Default for Log {
             redis_url: RedisUrl::local(),
             redis_key: "apos:log".to_owned(),
             redis_password_env: "APOS_REDIS_PASSWORD".to_owned(),
+            keep_days: 30,
+            archive_dir: PathBuf::new(),
+            replay_mb: 4_096,
         }
     }
 }
@@ -179,6 +190,9 @@ pub struct Tables {
     /// Name of the environment variable that holds the server's password; unset or empty there: no password.
     #[serde(deserialize_with = "variable")]
     pub postgres_password_env: String,
+    /// Payment events and routing decisions older than so many days are deleted; 0: never.
+    #[serde(deserialize_with = "whole::<_, 0, 36_500>")]
+    pub keep_days: u64,
 }
 
 impl Default for Tables {
@@ -187,6 +201,7 @@ impl Default for Tables {
             kind: TablesKind::Sqlite,
             postgres_url: PostgresUrl::local(),
             postgres_password_env: "APOS_POSTGRES_PASSWORD".to_owned(),
+            keep_days: 7,
         }
     }
 }

@@ -13,17 +13,29 @@ use std::time::Duration;
 use crate::domain::{Body, Position, Record, Time};
 
 pub mod appender;
+pub mod archive;
+mod chain;
 pub mod codec;
+pub mod history;
+mod import;
+pub mod ladder;
 mod memory;
 mod redis;
+pub mod segment;
 mod sqlite;
 mod tail;
 mod watching;
 
 pub use appender::{Appender, GroupCommit};
+pub use archive::{Archive, Sealer};
+pub use chain::Chain;
 pub use codec::CodecError;
+pub use history::History;
+pub use import::Import;
+pub use ladder::Ladder;
 pub use memory::Memory;
 pub use redis::RedisStream;
+pub use segment::SegmentError;
 pub use sqlite::Sqlite;
 pub use tail::Tail;
 
@@ -105,6 +117,12 @@ pub enum LogError {
     /// Redis failed, or cannot be reached.
     #[error("the log's Redis failed")]
     Redis(#[from] ::redis::RedisError),
+    /// A segment of the archive, or an export, cannot be read.
+    #[error(transparent)]
+    Archive(#[from] SegmentError),
+    /// It was opened to be read.
+    #[error("the log was opened to be read only")]
+    ReadOnly,
     /// Too much waits to be appended.
     #[error("the log does not keep up: {waiting} appends wait")]
     QueueFull {
@@ -150,6 +168,22 @@ impl Log {
     /// When the URL is not one, or the server does not answer.
     pub async fn redis(url: &str, key: &str) -> Result<Self, LogError> {
         Ok(Self::Redis(RedisStream::connect(url, key).await?))
+    }
+
+    /// The log in an SQLite file that another process may be writing: nothing can be appended, no lease taken.
+    ///
+    /// # Errors
+    /// When the file does not exist, is no log, or is of a newer program.
+    pub async fn sqlite_read_only(path: &Path) -> Result<Self, LogError> {
+        Ok(Self::Sqlite(Sqlite::open_read_only(path).await?))
+    }
+
+    /// As [`Log::redis`], but nothing is written there: nothing can be appended, no lease taken.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn redis_read_only(url: &str, key: &str) -> Result<Self, LogError> {
+        Ok(Self::Redis(RedisStream::connect_read_only(url, key).await?))
     }
 
     /// What holds it: `memory`, `sqlite` or `redis`.
@@ -271,6 +305,30 @@ impl Log {
         let Some((position, bytes)) = found else { return Ok(None) };
         let bytes = codec::unpack(&bytes).map_err(|source| LogError::BadCheckpoint { position, source })?;
         Ok(Some((position, bytes)))
+    }
+
+    /// Where there are checkpoints, the oldest first.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub async fn checkpoints(&self) -> Result<Vec<Position>, LogError> {
+        match self {
+            Self::Memory(log) => Ok(log.checkpoints()),
+            Self::Sqlite(log) => log.checkpoints().await,
+            Self::Redis(log) => log.checkpoints().await,
+        }
+    }
+
+    /// The lease: its epoch, and who holds it.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub async fn lease(&self) -> Result<(u64, Option<String>), LogError> {
+        match self {
+            Self::Memory(log) => Ok(log.lease()),
+            Self::Sqlite(log) => log.lease().await,
+            Self::Redis(log) => log.lease().await,
+        }
     }
 
     /// Forgets the records before number `before`. The last record always stays: the next one's number and time

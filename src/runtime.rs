@@ -13,8 +13,10 @@ pub mod handle;
 pub mod intake;
 mod leader;
 pub mod overlay;
+pub mod past;
 mod projector;
 mod replica;
+pub mod retention;
 mod sampler;
 pub mod status;
 pub mod stream;
@@ -23,6 +25,7 @@ mod tail;
 
 pub use handle::{DecideError, Handle};
 pub use intake::{AppendError, Receipt};
+pub use retention::RetentionConfig;
 pub use status::Status;
 pub use stream::StreamConfig;
 
@@ -105,6 +108,16 @@ pub struct RuntimeConfig {
     pub stream: Option<StreamConfig>,
     /// When decisions are answered.
     pub durability: Durability,
+    /// What is kept for how long.
+    pub retention: RetentionConfig,
+}
+
+impl RuntimeConfig {
+    /// The folder of the archive.
+    #[must_use]
+    pub fn archive_dir(&self) -> PathBuf {
+        self.retention.archive_dir.clone().unwrap_or_else(|| self.data_dir.join("archive"))
+    }
 }
 
 /// A running replica. Dropping it stops it where it stands; [`Runtime::shutdown`] stops it in order.
@@ -131,9 +144,10 @@ impl Runtime {
         let clock = Clock::start(latest(&log).await.context("the log cannot be read")?);
         let mut parts = Parts::new(&config, log, clock);
         let handle = parts.handle(&config);
-        parts.start_engine()?;
+        parts.start_engine(&config)?;
         parts.start_leading(&config);
         parts.start_projector(&config)?;
+        parts.start_retention(&config)?;
         parts.start_watches();
         if let Some(stream) = config.stream {
             let (gauges, conditions) = (parts.gauges.clone(), parts.conditions.clone());
@@ -245,7 +259,7 @@ impl Parts {
     }
 
     /// The tail, the engine's thread, the writer of its checkpoints, and the wait for the first catch-up.
-    fn start_engine(&mut self) -> std::io::Result<()> {
+    fn start_engine(&mut self, config: &RuntimeConfig) -> std::io::Result<()> {
         let (records, arriving) = mpsc::channel(RECORDS_AHEAD);
         let (restored, from) = oneshot::channel();
         let (taken, checkpoints) = mpsc::channel(1);
@@ -263,7 +277,9 @@ impl Parts {
             tokio::select! { () = stop.at(Phase::Folded) => {}, () = follow => {} }
         });
         let (log, gauges, conditions, _) = self.common();
-        self.supervisor.task("checkpoints", Phase::Saved, checkpoints::save(log, checkpoints, gauges, conditions));
+        let index = past::Index::open(&past::ladder_dir(&config.archive_dir()), config.retention.jump_bytes);
+        let save = checkpoints::Saver { log, index, gauges, conditions };
+        self.supervisor.task("checkpoints", Phase::Saved, save.run(checkpoints));
         let (log, gauges, conditions, stop) = self.common();
         let catch_up = tail::catch_up(log, self.published.clone(), self.actuators.clone(), gauges, conditions);
         self.supervisor.task("catch-up", Phase::Quiet, async move {
@@ -317,6 +333,25 @@ impl Parts {
         let projector = Projector { log, place, holder: self.tables.clone(), gauges, conditions };
         let runtime = tokio::runtime::Handle::current();
         self.supervisor.thread("apos-projector", move || projector.run(&runtime, &stop))
+    }
+
+    fn start_retention(&mut self, config: &RuntimeConfig) -> std::io::Result<()> {
+        if config.retention.log.is_none() && config.retention.tables.is_none() {
+            return Ok(());
+        }
+        let (log, gauges, conditions, stop) = self.common();
+        let retention = retention::Retention {
+            config: config.retention.clone(),
+            archive_dir: config.archive_dir(),
+            log,
+            clock: self.clock.clone(),
+            tables: self.tables.clone(),
+            gauges,
+            lease: self.lease.subscribe(),
+            conditions,
+        };
+        let runtime = tokio::runtime::Handle::current();
+        self.supervisor.thread("apos-retention", move || retention.run(&runtime, &stop))
     }
 
     /// Compares the clocks and forgets lost decisions, every second.

@@ -12,6 +12,7 @@ pub mod terminal;
 pub mod theme;
 pub mod ui;
 pub mod view;
+pub mod when;
 
 mod input;
 mod widget;
@@ -29,6 +30,7 @@ use self::input::Input;
 use self::terminal::Terminal;
 use self::theme::Theme;
 use self::ui::dialog::Kind;
+use self::ui::timeline::{Timeline, Travel};
 use self::ui::{Deed, Mode, Pace, PaceKey, Session, Ui};
 use crate::domain::Command;
 use crate::engine::Snapshot;
@@ -62,8 +64,10 @@ pub enum Wake {
     },
     /// Something the operator should know, in words.
     Note(String),
-    /// The simulation's pace, as it now is.
+    /// The simulation's or the replay's pace, as it now is.
     Pace(Pace),
+    /// Where a replay stands now.
+    Timeline(Timeline),
     /// A signal asks to end: its name, `SIGTERM`.
     Terminate(&'static str),
     /// A signal asks to stop (`SIGTSTP`).
@@ -86,10 +90,12 @@ pub struct Source {
     pub wakes: Receiver<Wake>,
     /// The other end of `wakes`, for the input thread.
     pub waker: Sender<Wake>,
-    /// Gives a command. Must return at once; what became of it comes back as [`Wake::Outcome`].
-    pub command: Box<dyn Fn(Command) + Send>,
-    /// Changes the pace of a simulation; what it is then comes back as [`Wake::Pace`].
+    /// Gives a command. Must return at once; what became of it comes back as [`Wake::Outcome`]. The past takes none.
+    pub command: Option<Box<dyn Fn(Command) + Send>>,
+    /// Changes the pace of a simulation or a replay; what it is then comes back as [`Wake::Pace`].
     pub pace: Option<Box<dyn Fn(PaceKey) + Send>>,
+    /// Moves a replay in time; where it is then comes back as [`Wake::Timeline`].
+    pub travel: Option<Box<dyn Fn(Travel) + Send>>,
     /// Monotonic wall time since any origin: operator timers, never the simulation's.
     pub clock: Box<dyn Fn() -> Duration + Send>,
 }
@@ -102,7 +108,7 @@ pub struct Options {
     pub theme: Theme,
     /// How long a lone ESC may be the beginning of something: 50 ms, 100 ms over SSH.
     pub escape_wait: Duration,
-    /// The simulation's pace at start.
+    /// The simulation's or the replay's pace at start.
     pub pace: Pace,
 }
 
@@ -232,6 +238,7 @@ impl Screen {
                 self.ui.pace = pace;
                 self.due = Due::Now;
             }
+            Wake::Timeline(timeline) => self.follow(timeline),
             Wake::Resized => self.due = Due::Now,
             Wake::Suspend | Wake::Continued => return self.come_back(wake == Wake::Suspend),
             Wake::Terminate(signal) => return Some(Exit::Terminated(signal)),
@@ -273,7 +280,14 @@ impl Screen {
             Some(Deed::Redraw) => return self.terminal.forget().err().map(|_| Exit::TerminalLost),
             Some(Deed::Order(order)) => {
                 let operator = self.ui.session.operator.clone();
-                (self.source.command)(Command { operator, order });
+                if let Some(command) = &self.source.command {
+                    command(Command { operator, order });
+                }
+            }
+            Some(Deed::Travel(travel)) => {
+                if let Some(go) = &self.source.travel {
+                    go(travel);
+                }
             }
             Some(Deed::Pace(key)) => {
                 if let Some(pace) = &self.source.pace {
@@ -282,6 +296,13 @@ impl Screen {
             }
         }
         None
+    }
+
+    /// While time runs the bar moves with the snapshots; a jump's progress and its end are drawn at once.
+    fn follow(&mut self, timeline: Timeline) {
+        let runs = timeline.folding.is_none() && !self.ui.pace.paused;
+        self.due = self.due.max(if runs { Due::Frame } else { Due::Now });
+        self.ui.timeline = Some(timeline);
     }
 
     fn say(&mut self, text: String, refused: bool, now: Duration) {

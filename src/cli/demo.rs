@@ -3,7 +3,6 @@
 //! The screen comes first and waits for nothing; the world is made and paced on a thread of its own, which publishes a
 //! snapshot ten times a second and takes the operator's commands in between.
 
-mod pacer;
 mod world;
 
 use std::sync::Arc;
@@ -42,7 +41,7 @@ impl Default for DemoArguments {
     }
 }
 
-fn speed(text: &str) -> Result<f64, String> {
+pub(super) fn speed(text: &str) -> Result<f64, String> {
     match text.trim_start_matches(['x', '×']).parse() {
         Ok(speed) if (0.1..=1_000.0).contains(&speed) => Ok(speed),
         _ => Err("allowed are 0.1 to 1000".to_owned()),
@@ -94,8 +93,9 @@ fn show(shown: Shown, options: tui::Options) -> anyhow::Result<Exit> {
         wakes,
         waker,
         // Neither can fail but when the world is gone, and then a note says so.
-        command: Box::new(move |command| drop(orders.send(Ask::Command(command)))),
+        command: Some(Box::new(move |command| drop(orders.send(Ask::Command(command))))),
         pace: Some(Box::new(move |key| drop(paces.send(Ask::Pace(key))))),
+        travel: None,
         clock: screen::clock(),
     };
     tui::run(source, options)

@@ -45,8 +45,9 @@ fn with_screen(setup: &Setup) -> Result<Ended, Failure> {
         wakes: woken,
         waker: waker.clone(),
         // It cannot fail but when everything is stopping.
-        command: Box::new(move |command| drop(orders.send(command))),
+        command: Some(Box::new(move |command| drop(orders.send(command)))),
         pace: None,
+        travel: None,
         clock: screen::clock(),
     };
     // Whatever can fail fails before the terminal is taken.

@@ -1,10 +1,13 @@
 //! `apos simulate`: scenarios without a screen, as fast as the machine can, each scored against what else could have
 //! been done; the exit code tells whether what a scenario expects of the engine held.
 
+mod keep;
 mod matrix;
 mod text;
 
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -49,6 +52,9 @@ pub struct SimulateArguments {
     /// The report's form; json is one object a line and run
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub report: ReportForm,
+    /// Keep the log of a single run in this folder: apos replay --data-dir FOLDER shows it
+    #[arg(long, value_name = "FOLDER")]
+    pub keep: Option<PathBuf>,
 }
 
 /// The report's form.
@@ -109,7 +115,11 @@ pub(super) fn run(arguments: &SimulateArguments, setup: &Setup) -> Result<Ended,
     let trials = trials(arguments)?;
     let _logs = setup.start_logs();
     let config = setup.config().settings();
-    let reports = matrix::play(&trials, &|world| within(world, config.clone()));
+    let keeper = arguments.keep.as_deref().map(keep::Keeper::begin).transpose()?.map(Mutex::new);
+    let reports = matrix::play(&trials, keeper.as_ref(), &|world| within(world, config.clone()));
+    if let Some(keeper) = keeper {
+        keeper.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?;
+    }
     match arguments.report {
         ReportForm::Text => output::data(text::of(&reports).as_bytes())?,
         ReportForm::Json => {
@@ -155,6 +165,9 @@ fn trials(arguments: &SimulateArguments) -> Result<Vec<Trial>, Failure> {
                 return Err(usage(format!("these are more than {RUNS_MAX} runs: take fewer seeds, scenarios or policies")));
             }
         }
+    }
+    if arguments.keep.is_some() && trials.len() != 1 {
+        return Err(usage(format!("--keep keeps the log of one run: these are {}", trials.len())));
     }
     Ok(trials)
 }

@@ -1,7 +1,7 @@
 //! From the configuration to what the runtime and the API are started with.
 
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::{Failure, Setup};
 use crate::api::{ApiConfig, Keys, PeerAccess, WebhookKey};
 use crate::config::{self, Config, Environment, LogKind, Secret, TablesKind};
-use crate::runtime::{Durability, LogChoice, RuntimeConfig, StreamConfig, TablesChoice};
+use crate::runtime::{Durability, LogChoice, RetentionConfig, RuntimeConfig, StreamConfig, TablesChoice};
 
 /// What the runtime is started with; the data folder is made.
 pub(super) fn runtime_config(setup: &Setup) -> Result<RuntimeConfig, Failure> {
@@ -27,7 +27,19 @@ pub(super) fn runtime_config(setup: &Setup) -> Result<RuntimeConfig, Failure> {
             config::Durability::Behind => Durability::Behind,
             config::Durability::Sync => Durability::Sync,
         },
+        retention: RetentionConfig {
+            log: days(config.log.keep_days),
+            tables: days(config.tables.keep_days),
+            archive_dir: Some(archive_dir(setup)?),
+            jump_bytes: config.log.replay_mb << 20,
+            ..RetentionConfig::default()
+        },
     })
+}
+
+/// So many days; 0 is for ever.
+fn days(days: u64) -> Option<Duration> {
+    (days > 0).then(|| Duration::from_hours(24 * days))
 }
 
 /// What the listener is started with.
@@ -47,6 +59,17 @@ pub(super) fn api_config(setup: &Setup) -> ApiConfig {
         peer,
         webhook_keys: secrets.webhook_keys.iter().map(webhook_key).collect(),
     }
+}
+
+/// Where the log is.
+pub(super) fn log_choice(setup: &Setup) -> LogChoice {
+    log(&setup.config().log, &setup.environment)
+}
+
+/// Where the archive is; not made here.
+pub(super) fn archive_dir(setup: &Setup) -> Result<PathBuf, Failure> {
+    let named = &setup.config().log.archive_dir;
+    if named.as_os_str().is_empty() { Ok(setup.data_dir()?.join("archive")) } else { Ok(named.clone()) }
 }
 
 fn log(log: &config::Log, environment: &Environment) -> LogChoice {

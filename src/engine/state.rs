@@ -138,6 +138,12 @@ impl State {
         blake3::hash(&self.checkpoint())
     }
 
+    /// How many payment events and how many routing decisions were folded since the log began.
+    #[must_use]
+    pub const fn folded(&self) -> (u64, u64) {
+        (self.statistics.events, self.statistics.decisions)
+    }
+
     /// How many payments are remembered, and how many of them are open.
     #[must_use]
     pub fn remembered(&self) -> (usize, usize) {

@@ -52,6 +52,14 @@ pub fn encode(bodies: &[Body]) -> Result<Vec<u8>, CodecError> {
     pack(&postcard::to_stdvec(bodies).map_err(content)?)
 }
 
+/// As [`encode`], never compressed: for what is hashed, or compressed together with others.
+///
+/// # Errors
+/// As there.
+pub fn encode_plain(bodies: &[Body]) -> Result<Vec<u8>, CodecError> {
+    Ok(framed(PLAIN, &postcard::to_stdvec(bodies).map_err(content)?))
+}
+
 /// Decodes a record's entries.
 ///
 /// # Errors
@@ -111,7 +119,7 @@ fn checksum(flag: u8, payload: &[u8]) -> [u8; 4] {
     [a, b, c, d]
 }
 
-fn content(error: impl std::fmt::Display) -> CodecError {
+pub(super) fn content(error: impl std::fmt::Display) -> CodecError {
     CodecError::Content(error.to_string())
 }
 

@@ -74,6 +74,15 @@ impl Memory {
         self.held().checkpoints.range(..=at_most).next_back().map(|(position, bytes)| (*position, bytes.clone()))
     }
 
+    pub(super) fn checkpoints(&self) -> Vec<Position> {
+        self.held().checkpoints.keys().copied().collect()
+    }
+
+    pub(super) fn lease(&self) -> (u64, Option<String>) {
+        let held = self.held();
+        (held.lease.epoch, held.lease.holder.clone())
+    }
+
     pub(super) fn trim(&self, before: u64) {
         let mut held = self.held();
         while held.records.len() > 1 && held.records.front().is_some_and(|first| first.number < before) {

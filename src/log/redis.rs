@@ -72,7 +72,8 @@ pub struct RedisStream {
     client: Client,
     connection: ConnectionManager,
     key: Arc<str>,
-    writer: Arc<Writer>,
+    /// None in a log that is only read.
+    writer: Option<Arc<Writer>>,
 }
 
 /// This process, as a writer: its number, its appends so far, and the turn to append.
@@ -85,27 +86,33 @@ struct Writer {
 
 impl RedisStream {
     pub(super) async fn connect(url: &str, key: &str) -> Result<Self, LogError> {
+        let mut log = Self::connect_read_only(url, key).await?;
+        warn_unless_durable(&mut log.connection).await;
+        let number = cmd("HINCRBY").arg(log.name("meta")).arg("writers").arg(1).query_async(&mut log.connection).await?;
+        log.writer = Some(Arc::new(Writer { number, appends: AtomicU64::new(0), turn: Mutex::default() }));
+        Ok(log)
+    }
+
+    pub(super) async fn connect_read_only(url: &str, key: &str) -> Result<Self, LogError> {
         let client = Client::open(url)?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT))
             .set_response_timeout(Some(ANSWER))
             .set_number_of_retries(1);
-        let mut connection = client.get_connection_manager_with_config(config).await?;
-        warn_unless_durable(&mut connection).await;
-        let number = cmd("HINCRBY").arg(format!("{{{key}}}:meta")).arg("writers").arg(1).query_async(&mut connection).await?;
-        let writer = Arc::new(Writer { number, appends: AtomicU64::new(0), turn: Mutex::default() });
-        Ok(Self { client, connection, key: key.into(), writer })
+        let connection = client.get_connection_manager_with_config(config).await?;
+        Ok(Self { client, connection, key: key.into(), writer: None })
     }
 
     /// One append at a time: the server remembers each writer's last one only.
     pub(super) async fn commit(&self, epoch: u64, now: Time, bodies: &[Body]) -> Result<Stamp, LogError> {
         let body = codec::encode(bodies)?;
-        let _turn = self.writer.turn.lock().await;
-        let token = self.writer.appends.fetch_add(1, Ordering::Relaxed);
+        let writer = self.writer()?;
+        let _turn = writer.turn.lock().await;
+        let token = writer.appends.fetch_add(1, Ordering::Relaxed);
         let script = Script::new(APPEND);
         let once = || async {
             let mut call = script.key(self.name("records"));
-            call.key(self.name("meta")).key(self.name(&format!("writer:{}", self.writer.number)));
+            call.key(self.name("meta")).key(self.name(&format!("writer:{}", writer.number)));
             call.arg(epoch).arg(now.micros()).arg(token).arg(&body);
             call.invoke_async::<(u8, u64, i64)>(&mut self.connection.clone()).await
         };
@@ -158,6 +165,7 @@ impl RedisStream {
 
     /// In parts, so that appends go on between them; the field in `checkpoints`, written last, makes them one.
     pub(super) async fn save_checkpoint(&self, position: Position, bytes: &[u8]) -> Result<(), LogError> {
+        self.writer()?;
         let mut connection = self.connection.clone();
         let parts = self.name(&format!("checkpoint:{position}"));
         cmd("UNLINK").arg(&parts).exec_async(&mut connection).await?;
@@ -192,6 +200,7 @@ impl RedisStream {
     }
 
     pub(super) async fn trim(&self, before: u64) -> Result<(), LogError> {
+        self.writer()?;
         let before = before.min(self.last().await?);
         cmd("XTRIM")
             .arg(self.name("records"))
@@ -203,6 +212,7 @@ impl RedisStream {
     }
 
     pub(super) async fn acquire_lease(&self, holder: &str, ttl: Duration) -> Result<Option<u64>, LogError> {
+        self.writer()?;
         let script = Script::new(ACQUIRE);
         let mut call = script.key(self.name("meta"));
         let epoch = call.arg(holder).arg(micros(ttl)).invoke_async(&mut self.connection.clone()).await?;
@@ -210,6 +220,7 @@ impl RedisStream {
     }
 
     pub(super) async fn renew_lease(&self, holder: &str, epoch: u64, ttl: Duration) -> Result<bool, LogError> {
+        self.writer()?;
         let script = Script::new(RENEW);
         let mut call = script.key(self.name("meta"));
         // Never 0, which means to give it back.
@@ -218,14 +229,25 @@ impl RedisStream {
     }
 
     pub(super) async fn release_lease(&self, holder: &str, epoch: u64) -> Result<(), LogError> {
+        self.writer()?;
         let script = Script::new(RENEW);
         let mut call = script.key(self.name("meta"));
         call.arg(holder).arg(epoch).arg(0).invoke_async::<bool>(&mut self.connection.clone()).await?;
         Ok(())
     }
 
+    pub(super) async fn lease(&self) -> Result<(u64, Option<String>), LogError> {
+        let found: (Option<u64>, Option<String>) =
+            cmd("HMGET").arg(self.name("meta")).arg("epoch").arg("holder").query_async(&mut self.connection.clone()).await?;
+        Ok((found.0.unwrap_or(0), found.1.filter(|holder| !holder.is_empty())))
+    }
+
+    fn writer(&self) -> Result<&Writer, LogError> {
+        self.writer.as_deref().ok_or(LogError::ReadOnly)
+    }
+
     /// Where there are checkpoints, the oldest first.
-    async fn checkpoints(&self) -> Result<Vec<Position>, LogError> {
+    pub(super) async fn checkpoints(&self) -> Result<Vec<Position>, LogError> {
         let names: Vec<String> = cmd("HKEYS").arg(self.name("checkpoints")).query_async(&mut self.connection.clone()).await?;
         let mut positions: Vec<Position> = names.iter().filter_map(|name| name.parse().ok()).collect();
         positions.sort_unstable();

@@ -46,8 +46,9 @@ RETURNING number, at";
 /// A log in an SQLite file; clones are handles on the same connections.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
-    /// Gone once the log is closed.
+    /// Gone once the log is closed; never there in one that is only read.
     writer: Arc<Mutex<Option<SqliteConnection>>>,
+    read_only: bool,
     readers: SqlitePool,
     known: watching::Last,
 }
@@ -66,12 +67,24 @@ impl Sqlite {
             return Err(LogError::NewerLayout { found, known: LAYOUT });
         }
         sqlx::raw_sql(SCHEMA).execute(&mut writer).await?;
+        Self::with(Some(writer), options.read_only(true)).await
+    }
+
+    pub(super) async fn open_read_only(path: &Path) -> Result<Self, LogError> {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
+        let log = Self::with(None, options).await?;
+        let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&log.readers).await?;
+        if found > LAYOUT { Err(LogError::NewerLayout { found, known: LAYOUT }) } else { Ok(log) }
+    }
+
+    async fn with(writer: Option<SqliteConnection>, reading: SqliteConnectOptions) -> Result<Self, LogError> {
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             // A file does not hang up.
             .test_before_acquire(false)
-            .connect_lazy_with(options.read_only(true));
-        let log = Self { writer: Arc::new(Mutex::new(Some(writer))), readers, known: watching::Last::new(0) };
+            .connect_lazy_with(reading);
+        let read_only = writer.is_none();
+        let log = Self { writer: Arc::new(Mutex::new(writer)), read_only, readers, known: watching::Last::new(0) };
         log.known.advance(log.last().await?);
         Ok(log)
     }
@@ -92,7 +105,8 @@ impl Sqlite {
     }
 
     async fn writer(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, LogError> {
-        MutexGuard::try_map(self.writer.lock().await, Option::as_mut).map_err(|_| LogError::Closed)
+        let gone = if self.read_only { LogError::ReadOnly } else { LogError::Closed };
+        MutexGuard::try_map(self.writer.lock().await, Option::as_mut).map_err(|_| gone)
     }
 
     pub(super) async fn commit(&self, epoch: u64, now: Time, bodies: &[Body]) -> Result<Stamp, LogError> {
@@ -171,6 +185,39 @@ impl Sqlite {
         let position = Position { record: unsigned(first.try_get(0)?), index };
         let bytes = parts.iter().map(|part| part.try_get::<&[u8], _>(2)).collect::<Result<Vec<_>, _>>()?.concat();
         Ok(Some((position, bytes)))
+    }
+
+    pub(super) async fn checkpoints(&self) -> Result<Vec<Position>, LogError> {
+        let rows = sqlx::query("SELECT record, entry FROM checkpoints ORDER BY record, entry").fetch_all(&self.readers).await?;
+        let position = |row: &sqlx::sqlite::SqliteRow| {
+            let index = u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or(u32::MAX);
+            Ok(Position { record: unsigned(row.try_get(0)?), index })
+        };
+        rows.iter().map(position).collect()
+    }
+
+    pub(super) async fn lease(&self) -> Result<(u64, Option<String>), LogError> {
+        let row = sqlx::query("SELECT epoch, holder FROM lease").fetch_one(&self.readers).await?;
+        Ok((unsigned(row.try_get(0)?), row.try_get(1)?))
+    }
+
+    /// Writes records as they are, their numbers and times kept: into a file that has none yet, or only those before.
+    pub(super) async fn adopt(&self, records: &[Record]) -> Result<(), LogError> {
+        let mut writer = self.writer().await?;
+        let mut together = writer.begin_with("BEGIN IMMEDIATE").await?;
+        for record in records {
+            sqlx::query("INSERT INTO records (number, at, epoch, body) VALUES (?, ?, ?, ?)")
+                .bind(signed(record.number))
+                .bind(record.at.micros())
+                .bind(signed(record.epoch))
+                .bind(codec::encode(&record.bodies)?)
+                .execute(&mut *together)
+                .await?;
+        }
+        together.commit().await?;
+        drop(writer);
+        self.known.advance(records.last().map_or(0, |record| record.number));
+        Ok(())
     }
 
     pub(super) async fn trim(&self, before: u64) -> Result<(), LogError> {

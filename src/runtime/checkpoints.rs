@@ -1,15 +1,17 @@
 //! Checkpoints: written beside the fold, read at the start.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::background;
 use super::conditions::Conditions;
+use super::past::{Index, rung_of};
 use super::status::{self, SharedGauges};
 use crate::domain::Position;
 use crate::engine::State;
-use crate::log::{Log, LogError, codec};
+use crate::log::{Chain, Log, LogError, codec, ladder};
 
 /// Pause before a checkpoint is asked for again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -54,36 +56,63 @@ fn before(position: Position) -> Option<Position> {
     }
 }
 
-/// Writes every copy of State that the engine hands over; ends when the engine is gone.
-pub(super) async fn save(log: Log, mut taken: mpsc::Receiver<State>, gauges: SharedGauges, conditions: Conditions) {
-    while let Some(state) = taken.recv().await {
-        let position = state.position();
-        let Some(bytes) = packed(state).await else {
-            conditions.set("checkpoints", format!("none could be made at {position}"));
-            continue;
-        };
-        match log.save_packed_checkpoint(position, &bytes).await {
-            Ok(()) => {
-                tracing::info!(component = "engine", %position, bytes = bytes.len(), "checkpoint");
-                status::write(&gauges.checkpoint, Some(position));
-                conditions.clear("checkpoints");
-            }
-            Err(error) => conditions.set("checkpoints", format!("none could be written: {:#}", anyhow::Error::new(error))),
-        }
-    }
+/// Writes checkpoints: into the log for the next start, into the ladder for jumps in time.
+pub(super) struct Saver {
+    pub(super) log: Log,
+    pub(super) index: Index,
+    pub(super) gauges: SharedGauges,
+    pub(super) conditions: Conditions,
 }
 
-/// A state's bytes, packed, made on a thread of its own that yields to the engine and the API: under load it takes most of a
-/// second. The copy is dropped there too.
-async fn packed(state: State) -> Option<Vec<u8>> {
-    let (done, bytes) = tokio::sync::oneshot::channel();
-    let encode = move || {
-        background::yield_to_the_rest("checkpoint");
-        // The receiver is gone only when the runtime is.
-        let _ = done.send(codec::pack(&state.checkpoint()));
-    };
-    std::thread::Builder::new().name("apos-checkpoint".to_owned()).spawn(encode).ok()?;
-    bytes.await.ok()?.ok()
+impl Saver {
+    /// Writes every copy of State that the engine hands over; ends when the engine is gone.
+    pub(super) async fn run(self, mut taken: mpsc::Receiver<State>) {
+        while let Some(state) = taken.recv().await {
+            let position = state.position();
+            let Some(bytes) = self.packed(state).await else {
+                self.conditions.set("checkpoints", format!("none could be made at {position}"));
+                continue;
+            };
+            match self.log.save_packed_checkpoint(position, &bytes).await {
+                Ok(()) => {
+                    tracing::info!(component = "engine", %position, bytes = bytes.len(), "checkpoint");
+                    status::write(&self.gauges.checkpoint, Some(position));
+                    self.conditions.clear("checkpoints");
+                }
+                Err(error) => {
+                    let reason = format!("none could be written: {:#}", anyhow::Error::new(error));
+                    self.conditions.set("checkpoints", reason);
+                }
+            }
+        }
+    }
+
+    /// A state's bytes, packed, made on a thread of its own that yields to the engine and the API: under load it takes most
+    /// of a second. The ladder's file is written there, and the copy dropped.
+    async fn packed(&self, state: State) -> Option<Arc<Vec<u8>>> {
+        let (done, bytes) = tokio::sync::oneshot::channel();
+        let (index, witness) = (self.index.clone(), self.witness(state.position()).await);
+        let encode = move || {
+            background::yield_to_the_rest("checkpoint");
+            let packed = codec::pack(&state.checkpoint()).ok().map(Arc::new);
+            // The receiver is gone only when the runtime is.
+            let _ = done.send(packed.clone());
+            if let (Some(witness), Some(packed)) = (witness, packed) {
+                index.add(rung_of(&state, witness), &packed);
+            }
+        };
+        std::thread::Builder::new().name("apos-checkpoint".to_owned()).spawn(encode).ok()?;
+        bytes.await.ok()?
+    }
+
+    /// What the ladder remembers of the record at a position; none where it wants no rung there.
+    async fn witness(&self, position: Position) -> Option<Chain> {
+        if !self.index.wants(position) {
+            return None;
+        }
+        let records = self.log.read(position.record, 1).await.ok()?;
+        ladder::witness(records.first()?).ok()
+    }
 }
 
 #[cfg(test)]

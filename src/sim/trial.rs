@@ -19,7 +19,7 @@ use super::scenario::Scenario;
 use super::split::Clock;
 use super::verdict;
 use super::world::World;
-use crate::domain::{Settings, Time};
+use crate::domain::{Record, Settings, Time};
 use crate::engine::snapshot::IncidentRow;
 
 /// Who routes.
@@ -55,16 +55,25 @@ pub struct Trial {
     pub compared: bool,
 }
 
+/// What can be seen of a trial while it runs.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'t> {
+    /// A record of its log.
+    Record(&'t Record),
+    /// So much simulated time has gone by since its start.
+    Progress(Duration),
+}
+
 impl Trial {
-    /// Plays it. `settings` are the engine's but for what belongs to the world; `on_progress` hears now and then how
-    /// much simulated time has gone by.
+    /// Plays it. `settings` are the engine's but for what belongs to the world; `see` sees every record before it is
+    /// folded, and now and then how much simulated time has gone by.
     #[must_use]
-    pub fn play(&self, settings: &dyn Fn(&World) -> Settings, on_progress: &(dyn Fn(Duration) + Sync)) -> Report {
+    pub fn play(&self, settings: &dyn Fn(&World) -> Settings, see: &mut dyn FnMut(Seen<'_>)) -> Report {
         let mut report = self.blank();
         match self.policy {
             Policy::Priority => report.take(Baseline::Priority.play(self.world(), self.end())),
             Policy::Oracle => report.take(Baseline::Oracle.play(self.world(), self.end())),
-            Policy::Bandit | Policy::Healing => self.play_engine(settings, on_progress, &mut report),
+            Policy::Bandit | Policy::Healing => self.play_engine(settings, see, &mut report),
         }
         report
     }
@@ -85,24 +94,30 @@ impl Trial {
         }
     }
 
-    fn driver(&self, settings: &dyn Fn(&World) -> Settings, deciding: Deciding) -> Driver {
+    fn driver(&self, settings: &dyn Fn(&World) -> Settings, deciding: Deciding, see: &mut dyn FnMut(Seen<'_>)) -> Driver {
         let world = self.world();
         let usual = settings(&world);
         let settings = Settings { autonomy: deciding.levels(&usual.autonomy), ..usual };
-        Driver::start(world, settings, &mut |_| {}).decided_by(deciding)
+        Driver::start(world, settings, &mut |record| see(Seen::Record(record))).decided_by(deciding)
     }
 
-    fn play_engine(&self, settings: &dyn Fn(&World) -> Settings, on_progress: &(dyn Fn(Duration) + Sync), report: &mut Report) {
+    fn play_engine(&self, settings: &dyn Fn(&World) -> Settings, see: &mut dyn FnMut(Seen<'_>), report: &mut Report) {
         // The priority and the oracle need no engine, the bandit is another run: both go beside the main one.
-        let bandit = self.compared.then(|| self.driver(settings, Deciding::Observe));
-        let mut driver = self.driver(settings, self.deciding());
+        let bandit = self.compared.then(|| self.driver(settings, Deciding::Observe, &mut |_| {}));
+        let mut entries = 0;
+        let mut see = |seen: Seen<'_>| {
+            if let Seen::Record(record) = seen {
+                entries += record.bodies.len() as u64;
+            }
+            see(seen);
+        };
+        let mut driver = self.driver(settings, self.deciding(), &mut see);
         if self.compared && self.policy == Policy::Healing {
             driver = driver.forking();
         }
         if let Some(clock) = self.clock {
             driver = driver.timed_by(clock);
         }
-        let mut entries = 0;
         let others = std::thread::scope(|scope| {
             let others = bandit.map(|mut bandit| {
                 scope.spawn(move || {
@@ -117,8 +132,8 @@ impl Trial {
             let mut now = driver.now();
             while now < self.end() {
                 now = self.end().min(now + PROGRESS_EVERY);
-                driver.run_until(now, &mut |record| entries += record.bodies.len() as u64);
-                on_progress(now.since(self.scenario.start));
+                driver.run_until(now, &mut |record| see(Seen::Record(record)));
+                see(Seen::Progress(now.since(self.scenario.start)));
             }
             others.and_then(|others| others.join().ok())
         });

@@ -191,6 +191,12 @@ pub fn second(at: Time, zone: &TimeZone) -> String {
     zoned(at, zone).strftime("%H:%M:%S").to_string()
 }
 
+/// The day: `2026-08-13`.
+#[must_use]
+pub fn date(at: Time, zone: &TimeZone) -> String {
+    zoned(at, zone).strftime("%Y-%m-%d").to_string()
+}
+
 /// The offset from UTC in force then: `+00:00`.
 #[must_use]
 pub fn offset(at: Time, zone: &TimeZone) -> String {

@@ -4,6 +4,7 @@
 //! flow control take (ctrl-a, -b, -q, -s, -z). What confirms is neither Enter nor the key that opened the dialog.
 
 use super::escape::Key;
+use super::ui::timeline::{Marked, Travel};
 use super::ui::{Mode, Panel};
 use crate::domain::Role;
 
@@ -83,12 +84,16 @@ pub enum Does {
     Help,
     /// Asks whether to leave.
     AskQuit,
-    /// Stops and continues simulated time.
+    /// Stops and continues simulated or replayed time.
     Pause,
-    /// Simulated time runs faster.
+    /// It runs faster.
     Faster,
-    /// Simulated time runs slower.
+    /// It runs slower.
     Slower,
+    /// Goes elsewhere in the past.
+    Travel(Travel),
+    /// Asks for the time to go to.
+    AskTime,
     /// Draws the whole screen again.
     Redraw,
     /// Approves the action shown.
@@ -154,6 +159,18 @@ const ANYWHERE: &[Scope] = &[Scope::Panels, Scope::Reading, Scope::Review, Scope
 pub const BINDINGS: &[Binding] = &[
     bind("Enter", &[Key::Enter], "open", PANELS, Does::Open).shown(),
     bind("Tab", &[Key::Tab, Key::Right], "panel", PANELS, Does::Next).shown(),
+    bind("t", &[Key::Char('t')], "time", PANELS, Does::AskTime).shown(),
+    bind("n", &[Key::Char('n')], "anomaly", PANELS, Does::Travel(Travel::Next(Marked::Incident))).shown(),
+    bind("x", &[Key::Char('x')], "action", PANELS, Does::Travel(Travel::Next(Marked::Action))).shown(),
+    bind("d", &[Key::Char('d')], "next decision", PANELS, Does::Travel(Travel::NextDecision)),
+    bind("N", &[Key::Char('N')], "anomaly before", PANELS, Does::Travel(Travel::Previous(Marked::Incident))),
+    bind("X", &[Key::Char('X')], "action before", PANELS, Does::Travel(Travel::Previous(Marked::Action))),
+    bind(",", &[Key::Char(',')], "a minute back", PANELS, Does::Travel(Travel::By(-60))),
+    bind(".", &[Key::Char('.')], "a minute on", PANELS, Does::Travel(Travel::By(60))),
+    bind("<", &[Key::Char('<')], "ten minutes back", PANELS, Does::Travel(Travel::By(-600))),
+    bind(">", &[Key::Char('>')], "ten minutes on", PANELS, Does::Travel(Travel::By(600))),
+    bind("0", &[Key::Char('0')], "beginning", PANELS, Does::Travel(Travel::Begin)),
+    bind("$", &[Key::Char('$')], "end", PANELS, Does::Travel(Travel::End)),
     bind("w", &[Key::Char('w')], "waits", PANELS, Does::Waiting).shown(),
     bind("u", &[Key::Char('u')], "undo", &[Scope::Panels, Scope::Reading], Does::AskUndo).needs(Role::Operator).shown(),
     bind("l", &[Key::Char('l')], "autonomy", PANELS, Does::Levels).needs(Role::Operator).shown(),
@@ -162,8 +179,8 @@ pub const BINDINGS: &[Binding] = &[
     bind("?", &[Key::Char('?')], "help", PANELS, Does::Help).shown(),
     bind("q", &[Key::Char('q'), Key::Ctrl('c')], "quit", PANELS, Does::AskQuit).shown(),
     bind("Space", &[Key::Char(' ')], "pause", PANELS, Does::Pause).shown(),
-    bind("+", &[Key::Char('+'), Key::Char('=')], "simulation faster", PANELS, Does::Faster),
-    bind("-", &[Key::Char('-')], "simulation slower", PANELS, Does::Slower),
+    bind("+", &[Key::Char('+'), Key::Char('=')], "faster", PANELS, Does::Faster),
+    bind("-", &[Key::Char('-')], "slower", PANELS, Does::Slower),
     bind("Shift-Tab", &[Key::BackTab, Key::Left], "panel before", PANELS, Does::Previous),
     bind("1", &[Key::Char('1')], "connectors", PANELS, Does::Jump(Panel::Connectors)),
     bind("2", &[Key::Char('2')], "incidents", PANELS, Does::Jump(Panel::Incidents)),
@@ -203,11 +220,18 @@ impl Binding {
         self.scopes.len() == Scope::ALL.len()
     }
 
-    /// Whether the key exists at all for this role and mode: to a viewer no action does, and only a simulation has a pace.
+    /// Whether the key exists at all for this role and mode: to a viewer no action does, in the past none does for
+    /// anybody, and only a simulation and the past have a pace.
     #[must_use]
     pub fn exists(&self, role: Role, mode: &Mode) -> bool {
+        let moves = matches!(self.does, Does::Travel(_) | Does::AskTime);
         let paced = matches!(self.does, Does::Pause | Does::Faster | Does::Slower);
-        role >= self.role && (!paced || matches!(mode, Mode::Simulation { .. }))
+        match mode {
+            Mode::Live => role >= self.role && !paced && !moves,
+            Mode::Simulation { .. } => role >= self.role && !moves,
+            // Nothing of the past waits for anybody.
+            Mode::Past { .. } => self.role == Role::Viewer && self.does != Does::Waiting,
+        }
     }
 }
 
@@ -263,9 +287,10 @@ mod tests {
 
     #[test]
     fn a_viewer_has_no_key_that_changes_the_world() {
-        let demo = Mode::Simulation { scenario: "outage".into(), seed: 1 };
+        let (demo, past) = (Mode::Simulation { scenario: "outage".into(), seed: 1 }, Mode::Past { source: "log.db".into() });
         for scope in Scope::ALL {
-            for binding in within(scope, Role::Viewer, &demo) {
+            // In the past there is none for an admin either.
+            for binding in within(scope, Role::Viewer, &demo).chain(within(scope, Role::Admin, &past)) {
                 let acts = matches!(
                     binding.does,
                     Does::Approve

@@ -37,6 +37,8 @@ pub struct Theme {
     pub simulation: Style,
     /// The banner of the real one.
     pub live: Style,
+    /// The banner of the past.
+    pub past: Style,
     /// An armed panic, a refused command.
     pub alarm: Style,
     /// The keys named in the footer.
@@ -89,6 +91,7 @@ impl Theme {
             bad: bold,
             simulation: loud,
             live: loud,
+            past: loud,
             alarm: loud,
             key: bold,
             ascii: false,
@@ -123,6 +126,7 @@ impl Theme {
             "bad" => &mut self.bad,
             "simulation" => &mut self.simulation,
             "live" => &mut self.live,
+            "past" => &mut self.past,
             "alarm" => &mut self.alarm,
             "key" => &mut self.key,
             _ => return None,

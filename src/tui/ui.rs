@@ -5,6 +5,7 @@
 
 pub mod dialog;
 pub mod list;
+pub mod timeline;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +14,10 @@ use jiff::tz::TimeZone;
 
 use self::dialog::{Dialog, Kind};
 use self::list::List;
+use self::timeline::{Timeline, Travel};
 use super::escape::Key;
 use super::keys::{self, Does, Scope};
+use super::when;
 use crate::domain::{ActionId, Autonomy, ConnectorName, IncidentId, OperatorName, Order, Position, Role};
 use crate::engine::Snapshot;
 use crate::engine::snapshot::{ActionRow, ActionStatus, Health};
@@ -39,6 +42,11 @@ pub enum Mode {
         scenario: String,
         /// The seed.
         seed: u64,
+    },
+    /// What was: nothing here can act on the world.
+    Past {
+        /// What is replayed, by name.
+        source: String,
     },
 }
 
@@ -103,8 +111,10 @@ pub enum PaceKey {
 pub enum Deed {
     /// An order, to be given in the operator's name.
     Order(Order),
-    /// A change of the simulation's pace.
+    /// A change of the simulation's or the replay's pace.
     Pace(PaceKey),
+    /// A move in time.
+    Travel(Travel),
     /// Draw everything again.
     Redraw,
     /// Leave.
@@ -132,8 +142,10 @@ pub struct Ui {
     pub dialog: Option<Dialog>,
     /// What was said last.
     pub notice: Option<Notice>,
-    /// The simulation's pace.
+    /// The simulation's or the replay's pace.
     pub pace: Pace,
+    /// Where a replay stands.
+    pub timeline: Option<Timeline>,
     /// Whether the terminal takes its bytes slowly.
     pub slow_link: bool,
     /// For how long nothing has come from the engine, when that is worth saying.
@@ -181,6 +193,7 @@ impl Ui {
             dialog: None,
             notice: None,
             pace: Pace { speed: 1.0, paused: false },
+            timeline: None,
             slow_link: false,
             stale: None,
             elapsed: Duration::ZERO,
@@ -204,11 +217,16 @@ impl Ui {
 
     /// Takes the snapshot that is drawn next.
     pub fn see(&mut self, snapshot: &Arc<Snapshot>, now: Duration) {
-        if self.is_urgent(snapshot) {
+        // In a replay that stands still a snapshot is the end of a jump: all of it is shown at once, nothing is held.
+        let jumped = matches!(self.session.mode, Mode::Past { .. }) && self.pace.paused;
+        if jumped {
+            self.events.leave();
+        }
+        if jumped || self.is_urgent(snapshot) {
             self.settled_at = None;
         }
         self.calls = Calls::of(snapshot);
-        let held = |panel| self.focus == panel;
+        let held = |panel| self.focus == panel && !jumped;
         self.connectors.see(snapshot.connectors.iter().map(|row| row.name.clone()).collect(), held(Panel::Connectors));
         self.incidents.see(snapshot.incidents.iter().map(|row| row.id).collect(), held(Panel::Incidents));
         self.actions.see(snapshot.actions.iter().map(|row| row.id).collect(), held(Panel::Actions));
@@ -324,11 +342,11 @@ impl Ui {
         if self.dialog.as_ref().is_some_and(|dialog| dialog.quiet(now)) {
             return None;
         }
-        if let Some(text) = self.dialog.as_mut().and_then(Dialog::reason_mut) {
+        if let Some(text) = self.dialog.as_mut().and_then(Dialog::typed_mut) {
             if dialog::type_into(text, key) {
                 return None;
             }
-            return self.end_reason(key, now);
+            return self.end_typing(key, now);
         }
         let Session { role, mode, .. } = &self.session;
         let does = keys::find(key, self.scope(snapshot), *role, mode)?;
@@ -350,6 +368,8 @@ impl Ui {
             Does::Pause => return Some(Deed::Pace(PaceKey::PauseOrGo)),
             Does::Faster => return Some(Deed::Pace(PaceKey::Faster)),
             Does::Slower => return Some(Deed::Pace(PaceKey::Slower)),
+            Does::Travel(travel) => return Some(Deed::Travel(travel)),
+            Does::AskTime => self.dialog = Some(Dialog::open(Kind::Time(String::new()))),
             Does::ArmPanic => self.panic_until = Some(now + PANIC_STAYS),
             Does::FirePanic => return Some(self.fire_panic(now)),
             Does::Close => self.close(),
@@ -459,14 +479,36 @@ impl Ui {
         Some(Deed::Order(order))
     }
 
-    fn end_reason(&mut self, key: &Key, now: Duration) -> Option<Deed> {
+    fn end_typing(&mut self, key: &Key, now: Duration) -> Option<Deed> {
+        let asks_time = matches!(self.dialog.as_ref().map(|dialog| &dialog.kind), Some(Kind::Time(_)));
         match key {
+            Key::Enter if asks_time => self.go_to_typed(now),
+            Key::Esc if asks_time => {
+                self.dialog = None;
+                None
+            }
             Key::Enter => self.order(Does::RejectBecause, now),
             Key::Esc => {
                 self.dialog = self.dialog.take().map(Dialog::without_reason);
                 None
             }
             _ => None,
+        }
+    }
+
+    /// To the time that was typed; what is no time is said, and may be typed again.
+    fn go_to_typed(&mut self, now: Duration) -> Option<Deed> {
+        let (timeline, text) = (self.timeline.as_ref()?, self.dialog.as_mut().and_then(Dialog::typed_mut)?);
+        match when::parse(text, &self.session.zone, timeline.at, (timeline.from, timeline.to)) {
+            Ok(time) => {
+                self.dialog = None;
+                Some(Deed::Travel(Travel::To(time)))
+            }
+            Err(reason) => {
+                text.clear();
+                self.say(reason, true, now);
+                None
+            }
         }
     }
 }

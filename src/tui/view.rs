@@ -10,6 +10,8 @@
 //! 5 events                              │ 5 events
 //! keys                     keys                          keys
 //! ```
+//!
+//! A replay has its scrub bar in the row above the keys.
 
 mod actions;
 mod analytics;
@@ -24,6 +26,7 @@ mod help;
 mod incidents;
 mod levels;
 mod scaling;
+mod scrub;
 
 use std::time::Duration;
 
@@ -32,7 +35,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 
 use super::theme::Theme;
-use super::ui::{Panel, Ui};
+use super::ui::{Mode, Panel, Ui};
 use super::widget::ascii;
 use super::widget::text::{put, width};
 use crate::domain::{Position, Time};
@@ -100,11 +103,19 @@ pub fn view(frame: &mut Buffer, snapshot: &Snapshot, ui: &Ui, theme: &Theme) -> 
 }
 
 fn whole(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) -> u16 {
-    let [head, body, foot] =
-        Layout::vertical([Constraint::Length(header::ROWS), Constraint::Fill(1), Constraint::Length(1)]).areas(area);
+    let past = matches!(scene.ui.session.mode, Mode::Past { .. });
+    let scrub_rows = if past { scrub::ROWS } else { 0 };
+    let [head, body, scrub, foot] = Layout::vertical([
+        Constraint::Length(header::ROWS),
+        Constraint::Fill(1),
+        Constraint::Length(scrub_rows),
+        Constraint::Length(1),
+    ])
+    .areas(area);
     header::draw(frame, head, scene);
     if scene.snapshot.position == Position::default() {
-        centred(frame, body, "waiting for the engine", scene.theme.quiet);
+        let waits = if past { "nothing had happened yet" } else { "waiting for the engine" };
+        centred(frame, body, waits, scene.theme.quiet);
     } else if area.width >= WIDE.0 && area.height >= WIDE.1 {
         wide(frame, body, scene);
     } else if area.width >= ROOMY.0 && area.height >= ROOMY.1 {
@@ -113,8 +124,9 @@ fn whole(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) -> u16 {
         narrow(frame, body, scene);
     }
     // The banner stays in sight over every dialog: nobody approves in the wrong world.
-    let space = Rect { y: area.y + 1, height: area.height.saturating_sub(2), ..area };
+    let space = Rect { y: area.y + 1, height: area.height.saturating_sub(2 + scrub_rows), ..area };
     let pages = dialogs::draw(frame, space, scene);
+    scrub::draw(frame, scrub, scene);
     footer::draw(frame, foot, scene);
     pages
 }

@@ -1,5 +1,6 @@
 //! Golden screens and keys of the dashboard. `APOS_BLESS=1` rewrites the goldens under `golden/screens`.
 
+mod past;
 pub(crate) mod scenes;
 
 use std::fmt::Write as _;

@@ -15,7 +15,9 @@ use apos::domain::{
 use apos::engine::snapshot::ActionStatus;
 use apos::engine::{self, State};
 use apos::log::Log;
-use apos::runtime::{DecideError, Durability, Handle, LogChoice, Receipt, Runtime, RuntimeConfig, Status, TablesChoice};
+use apos::runtime::{
+    DecideError, Durability, Handle, LogChoice, Receipt, RetentionConfig, Runtime, RuntimeConfig, Status, TablesChoice,
+};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
@@ -31,6 +33,7 @@ pub(crate) fn config(folder: &Path) -> RuntimeConfig {
         tables: TablesChoice::None,
         stream: None,
         durability: Durability::Behind,
+        retention: RetentionConfig::default(),
     }
 }
 

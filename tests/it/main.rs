@@ -9,6 +9,7 @@ mod dashboard;
 mod engine;
 mod live;
 mod log;
+mod past;
 mod peer;
 mod rehearsal;
 mod scenario_schema;

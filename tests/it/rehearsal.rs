@@ -183,7 +183,7 @@ fn trial(policy: Policy, deciding: Deciding) -> Trial {
 #[test]
 fn a_run_is_scored_against_what_else_could_have_been_done() {
     let settings = |world: &World| world.settings();
-    let report = trial(Policy::Healing, Deciding::Approve(Duration::from_secs(20))).play(&settings, &|_| {});
+    let report = trial(Policy::Healing, Deciding::Approve(Duration::from_secs(20))).play(&settings, &mut |_| {});
     let rates = [report.priority_success_rate, report.bandit_success_rate, report.success_rate, report.oracle_success_rate];
     assert!(rates.is_sorted() && rates[0].unwrap() + 0.1 < rates[3].unwrap(), "{rates:?}");
     assert!(report.savable > 200.0 && report.saved_share.unwrap() > 0.5, "{report:?}");
@@ -202,7 +202,7 @@ fn who_decides_makes_the_difference() {
     let settings = |world: &World| world.settings();
     let done = |deciding: &str| {
         let trial = Trial { compared: false, ..trial(Policy::Healing, deciding.parse().unwrap()) };
-        let report = trial.play(&settings, &|_| {});
+        let report = trial.play(&settings, &mut |_| {});
         (report.actions.iter().filter(|action| action.outcome == ActionStatus::Succeeded).count(), report.success_rate.unwrap())
     };
     let [observe, suggest, approve, veto, auto] = ["observe", "suggest", "approve:20s", "veto:10s", "auto"].map(done);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::pacer::Pacer;
+use crate::cli::pacer::Pacer;
 use crate::cli::screen;
 use crate::domain::{Command, Settings, Time};
 use crate::engine::Snapshot;

@@ -1,21 +1,26 @@
 //! Many trials on all processors, their reports in the order they were asked for, and how far they have come.
 
 use std::io::IsTerminal;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::keep::Keeper;
 use crate::cli::output;
-use crate::domain::Settings;
+use crate::domain::{Record, Settings};
 use crate::runtime::clock::instant;
 use crate::sim::World;
-use crate::sim::trial::{Report, Trial};
+use crate::sim::trial::{Report, Seen, Trial};
 
 /// Cells of the progress bar.
 const BAR: usize = 24;
 
 /// Plays every trial.
-pub(super) fn play(trials: &[Trial], settings: &(dyn Fn(&World) -> Settings + Sync)) -> Vec<Report> {
+pub(super) fn play(
+    trials: &[Trial],
+    keeper: Option<&Mutex<Keeper>>,
+    settings: &(dyn Fn(&World) -> Settings + Sync),
+) -> Vec<Report> {
     let progress = Progress::new(trials);
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(trials.len());
@@ -26,18 +31,27 @@ pub(super) fn play(trials: &[Trial], settings: &(dyn Fn(&World) -> Settings + Sy
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(trial) = trials.get(number) else { return };
                     let began = instant();
-                    let mut report = trial.play(settings, &|span| progress.reached(number, span));
+                    let mut report = trial.play(settings, &mut |seen| match seen {
+                        Seen::Progress(span) => progress.reached(number, span),
+                        Seen::Record(record) => keep(keeper, record),
+                    });
                     report.wall_s = instant().duration_since(began).as_secs_f64();
                     progress.reached(number, trial.span);
-                    done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((number, report));
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((number, report));
                 }
             });
         }
     });
     progress.clear();
-    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(number, _)| *number);
     done.into_iter().map(|(_, report)| report).collect()
+}
+
+fn keep(keeper: Option<&Mutex<Keeper>>, record: &Record) {
+    if let Some(keeper) = keeper {
+        keeper.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+    }
 }
 
 /// One line on standard error, where a person watches it.

@@ -49,7 +49,11 @@ fn full(report: &Report) -> String {
         lines.push(titled("expectations", report.expectations.iter().map(expectation)));
     }
     let fingerprint = report.fingerprint.as_deref().unwrap_or("none: no engine ran");
-    lines.push(format!("\nfingerprint {fingerprint}\ntook {:.2} s{}\n", report.wall_s, report.split.map(split).unwrap_or_default()));
+    lines.push(format!(
+        "\nfingerprint {fingerprint}\ntook {:.2} s{}\n",
+        report.wall_s,
+        report.split.map(split).unwrap_or_default()
+    ));
     lines.join("\n")
 }
 

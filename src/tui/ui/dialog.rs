@@ -52,6 +52,8 @@ pub enum Kind {
     Resources,
     /// The keys.
     Keys,
+    /// The time to go to, while it is typed.
+    Time(String),
     /// The levels of autonomy: the row chosen (0 is all classes) and the level.
     Levels {
         /// 0 for all classes, then [`ActionClass::ALL`].
@@ -127,10 +129,10 @@ impl Dialog {
         }
     }
 
-    /// The reason being typed.
-    pub const fn reason_mut(&mut self) -> Option<&mut String> {
+    /// The reason, or the time, being typed.
+    pub const fn typed_mut(&mut self) -> Option<&mut String> {
         match &mut self.kind {
-            Kind::Reason(_, text) => Some(text),
+            Kind::Reason(_, text) | Kind::Time(text) => Some(text),
             _ => None,
         }
     }
@@ -196,7 +198,7 @@ impl Dialog {
             Kind::Undo(_) => Scope::Undo,
             Kind::Levels { .. } => Scope::Levels,
             Kind::Quit => Scope::Leaving,
-            Kind::Incident(_) | Kind::Connector(_) | Kind::Resources | Kind::Keys => Scope::Reading,
+            Kind::Incident(_) | Kind::Connector(_) | Kind::Resources | Kind::Keys | Kind::Time(_) => Scope::Reading,
         }
     }
 

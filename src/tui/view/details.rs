@@ -13,7 +13,7 @@ use super::connectors::{account_state, floor, health};
 use super::{Scene, approval};
 use crate::engine::snapshot::{ActionRow, ActionStatus, AggregateRow, ConnectorRow, IncidentRow};
 use crate::tui::format;
-use crate::tui::ui::Panel;
+use crate::tui::ui::{Mode, Panel};
 use crate::tui::widget::panel::{Title, titled};
 use crate::tui::widget::sheet::{field, labelled, paragraph, spark_line};
 use crate::tui::widget::spark;
@@ -59,7 +59,8 @@ fn approval_lines(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<Lin
         // Here the countdown is coarse: seconds tick only while the approval itself is open.
         lines.pop();
         let verb = if row.executes_by_itself { "acts by itself in" } else { "lapses in" };
-        let left = format!("{verb} {}; open it with Enter to decide", format::left(scene.until(row.expires_at)));
+        let decide = if matches!(scene.ui.session.mode, Mode::Past { .. }) { "" } else { "; open it with Enter to decide" };
+        let left = format!("{verb} {}{decide}", format::left(scene.until(row.expires_at)));
         lines.push(labelled("until", left, scene.theme.accent, scene.theme));
     }
     lines.push(Line::default());

@@ -11,6 +11,7 @@ use crate::tui::format;
 use crate::tui::keys::{self, Does};
 use crate::tui::ui::Mode;
 use crate::tui::ui::dialog::{Dialog, Kind, Shown};
+use crate::tui::when;
 use crate::tui::widget::sheet::{Sheet, columns, field, labelled, paragraph};
 
 /// Draws what is open; returns its pages.
@@ -30,6 +31,7 @@ fn sheet(dialog: &Dialog, columns: usize, scene: &Scene<'_>) -> Sheet {
         Kind::Connector(name) => connector(name.as_str(), columns, scene),
         Kind::Resources => resources(columns, scene),
         Kind::Keys => help::sheet(scene),
+        Kind::Time(text) => time(text, columns, scene),
         Kind::Levels { row, level } => levels::sheet(*row, *level, columns, scene),
         Kind::Quit => quit(columns, scene),
     }
@@ -38,10 +40,15 @@ fn sheet(dialog: &Dialog, columns: usize, scene: &Scene<'_>) -> Sheet {
 /// `Enter cancel   y approve   r reject`: the default first, what does not work now told with its reason.
 fn key_line(dialog: &Dialog, scene: &Scene<'_>) -> Line<'static> {
     let theme = scene.theme;
-    if matches!(dialog.kind, Kind::Reason(..)) {
+    let typed = match dialog.kind {
+        Kind::Reason(..) => Some(" reject with this reason   "),
+        Kind::Time(_) => Some(" go there   "),
+        _ => None,
+    };
+    if let Some(enters) = typed {
         return Line::from(vec![
             Span::styled("Enter", theme.key),
-            Span::styled(" reject with this reason   ", theme.text),
+            Span::styled(enters, theme.text),
             Span::styled("Esc", theme.key),
             Span::styled(" back", theme.text),
         ]);
@@ -130,6 +137,19 @@ fn connector(name: &str, columns: usize, scene: &Scene<'_>) -> Sheet {
     }
 }
 
+/// Where to go: what may be typed, and between which times.
+fn time(text: &str, columns: usize, scene: &Scene<'_>) -> Sheet {
+    let (theme, zone) = (scene.theme, &scene.ui.session.zone);
+    let mut fixed = field("time", &format!("{text}_"), theme.focus, (columns, 2), theme);
+    if let Some(timeline) = &scene.ui.timeline {
+        let whole = |at| format!("{} {} {}", format::date(at, zone), format::second(at, zone), format::offset(at, zone));
+        fixed.push(labelled("from", whole(timeline.from), theme.text, theme));
+        fixed.push(labelled("to", whole(timeline.to), theme.text, theme));
+    }
+    fixed.extend(field("write", when::FORMS, theme.quiet, (columns, 2), theme));
+    Sheet { title: "Go to which time?".into(), fixed, ..Sheet::default() }
+}
+
 fn resources(columns: usize, scene: &Scene<'_>) -> Sheet {
     let (view, theme, zone) = (&scene.snapshot.scaling, scene.theme, &scene.ui.session.zone);
     let mut fixed = Vec::new();
@@ -153,6 +173,7 @@ fn quit(columns: usize, scene: &Scene<'_>) -> Sheet {
             "The engine runs in this process and stops with it: until it is started again, webhooks and decisions are \
              refused and nothing is repaired. `apos serve` runs it without a screen.",
         ),
+        Mode::Past { .. } => ("Leave the past?", "The replay ends; the log stays as it is, and nothing was touched."),
         Mode::Simulation { .. } => ("Leave the simulation?", "The simulated world ends; nothing real is touched."),
     };
     Sheet { title: title.into(), fixed: paragraph(text, scene.theme.text, columns), ..Sheet::default() }

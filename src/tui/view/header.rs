@@ -38,19 +38,23 @@ fn banner(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
         Mode::Simulation { scenario, seed } => {
             (format!(" SIMULATION {scenario} · seed {seed} · {} ", pace(ui.pace)), theme.simulation)
         }
+        Mode::Past { source } => (format!(" PAST {source} · {} ", pace(ui.pace)), theme.past),
     };
     put(frame, area, x, area.y, (&text, style));
     let clock = if snapshot.at == Time::ZERO {
         String::new()
     } else {
         let (now, zone) = (scene.now(), &ui.session.zone);
-        format!(" · {} {} ", format::minute(now, zone), format::offset(now, zone))
+        let past = matches!(ui.session.mode, Mode::Past { .. });
+        let clock = if past { format::second(now, zone) } else { format::minute(now, zone) };
+        format!(" · {clock} {} ", format::offset(now, zone))
     };
     let autonomy = snapshot.header.autonomy.as_ref().map_or_else(String::new, autonomy);
     put_right(frame, area, area.y, (&format!("{autonomy}{clock}"), theme.text));
 }
 
-fn pace(pace: Pace) -> String {
+/// `×10`, or that it stands still.
+pub(super) fn pace(pace: Pace) -> String {
     if pace.paused { "PAUSED".into() } else { format!("×{}", format::number(pace.speed).trim_end_matches(".0")) }
 }
 
@@ -121,7 +125,11 @@ fn calls(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let mut x = area.x + 1;
     if header.pending_actions > 0 {
         let verb = if header.pending_actions == 1 { "waits" } else { "wait" };
-        let text = format!("◆ {} {verb} for you: w", format::plural(header.pending_actions as usize, "action"));
+        let actions = format::plural(header.pending_actions as usize, "action");
+        let text = match ui.session.mode {
+            Mode::Past { .. } => format!("◆ {actions} waited for a person"),
+            Mode::Live | Mode::Simulation { .. } => format!("◆ {actions} {verb} for you: w"),
+        };
         x = put(frame, area, x, y, (&text, theme.accent)) + 3;
     }
     if header.open_incidents > 0 {

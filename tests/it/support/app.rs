@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use apos::api::{ApiConfig, Keys, PeerAccess, Server, WebhookKey};
 use apos::domain::{ProfileId, Role, Settings};
-use apos::runtime::{Durability, Handle, LogChoice, Runtime, RuntimeConfig, TablesChoice};
+use apos::runtime::{Durability, Handle, LogChoice, RetentionConfig, Runtime, RuntimeConfig, TablesChoice};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
@@ -86,6 +86,7 @@ impl TestApp {
             tables,
             stream: None,
             durability: Durability::Behind,
+            retention: RetentionConfig::default(),
         };
         let runtime = Runtime::start(config).await?;
         let server = apos::api::start(runtime.handle(), api)?;

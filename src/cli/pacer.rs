@@ -1,4 +1,4 @@
-//! Which simulated time it should be: pure arithmetic on the wall's.
+//! Which simulated or replayed time it should be: pure arithmetic on the wall's.
 
 use std::time::Duration;
 

@@ -1,0 +1,140 @@
+//! Pseudonyms for what names a merchant, an account, a payment or a person: keyed, and the same for the same name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::settings::{Merchant, Settings};
+use crate::domain::{
+    Act, Body, Change, Command, ConnectorAccount, Decision, EffectResult, EventId, OperatorName, Order, PaymentEvent,
+    PaymentId, PriorityMove, ProfileId, Record, Request,
+};
+
+/// Hexadecimal digits of a pseudonym: 64 bits; among 10^7 payments two share one with a probability of 10^-5.
+const DIGITS: usize = 16;
+
+/// What stands for a text that a person wrote.
+const LEFT_OUT: &str = "(left out)";
+
+/// A key's pseudonyms.
+pub(super) struct Pseudonyms {
+    key: [u8; 32],
+}
+
+impl Pseudonyms {
+    pub(super) fn new(key: &[u8]) -> Self {
+        Self { key: blake3::derive_key("apos 2026 pseudonyms of an exported log", key) }
+    }
+
+    /// The record under pseudonyms; everything that is counted, decided or detected stays as it was.
+    pub(super) fn record(&self, record: Record) -> Record {
+        Record { bodies: record.bodies.into_iter().map(|body| self.body(body)).collect(), ..record }
+    }
+
+    fn body(&self, body: Body) -> Body {
+        match body {
+            Body::Configured(settings) => Body::Configured(Arc::new(self.settings(&settings))),
+            Body::Payment(event) => Body::Payment(Box::new(self.event(*event))),
+            Body::Decided(decision) => Body::Decided(Arc::new(self.decision(&decision))),
+            Body::Commanded(command) => Body::Commanded(self.command(command)),
+            Body::Intended { id, act } => Body::Intended { id, act: Act { change: self.change(act.change), ..act } },
+            Body::Ended { id, result: EffectResult::Refused { .. } } => {
+                Body::Ended { id, result: EffectResult::Refused { reason: LEFT_OUT.to_owned() } }
+            }
+            Body::MerchantConfigured { profile, priority } => {
+                Body::MerchantConfigured { profile: self.profile(&profile), priority: self.accounts(&priority) }
+            }
+            // The rule's own text may name accounts; what decides is not read from it.
+            Body::PeerRuleStored { profile, kind, .. } => {
+                Body::PeerRuleStored { profile: self.profile(&profile), kind, rule: "{}".to_owned() }
+            }
+            body @ (Body::EngineStarted { .. } | Body::Ended { .. } | Body::Sampled(_) | Body::Ticked) => body,
+        }
+    }
+
+    fn settings(&self, settings: &Settings) -> Settings {
+        let merchant = |(profile, merchant): (&ProfileId, &Merchant)| {
+            let pseudonym = self.profile(profile);
+            let name = if merchant.name.is_empty() { String::new() } else { pseudonym.to_string() };
+            (pseudonym, Merchant { name, priority: self.accounts(&merchant.priority) })
+        };
+        let merchants: BTreeMap<ProfileId, Merchant> = settings.merchants.iter().map(merchant).collect();
+        Settings { merchants, ..settings.clone() }
+    }
+
+    fn event(&self, event: PaymentEvent) -> PaymentEvent {
+        PaymentEvent {
+            event_id: event
+                .event_id
+                .as_ref()
+                .map(|id| EventId::parse(&self.name("evt", id.as_str())).unwrap_or_else(|_| id.clone())),
+            profile: self.profile(&event.profile),
+            payment: self.payment(&event.payment),
+            account: event.account.as_ref().map(|account| self.account(account)),
+            ..event
+        }
+    }
+
+    fn decision(&self, decision: &Decision) -> Decision {
+        let mut decision = decision.clone();
+        for candidate in &mut decision.candidates {
+            candidate.account = self.account(&candidate.account);
+        }
+        let request = decision.request;
+        let (profile, payment) = (self.profile(&request.profile), self.payment(&request.payment));
+        let eligible = self.accounts(&request.eligible);
+        Decision { request: Request { profile, payment, eligible, ..request }, ..decision }
+    }
+
+    fn command(&self, command: Command) -> Command {
+        let order = match command.order {
+            Order::Reject { action, version, reason } if !reason.is_empty() => {
+                Order::Reject { action, version, reason: LEFT_OUT.into() }
+            }
+            Order::Override { action, version, change } => Order::Override { action, version, change: self.change(change) },
+            order => order,
+        };
+        let name = self.name("operator", command.operator.as_str());
+        Command { operator: OperatorName::parse(&name).unwrap_or(command.operator), order }
+    }
+
+    fn change(&self, change: Change) -> Change {
+        let moved = |m: &PriorityMove| PriorityMove {
+            profile: self.profile(&m.profile),
+            before: self.accounts(&m.before),
+            after: self.accounts(&m.after),
+        };
+        match change {
+            Change::ReorderPriority { moves } => Change::ReorderPriority { moves: moves.iter().map(moved).collect() },
+            Change::ExcludeAccount { account } => Change::ExcludeAccount { account: self.account(&account) },
+            Change::RestoreAccount { account } => Change::RestoreAccount { account: self.account(&account) },
+            Change::Scale { from, to } => Change::Scale { from, to },
+        }
+    }
+
+    fn profile(&self, profile: &ProfileId) -> ProfileId {
+        ProfileId::parse(&self.name("merchant", profile.as_str())).unwrap_or_else(|_| profile.clone())
+    }
+
+    fn payment(&self, payment: &PaymentId) -> PaymentId {
+        PaymentId::parse(&self.name("pay", payment.as_str())).unwrap_or_else(|_| payment.clone())
+    }
+
+    fn accounts(&self, accounts: &[ConnectorAccount]) -> Vec<ConnectorAccount> {
+        accounts.iter().map(|account| self.account(account)).collect()
+    }
+
+    /// The connector stays: it is a public company. What tells whose account it is does not.
+    fn account(&self, account: &ConnectorAccount) -> ConnectorAccount {
+        let connector = account.connector();
+        let Some(own) = account.as_str().strip_prefix(connector).and_then(|rest| rest.strip_prefix(':')) else {
+            return account.clone();
+        };
+        ConnectorAccount::parse(&format!("{connector}:{}", self.name("mca", own))).unwrap_or_else(|_| account.clone())
+    }
+
+    fn name(&self, kind: &str, name: &str) -> String {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(kind.as_bytes()).update(&[0]).update(name.as_bytes());
+        format!("{kind}_{}", &hasher.finalize().to_hex()[..DIGITS])
+    }
+}

@@ -1,0 +1,49 @@
+//! Keeps a simulation's log, for a replay.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::domain::Record;
+use crate::log::{Import, LogError};
+
+/// Records written to a file together.
+const TOGETHER: usize = 1_000;
+
+/// Keeps a simulation's records in a log file.
+pub(super) struct Keeper {
+    import: Import,
+    runtime: tokio::runtime::Runtime,
+    waiting: Vec<Record>,
+    /// What went wrong first.
+    failed: Result<(), LogError>,
+}
+
+impl Keeper {
+    pub(super) fn begin(folder: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let import = runtime.block_on(Import::begin(&folder.join("log.db"))).context("the log cannot be kept")?;
+        Ok(Self { import, runtime, waiting: Vec::new(), failed: Ok(()) })
+    }
+
+    pub(super) fn push(&mut self, record: &Record) {
+        self.waiting.push(record.clone());
+        if self.waiting.len() >= TOGETHER {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        let records = std::mem::take(&mut self.waiting);
+        if self.failed.is_ok() {
+            self.failed = self.runtime.block_on(self.import.push(&records));
+        }
+    }
+
+    pub(super) fn finish(mut self) -> anyhow::Result<()> {
+        self.write();
+        self.failed.context("the log cannot be kept")?;
+        self.runtime.block_on(self.import.finish()).context("the log cannot be kept")
+    }
+}
