@@ -11,6 +11,7 @@ pub mod forks;
 pub mod ledger;
 mod limits;
 pub mod market;
+pub mod mishap;
 pub mod operator;
 mod outcome;
 pub mod savings;

@@ -94,6 +94,8 @@ pub struct Source {
     pub command: Option<Box<dyn Fn(Command) + Send>>,
     /// Changes the pace of a simulation or a replay; what it is then comes back as [`Wake::Pace`].
     pub pace: Option<Box<dyn Fn(PaceKey) + Send>>,
+    /// Lets a fault happen in a simulation, by its place in the menu.
+    pub let_happen: Option<Box<dyn Fn(usize) + Send>>,
     /// Moves a replay in time; where it is then comes back as [`Wake::Timeline`].
     pub travel: Option<Box<dyn Fn(Travel) + Send>>,
     /// Monotonic wall time since any origin: operator timers, never the simulation's.
@@ -282,6 +284,11 @@ impl Screen {
                 let operator = self.ui.session.operator.clone();
                 if let Some(command) = &self.source.command {
                     command(Command { operator, order });
+                }
+            }
+            Some(Deed::LetHappen(fault)) => {
+                if let Some(let_happen) = &self.source.let_happen {
+                    let_happen(fault);
                 }
             }
             Some(Deed::Travel(travel)) => {

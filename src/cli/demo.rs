@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use super::lines::Lines;
 use super::{Ended, Failure, Output, Setup, output, screen};
 use crate::engine::Snapshot;
-use crate::sim::Scenario;
+use crate::sim::{Scenario, mishap};
 use crate::tui::ui::{Mode, Pace};
 use crate::tui::{self, Exit, Wake};
 pub(super) use world::within;
@@ -54,13 +54,17 @@ pub(super) fn run(arguments: &DemoArguments, setup: &Setup) -> Result<Ended, Fai
     let pace = Pace { speed: arguments.speed, paused: false };
     let mode = Mode::Simulation { scenario: scenario.name.clone(), seed };
     let form = setup.output();
-    let options = (form == Output::Tui).then(|| screen::options(setup, mode, pace)).transpose()?;
+    let mishaps = mishap::all(&scenario);
+    let options = (form == Output::Tui).then(|| screen::options(setup, mode, pace)).transpose()?.map(|mut options| {
+        options.session.faults = mishaps.iter().map(|mishap| mishap.name.clone()).collect();
+        options
+    });
     let _logs = setup.start_logs();
 
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
     let (waker, woken) = mpsc::channel();
     let (asks, asked) = mpsc::channel();
-    let stage = Stage { scenario, seed, pace, settings: setup.config().settings(), snapshot, waker, asked };
+    let stage = Stage { scenario, mishaps, seed, pace, settings: setup.config().settings(), snapshot, waker, asked };
     let shown = Shown { snapshot: stage.snapshot.clone(), waker: stage.waker.clone(), wakes: woken, asks: asks.clone() };
     let world = std::thread::Builder::new()
         .name("world".to_owned())
@@ -87,7 +91,7 @@ struct Shown {
 
 fn show(shown: Shown, options: tui::Options) -> anyhow::Result<Exit> {
     let Shown { snapshot, waker, wakes, asks } = shown;
-    let (orders, paces) = (asks.clone(), asks);
+    let (orders, faults, paces) = (asks.clone(), asks.clone(), asks);
     let source = tui::Source {
         snapshot,
         wakes,
@@ -95,6 +99,7 @@ fn show(shown: Shown, options: tui::Options) -> anyhow::Result<Exit> {
         // Neither can fail but when the world is gone, and then a note says so.
         command: Some(Box::new(move |command| drop(orders.send(Ask::Command(command))))),
         pace: Some(Box::new(move |key| drop(paces.send(Ask::Pace(key))))),
+        let_happen: Some(Box::new(move |fault| drop(faults.send(Ask::LetHappen(fault))))),
         travel: None,
         clock: screen::clock(),
     };

@@ -8,6 +8,9 @@ use crate::tui::ui::{Pace, PaceKey};
 /// The speeds that the keys step through.
 const SPEEDS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0];
 
+/// One step while time stands still.
+const STEP: Duration = Duration::from_secs(1);
+
 /// A world that falls further behind than this (a slow machine, a laptop that slept) goes on from where it is instead
 /// of rushing after the wall clock.
 const BEHIND_MAX: Duration = Duration::from_secs(1);
@@ -55,6 +58,8 @@ impl Pacer {
         (self.wall, self.sim) = (wall, sim);
         let speed = self.pace.speed;
         match key {
+            PaceKey::Step if self.pace.paused => self.sim = self.sim + STEP,
+            PaceKey::Step => {}
             PaceKey::PauseOrGo => self.pace.paused = !self.pace.paused,
             PaceKey::Faster => self.pace.speed = SPEEDS.into_iter().find(|next| *next > speed).unwrap_or(speed),
             PaceKey::Slower => self.pace.speed = SPEEDS.into_iter().rev().find(|next| *next < speed).unwrap_or(speed),
@@ -79,6 +84,8 @@ mod tests {
         assert_eq!((pacer.pace().speed, pacer.target(secs(8))), (2.0, start + secs(4)));
         pacer.change(PaceKey::PauseOrGo, secs(8), start + secs(4));
         assert_eq!(pacer.target(secs(60)), start + secs(4));
+        pacer.change(PaceKey::Step, secs(60), start + secs(4));
+        assert_eq!(pacer.target(secs(61)), start + secs(5));
         pacer.change(PaceKey::PauseOrGo, secs(60), start + secs(4));
         pacer.change(PaceKey::Slower, secs(60), start + secs(4));
         assert_eq!(pacer.target(secs(61)), start + secs(5));

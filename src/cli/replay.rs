@@ -106,6 +106,7 @@ fn show(
         command: None,
         // Neither can fail but when the replay is over, and then a note says so.
         pace: Some(Box::new(move |key| drop(paces.send(Ask::Pace(key))))),
+        let_happen: None,
         travel: Some(Box::new(move |travel| drop(travels.send(Ask::Travel(travel))))),
         clock: screen::clock(),
     };

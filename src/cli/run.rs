@@ -47,6 +47,7 @@ fn with_screen(setup: &Setup) -> Result<Ended, Failure> {
         // It cannot fail but when everything is stopping.
         command: Some(Box::new(move |command| drop(orders.send(command)))),
         pace: None,
+        let_happen: None,
         travel: None,
         clock: screen::clock(),
     };

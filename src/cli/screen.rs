@@ -18,7 +18,13 @@ const ESCAPE_OVER_SSH: Duration = Duration::from_millis(100);
 
 /// The screen's options, by configuration and flags.
 pub(super) fn options(setup: &Setup, mode: Mode, pace: Pace) -> Result<Options, Failure> {
-    let session = Session { mode, role: setup.role(), operator: operator(setup)?, zone: jiff::tz::TimeZone::system() };
+    let session = Session {
+        mode,
+        role: setup.role(),
+        operator: operator(setup)?,
+        zone: jiff::tz::TimeZone::system(),
+        faults: Vec::new(),
+    };
     Ok(Options { session, theme: theme(setup)?, escape_wait: escape_wait(setup), pace })
 }
 

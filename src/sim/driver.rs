@@ -12,6 +12,7 @@ use super::forks::Forks;
 use super::ledger::Ledger;
 use super::operator::{Deciding, Operator};
 use super::savings::{Chances, Savings};
+use super::scenario::Fault;
 use super::split::{Clock, Part, Split, Stopwatch};
 use super::verdict;
 use super::world::{World, WorldEvent};
@@ -153,6 +154,14 @@ impl Driver {
             self.execute(on_record);
         }
         self.now = self.now.max(until);
+    }
+
+    /// Lets a fault begin now.
+    ///
+    /// # Errors
+    /// As [`World::inject`].
+    pub fn inject(&mut self, fault: &Fault) -> Result<(), String> {
+        self.world.inject(fault, self.now)
     }
 
     /// An operator's command, folded at the current time; what it leads to is executed before this returns.

@@ -21,13 +21,16 @@ pub enum Scope {
     Undo,
     /// The levels of autonomy.
     Levels,
+    /// The menu of faults.
+    Faults,
     /// The question whether to leave.
     Leaving,
 }
 
 impl Scope {
     /// Every scope a key may belong to, in the order `?` lists them.
-    pub const ALL: [Self; 6] = [Self::Panels, Self::Review, Self::Undo, Self::Levels, Self::Reading, Self::Leaving];
+    pub const ALL: [Self; 7] =
+        [Self::Panels, Self::Review, Self::Undo, Self::Levels, Self::Faults, Self::Reading, Self::Leaving];
 
     /// What `?` calls it.
     #[must_use]
@@ -38,6 +41,7 @@ impl Scope {
             Self::Review => "Approval of an action",
             Self::Undo => "Undo of an action",
             Self::Levels => "Autonomy",
+            Self::Faults => "Faults",
             Self::Leaving => "Quit",
         }
     }
@@ -86,6 +90,12 @@ pub enum Does {
     AskQuit,
     /// Stops and continues simulated or replayed time.
     Pause,
+    /// One step on, where simulated time stands still.
+    Step,
+    /// Opens the menu of faults.
+    AskFault,
+    /// Lets the fault chosen happen.
+    LetHappen,
     /// It runs faster.
     Faster,
     /// It runs slower.
@@ -151,9 +161,11 @@ const PANELS: &[Scope] = &[Scope::Panels];
 const REVIEW: &[Scope] = &[Scope::Review];
 const UNDO: &[Scope] = &[Scope::Undo];
 const LEVELS: &[Scope] = &[Scope::Levels];
+const FAULTS: &[Scope] = &[Scope::Faults];
 const LEAVING: &[Scope] = &[Scope::Leaving];
 const PAGED: &[Scope] = &[Scope::Review, Scope::Undo, Scope::Reading];
-const ANYWHERE: &[Scope] = &[Scope::Panels, Scope::Reading, Scope::Review, Scope::Undo, Scope::Levels, Scope::Leaving];
+const ANYWHERE: &[Scope] =
+    &[Scope::Panels, Scope::Reading, Scope::Review, Scope::Undo, Scope::Levels, Scope::Faults, Scope::Leaving];
 
 /// Every key there is. Within a scope no key stands twice: a test says so.
 pub const BINDINGS: &[Binding] = &[
@@ -179,6 +191,8 @@ pub const BINDINGS: &[Binding] = &[
     bind("?", &[Key::Char('?')], "help", PANELS, Does::Help).shown(),
     bind("q", &[Key::Char('q'), Key::Ctrl('c')], "quit", PANELS, Does::AskQuit).shown(),
     bind("Space", &[Key::Char(' ')], "pause", PANELS, Does::Pause).shown(),
+    bind("s", &[Key::Char('s')], "one step, while paused", PANELS, Does::Step),
+    bind("f", &[Key::Char('f')], "break something", PANELS, Does::AskFault),
     bind("+", &[Key::Char('+'), Key::Char('=')], "faster", PANELS, Does::Faster),
     bind("-", &[Key::Char('-')], "slower", PANELS, Does::Slower),
     bind("Shift-Tab", &[Key::BackTab, Key::Left], "panel before", PANELS, Does::Previous),
@@ -195,7 +209,14 @@ pub const BINDINGS: &[Binding] = &[
     bind("End", &[Key::End], "last row", PANELS, Does::Last),
     bind("g", &[Key::Char('g')], "newest order, follow", PANELS, Does::Fresh),
     bind("Ctrl-L", &[Key::Ctrl('l')], "draw the screen again", ANYWHERE, Does::Redraw),
-    bind("Enter", &[Key::Enter], "cancel", &[Scope::Review, Scope::Undo, Scope::Levels, Scope::Leaving], Does::Close).shown(),
+    bind(
+        "Enter",
+        &[Key::Enter],
+        "cancel",
+        &[Scope::Review, Scope::Undo, Scope::Levels, Scope::Faults, Scope::Leaving],
+        Does::Close,
+    )
+    .shown(),
     bind("y", &[Key::Char('y')], "approve", REVIEW, Does::Approve).needs(Role::Operator).shown(),
     bind("r", &[Key::Char('r')], "reject", REVIEW, Does::Reject).needs(Role::Operator).shown(),
     bind("R", &[Key::Char('R')], "reject with a reason", REVIEW, Does::RejectBecause).needs(Role::Operator).shown(),
@@ -205,6 +226,9 @@ pub const BINDINGS: &[Binding] = &[
     bind("Left", &[Key::Left], "lower", LEVELS, Does::Lower).shown(),
     bind("Right", &[Key::Right], "higher", LEVELS, Does::Higher).shown(),
     bind("y", &[Key::Char('y')], "set", LEVELS, Does::SetLevel).needs(Role::Operator).shown(),
+    bind("Up k", &[Key::Up, Key::Char('k')], "fault above", FAULTS, Does::Up),
+    bind("Down j", &[Key::Down, Key::Char('j')], "fault", FAULTS, Does::Down).shown(),
+    bind("y", &[Key::Char('y')], "let it happen", FAULTS, Does::LetHappen).shown(),
     bind("y", &[Key::Char('y')], "quit", LEAVING, Does::Quit).shown(),
     bind("Enter", &[Key::Enter], "close", &[Scope::Reading], Does::Close).shown(),
     bind("Esc", &[Key::Esc], "close, disarm", ANYWHERE, Does::Close),
@@ -226,11 +250,12 @@ impl Binding {
     pub fn exists(&self, role: Role, mode: &Mode) -> bool {
         let moves = matches!(self.does, Does::Travel(_) | Does::AskTime);
         let paced = matches!(self.does, Does::Pause | Does::Faster | Does::Slower);
+        let breaks = matches!(self.does, Does::Step | Does::AskFault | Does::LetHappen);
         match mode {
-            Mode::Live => role >= self.role && !paced && !moves,
+            Mode::Live => role >= self.role && !paced && !breaks && !moves,
             Mode::Simulation { .. } => role >= self.role && !moves,
             // Nothing of the past waits for anybody.
-            Mode::Past { .. } => self.role == Role::Viewer && self.does != Does::Waiting,
+            Mode::Past { .. } => self.role == Role::Viewer && !breaks && self.does != Does::Waiting,
         }
     }
 }

@@ -84,6 +84,8 @@ pub struct Session {
     pub operator: OperatorName,
     /// The zone times are shown in, always with their offset.
     pub zone: TimeZone,
+    /// Names of the faults that can be let happen: a simulation's alone.
+    pub faults: Vec<String>,
 }
 
 /// How fast simulated time runs.
@@ -98,6 +100,8 @@ pub struct Pace {
 /// A change of pace asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PaceKey {
+    /// One step on, where time stands still.
+    Step,
     /// Stop, or go on.
     PauseOrGo,
     /// Faster.
@@ -115,6 +119,8 @@ pub enum Deed {
     Pace(PaceKey),
     /// A move in time.
     Travel(Travel),
+    /// Let a fault happen in the simulation, by its place in the menu.
+    LetHappen(usize),
     /// Draw everything again.
     Redraw,
     /// Leave.
@@ -368,6 +374,9 @@ impl Ui {
             Does::Pause => return Some(Deed::Pace(PaceKey::PauseOrGo)),
             Does::Faster => return Some(Deed::Pace(PaceKey::Faster)),
             Does::Slower => return Some(Deed::Pace(PaceKey::Slower)),
+            Does::Step => return Some(Deed::Pace(PaceKey::Step)),
+            Does::AskFault => self.dialog = Some(Dialog::open(Kind::Faults(0))),
+            Does::LetHappen => return self.let_happen(now),
             Does::Travel(travel) => return Some(Deed::Travel(travel)),
             Does::AskTime => self.dialog = Some(Dialog::open(Kind::Time(String::new()))),
             Does::ArmPanic => self.panic_until = Some(now + PANIC_STAYS),
@@ -385,7 +394,19 @@ impl Ui {
         None
     }
 
+    fn let_happen(&mut self, now: Duration) -> Option<Deed> {
+        let Kind::Faults(row) = self.dialog.take()?.kind else { return None };
+        let name = self.session.faults.get(row)?.clone();
+        self.say(format!("from now on: {name}"), false, now);
+        Some(Deed::LetHappen(row))
+    }
+
     fn navigate(&mut self, does: Does, snapshot: &Snapshot, now: Duration) {
+        if let Some(Kind::Faults(row)) = self.dialog.as_mut().map(|dialog| &mut dialog.kind) {
+            let last = self.session.faults.len().saturating_sub(1);
+            *row = if does == Does::Up { row.saturating_sub(1) } else { (*row + 1).min(last) };
+            return;
+        }
         if let Some(dialog) = &mut self.dialog {
             return dialog.navigate(does);
         }

@@ -20,6 +20,7 @@ mod connectors;
 mod details;
 mod dialogs;
 mod events;
+mod faults;
 mod footer;
 mod header;
 mod help;

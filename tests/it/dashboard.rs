@@ -34,7 +34,13 @@ impl Desk {
     }
 
     fn of(snapshot: Snapshot, size: (u16, u16), role: Role, mode: Mode) -> Self {
-        let session = Session { mode, role, operator: OperatorName::parse("alice").unwrap(), zone: TimeZone::UTC };
+        let session = Session {
+            mode,
+            role,
+            operator: OperatorName::parse("alice").unwrap(),
+            zone: TimeZone::UTC,
+            faults: vec!["break adyen".into(), "kill Redis".into()],
+        };
         let mut desk = Self { ui: Ui::new(session), snapshot, theme: Theme::calm(), size, now: Duration::ZERO };
         desk.ui.see(&Arc::new(desk.snapshot.clone()), desk.now);
         desk.draw();
@@ -427,8 +433,23 @@ fn the_pace_keys_exist_in_a_simulation_only() {
     let mut demo = Desk::new(scenes::calm(), SIZES[0]);
     assert_eq!(demo.press(char(' ')), Some(Deed::Pace(PaceKey::PauseOrGo)));
     assert_eq!(demo.press(char('+')), Some(Deed::Pace(PaceKey::Faster)));
+    assert_eq!(demo.press(char('s')), Some(Deed::Pace(PaceKey::Step)));
     let mut live = Desk::of(scenes::calm(), SIZES[0], Role::Admin, Mode::Live);
     assert_eq!(live.press(char(' ')), None);
+}
+
+#[test]
+fn a_trainer_lets_a_fault_happen_from_a_menu() {
+    let mut demo = Desk::new(scenes::calm(), SIZES[0]);
+    demo.press(char('f'));
+    assert!(demo.text().contains("▸ break adyen") && demo.text().contains("y let it happen"), "{}", demo.text());
+    demo.press(char('j'));
+    assert!(demo.text().contains("▸ kill Redis"), "{}", demo.text());
+    assert_eq!(demo.press(char('y')), Some(Deed::LetHappen(1)));
+    assert!(demo.text().contains("from now on: kill Redis"), "{}", demo.text());
+    let mut live = Desk::of(scenes::calm(), SIZES[0], Role::Admin, Mode::Live);
+    live.press(char('f'));
+    assert!(live.ui.dialog.is_none());
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::cli::pacer::Pacer;
 use crate::cli::screen;
 use crate::domain::{Command, Settings, Time};
 use crate::engine::Snapshot;
+use crate::sim::mishap::Mishap;
 use crate::sim::{Driver, Scenario, World};
 use crate::tui::Wake;
 use crate::tui::ui::{Pace, PaceKey};
@@ -26,6 +27,8 @@ pub(super) enum Ask {
     Command(Command),
     /// A change of pace.
     Pace(PaceKey),
+    /// A fault, by its place in the menu.
+    LetHappen(usize),
     /// End.
     Stop,
 }
@@ -33,6 +36,8 @@ pub(super) enum Ask {
 /// All that the world needs to be played.
 pub(super) struct Stage {
     pub(super) scenario: Scenario,
+    /// The faults of the menu.
+    pub(super) mishaps: Vec<Mishap>,
     pub(super) seed: u64,
     pub(super) pace: Pace,
     /// The engine's configuration; its merchants, connectors and seed are the world's own.
@@ -67,6 +72,7 @@ impl Stage {
                 match self.asked.recv_timeout(next.saturating_sub(clock())) {
                     Ok(Ask::Command(command)) => player.command(command),
                     Ok(Ask::Pace(key)) => player.change_pace(key, clock()),
+                    Ok(Ask::LetHappen(fault)) => player.let_happen(self.mishaps.get(fault)),
                     Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => return drop(fall),
                     Err(RecvTimeoutError::Timeout) => break,
                 }
@@ -122,6 +128,12 @@ impl Player {
         self.publish();
         if let Some(outcome) = self.snapshot.load().outcomes.last() {
             self.wake(Wake::Outcome { text: outcome.text.clone(), refused: !outcome.accepted });
+        }
+    }
+
+    fn let_happen(&mut self, mishap: Option<&Mishap>) {
+        if let Some(Err(reason)) = mishap.map(|mishap| self.driver.inject(&mishap.fault)) {
+            self.wake(Wake::Note(format!("that cannot happen here: {reason}")));
         }
     }
 

@@ -61,6 +61,8 @@ pub enum Kind {
         /// The level that `y` would set.
         level: Autonomy,
     },
+    /// The menu of faults, and the row chosen.
+    Faults(usize),
     /// The question whether to leave.
     Quit,
 }
@@ -179,7 +181,10 @@ impl Dialog {
     /// Whether keys do nothing yet. What is only read listens at once.
     #[must_use]
     pub fn quiet(&self, now: Duration) -> bool {
-        let asks = matches!(self.kind, Kind::Action(_) | Kind::Reason(..) | Kind::Undo(_) | Kind::Levels { .. } | Kind::Quit);
+        let asks = matches!(
+            self.kind,
+            Kind::Action(_) | Kind::Reason(..) | Kind::Undo(_) | Kind::Levels { .. } | Kind::Faults(_) | Kind::Quit
+        );
         asks && match self.ears {
             Ears::Shut => true,
             Ears::From(time) => now < time,
@@ -197,6 +202,7 @@ impl Dialog {
             }
             Kind::Undo(_) => Scope::Undo,
             Kind::Levels { .. } => Scope::Levels,
+            Kind::Faults(_) => Scope::Faults,
             Kind::Quit => Scope::Leaving,
             Kind::Incident(_) | Kind::Connector(_) | Kind::Resources | Kind::Keys | Kind::Time(_) => Scope::Reading,
         }
