@@ -307,6 +307,18 @@ impl Log {
         Ok(Some((position, bytes)))
     }
 
+    /// Says where the log's file is cut off, if it is: records up to [`Log::last`] can be read all the same, by a log that
+    /// is opened to be read only.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub async fn cut(&self) -> Result<Option<String>, LogError> {
+        match self {
+            Self::Sqlite(log) => log.cut().await,
+            Self::Memory(_) | Self::Redis(_) => Ok(None),
+        }
+    }
+
     /// Where there are checkpoints, the oldest first.
     ///
     /// # Errors

@@ -104,6 +104,16 @@ impl History {
                 let limit = usize::try_from(number - from).unwrap_or(BATCH);
                 contiguous(from, log.read(from, limit).await?)
             }
+            // The file itself is damaged somewhere in the batch.
+            Err(error @ LogError::Sqlite(_)) => {
+                for limit in [BATCH / 8, BATCH / 64, 1] {
+                    match log.read(from, limit).await {
+                        Ok(records) if !records.is_empty() => return Ok(records),
+                        _ => {}
+                    }
+                }
+                Err(error)
+            }
             read => read,
         }
     }

@@ -3,6 +3,8 @@
 //! One connection writes and others read beside it. An append is one statement, which checks the epoch, numbers and
 //! stamps the record, and commits; a second process on the same file is kept in order by SQLite's own lock.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +73,10 @@ impl Sqlite {
     }
 
     pub(super) async fn open_read_only(path: &Path) -> Result<Self, LogError> {
-        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
+        // SQLite refuses a file that is shorter than its header says, unless the schema may be repaired: then it reads what
+        // is there. On a connection that only reads, nothing can be written for all that.
+        let options =
+            SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY).pragma("writable_schema", "ON");
         let log = Self::with(None, options).await?;
         let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&log.readers).await?;
         if found > LAYOUT { Err(LogError::NewerLayout { found, known: LAYOUT }) } else { Ok(log) }
@@ -142,8 +147,56 @@ impl Sqlite {
     }
 
     pub(super) async fn last(&self) -> Result<u64, LogError> {
-        let last = sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM records").fetch_one(&self.readers).await?;
-        Ok(unsigned(last))
+        match sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM records").fetch_one(&self.readers).await {
+            // Whoever only reads is served up to the damage; whoever writes must not go on from a wrong number.
+            Err(error) if self.read_only && is_damage(&error) => self.last_readable().await,
+            last => Ok(unsigned(last?)),
+        }
+    }
+
+    /// The last record before the first that cannot be read, looked for by halves.
+    async fn last_readable(&self) -> Result<u64, LogError> {
+        let first = self.first().await?;
+        let (mut good, mut step) = (first.saturating_sub(1), 1);
+        while self.is_readable(good + step).await? {
+            (good, step) = (good + step, step * 2);
+        }
+        while step > 1 {
+            step /= 2;
+            if self.is_readable(good + step).await? {
+                good += step;
+            }
+        }
+        Ok(good)
+    }
+
+    async fn is_readable(&self, number: u64) -> Result<bool, LogError> {
+        let found: Result<Option<Vec<u8>>, sqlx::Error> = sqlx::query_scalar("SELECT body FROM records WHERE number = ?")
+            .bind(signed(number))
+            .fetch_optional(&self.readers)
+            .await;
+        match found {
+            Err(error) if !is_damage(&error) => Err(error.into()),
+            found => Ok(found.ok().flatten().is_some()),
+        }
+    }
+
+    /// What is missing of the file, where something is: a copy that was cut off.
+    pub(super) async fn cut(&self) -> Result<Option<String>, LogError> {
+        let path: String =
+            sqlx::query_scalar("SELECT file FROM pragma_database_list WHERE name = 'main'").fetch_one(&self.readers).await?;
+        let size = |path: &str| std::fs::metadata(path).map_or(0, |found| found.len());
+        let Some(head) = head(&path) else { return Ok(None) };
+        let number = |at: usize| u64::from(u32::from_be_bytes([0, 1, 2, 3].map(|byte| head[at + byte])));
+        // The header's: bytes of a page (1 means 65,536), and pages of the file.
+        let page = match number(16) >> 16 {
+            1 => 65_536,
+            bytes => bytes,
+        };
+        // While there is a write-ahead log, the file's last pages may lie in it.
+        let (found, wanted) = (size(&path), page * number(28));
+        let cut = size(&format!("{path}-wal")) == 0 && found < wanted;
+        Ok(cut.then(|| format!("{path} is cut off after {found} of {wanted} bytes")))
     }
 
     /// In parts, each committed for itself, so that appends go on between them; only the row in `checkpoints`, written
@@ -294,6 +347,19 @@ impl Sqlite {
         while sqlx::query(ORPHANS).execute(&mut *self.writer().await?).await?.rows_affected() > 0 {}
         Ok(())
     }
+}
+
+/// The first bytes of an SQLite file.
+fn head(path: &str) -> Option<[u8; 100]> {
+    let mut head = [0; 100];
+    File::open(path).and_then(|mut file| file.read_exact(&mut head)).ok()?;
+    Some(head)
+}
+
+/// Whether the file's own pages are at fault: SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB, by their primary codes.
+fn is_damage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 10 | 11 | 26))
 }
 
 /// SQLite's integers are signed; numbers and epochs stay far below the sign.

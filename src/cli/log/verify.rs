@@ -92,8 +92,12 @@ impl Walk {
     /// The log, from its first record; what the archive has too must be the same.
     async fn log(&mut self, log: &Log, archive: &Archive) -> Result<(), LogError> {
         let (mut next, end) = (log.first().await?, log.last().await?);
+        if let Some(cut) = log.cut().await? {
+            self.problems.push(format!("{cut}; records up to {end} can be read"));
+        }
         while next != 0 && next <= end {
-            match log.read(next, BATCH).await {
+            let left = usize::try_from(end - next + 1).unwrap_or(BATCH);
+            match log.read(next, BATCH.min(left)).await {
                 Ok(records) => {
                     let Some(last) = records.last().map(|record| record.number) else { break };
                     self.log_records(&records, archive);
@@ -117,6 +121,21 @@ impl Walk {
                     self.gap(found);
                     next = found;
                 }
+                // A page of the file is damaged: what lies on it is not to be had.
+                Err(error @ LogError::Sqlite(_)) => match log.read(next, 1).await {
+                    Ok(one) => {
+                        self.log_records(&one, archive);
+                        next += 1;
+                    }
+                    Err(_) => {
+                        self.problems.push(format!(
+                            "record {next} of the log cannot be read: {}",
+                            anyhow::Error::new(error).root_cause()
+                        ));
+                        (self.last, self.chain) = (Some((next, self.last.map_or(Time::ZERO, |(_, at)| at))), None);
+                        next += 1;
+                    }
+                },
                 Err(error) => return Err(error),
             }
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::cli::{Failure, Setup, wiring};
+use crate::cli::{Failure, Setup, output, wiring};
 use crate::log::{History, Log};
 use crate::runtime::LogChoice;
 use crate::runtime::past::{Index, ladder_dir};
@@ -67,7 +67,11 @@ pub(in crate::cli) async fn open_log(setup: &Setup) -> Result<(Log, String), Fai
                 )));
             }
             let log = Log::sqlite_read_only(&path).await;
-            Ok((log.with_context(|| format!("the log {} cannot be opened", path.display()))?, name_of(&path)))
+            let log = log.with_context(|| format!("the log {} cannot be opened", path.display()))?;
+            if let Ok(Some(cut)) = log.cut().await {
+                output::talk(&format!("apos: {cut}; what comes before can be read"));
+            }
+            Ok((log, name_of(&path)))
         }
         LogChoice::Redis { url, key } => {
             let log = Log::redis_read_only(&url, &key).await.context("the log's Redis cannot be reached")?;

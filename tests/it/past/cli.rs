@@ -120,6 +120,25 @@ fn verify_names_the_segment_that_was_changed() {
 }
 
 #[test]
+fn a_log_file_that_was_cut_off_is_read_up_to_there() {
+    let (runtime, records, elsewhere) = (runtime(), few(4_000), TempDir::new().unwrap());
+    let folder = kept(&runtime, &records);
+    let file = fs::OpenOptions::new().write(true).open(folder.path().join("log.db")).unwrap();
+    let size = file.metadata().unwrap().len();
+    file.set_len(size / 2 / 4_096 * 4_096 + 1_000).unwrap();
+    let verified = apos(folder.path(), &["log", "verify"]);
+    assert_eq!(verified.code, Some(1), "{}", verified.err);
+    assert!(verified.out.contains("log.db is cut off after"), "{}", verified.out);
+    let export = path(&elsewhere, "saved.seg");
+    let saved = apos(folder.path(), &["log", "export", &export]);
+    let segment = Segment::open(Path::new(&export)).unwrap_or_else(|error| panic!("{error}: {}", saved.err));
+    let read: Vec<Record> = segment.blocks().iter().flat_map(|block| segment.read(block).unwrap()).collect();
+    assert!(saved.err.contains("is cut off after"), "{}", saved.err);
+    assert!(records.starts_with(&read) && read.len() > 1_500, "{}: {}", read.len(), saved.err);
+    assert!(verified.out.contains(&format!("records up to {} can be read", read.len())), "{}", verified.out);
+}
+
+#[test]
 fn a_cut_export_is_imported_up_to_the_cut() {
     let (runtime, records, elsewhere) = (runtime(), few(2_000), TempDir::new().unwrap());
     let folder = kept(&runtime, &records);
