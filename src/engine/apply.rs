@@ -200,6 +200,9 @@ impl State {
             count += 1;
         }
         self.monitor.ended(&slices[..count], &outcome);
+        if !late(event, self.view.at) {
+            self.incidents.saw(&slices[..count], failure);
+        }
         self.analyst.count(&Counted {
             at,
             connector,
@@ -236,7 +239,8 @@ impl State {
     }
 
     fn command(&mut self, command: &Command, asking: &mut Asking<'_>) {
-        let done = self.healer.command(command, &self.view, asking);
+        let site = Site { view: &self.view, monitor: &self.monitor, scaler: &self.scaler };
+        let done = self.healer.command(command, &site, asking);
         self.statistics.commands_refused += u64::from(!done);
         let text = self.healer.outcomes().last().map(|outcome| outcome.text.clone()).unwrap_or_default();
         let text = if done { text } else { format!("{}: refused: {text}", command.operator) };
@@ -263,6 +267,10 @@ impl State {
         let site = Site { view: &self.view, monitor: &self.monitor, scaler: &self.scaler };
         self.healer.tick(&site, &self.incidents, asking);
         self.statistics.actions += self.healer.propose_all(&site, &mut self.incidents, asking);
+        let failing = self.incidents.open_ones().map(|incident| incident.slice);
+        let mut watched: Vec<Slice> = failing.filter(|slice| matches!(slice, Slice::Connector(_) | Slice::Account(..))).collect();
+        watched.extend(self.healer.probed(&self.incidents, &site));
+        self.view.watch(&watched);
     }
 
     fn report(&mut self, row: IncidentRow, asking: &mut Asking<'_>) {

@@ -5,16 +5,27 @@
 
 mod incident;
 mod latency;
+mod latest;
 mod rate;
+mod risk;
 mod volume;
 
 pub(crate) use incident::{Incident, Incidents, scaled};
-pub(crate) use rate::{as_f64, of as rate_of};
+pub(crate) use rate::{as_f64, measure as measure_rate, of as rate_of};
+pub(crate) use risk::at_risk;
+
+use core::time::Duration;
 
 use super::monitor::{Monitor, Slice};
 use super::route::RoutingView;
 use super::snapshot::{AnomalyType, Evidence, IncidentRow, Severity};
 use crate::domain::Bin;
+
+/// How long a part of a connector is held back while the rest of the connector looks bad too: five ticks, in which the
+/// connector's own evidence of an outage is complete.
+const HELD_BACK: Duration = Duration::from_secs(5);
+/// Probability under the baseline below which the rest of a connector looks bad: one in a hundred by chance.
+const LOOKS_BAD: f64 = 0.01;
 
 /// What was found unusual about a slice.
 #[derive(Debug, Clone)]
@@ -34,7 +45,9 @@ pub(crate) fn tick(incidents: &mut Incidents, monitor: &mut Monitor, view: &Rout
         monitor.judged(slice);
     }
     let mut changed = incidents.follow(monitor, view);
-    for anomaly in find(incidents, monitor, view, &touched) {
+    let mut found = find(incidents, monitor, view, &touched);
+    hold_back(&mut found, incidents, monitor, view);
+    for anomaly in found {
         changed.extend(incidents.open(anomaly, monitor, view));
     }
     changed
@@ -57,6 +70,29 @@ fn find(incidents: &Incidents, monitor: &Monitor, view: &RoutingView, touched: &
     found.extend(monitor.get(Slice::All).and_then(|watched| volume::judge(Slice::All, watched, view.at, detection)));
     found.retain(|anomaly| !incidents.covers(anomaly.slice, anomaly.kind));
     found
+}
+
+/// Holds parts of a connector back while the rest of it looks bad too: the connector's own incident may be a tick away.
+fn hold_back(found: &mut Vec<Anomaly>, incidents: &mut Incidents, monitor: &Monitor, view: &RoutingView) {
+    incidents.held.retain(|_, since| view.at.since(*since) <= 2 * HELD_BACK);
+    found.retain(|anomaly| {
+        if anomaly.kind != AnomalyType::HighFailureRate || !is_bad_around(anomaly, monitor, view) {
+            return true;
+        }
+        let since = *incidents.held.entry(anomaly.slice).or_insert(view.at);
+        view.at.since(since) >= HELD_BACK
+    });
+}
+
+/// Whether a slice is a part of a connector, and the rest of that looks bad too.
+fn is_bad_around(anomaly: &Anomaly, monitor: &Monitor, view: &RoutingView) -> bool {
+    let (Slice::Account(connector, _) | Slice::Bin(connector, _)) = anomaly.slice else { return false };
+    let (Some(whole), Some(part)) = (monitor.get(Slice::Connector(connector)), monitor.get(anomaly.slice)) else {
+        return false;
+    };
+    let seconds = anomaly.evidence.window_s;
+    let rest = whole.window.sums(view.at, seconds).without(&part.window.sums(view.at, seconds));
+    whole.baseline.rate().is_some_and(|baseline| rate::improbability(&rest, baseline) <= LOOKS_BAD)
 }
 
 /// Drops of the attempt rate, each on the narrowest slice that explains it.

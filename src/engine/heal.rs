@@ -6,7 +6,10 @@
 
 mod command;
 mod execute;
+mod hold;
+mod overriding;
 mod propose;
+mod subject;
 mod verify;
 
 use core::time::Duration;
@@ -16,16 +19,19 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use execute::Targets;
 pub(crate) use propose::{Draft, Site};
+pub(crate) use subject::Subject;
 
 use super::Effect;
 use super::route::RoutingView;
 use super::snapshot::{ActionRow, ActionStatus, CommandOutcome, HistoryRow};
 use crate::domain::settings::Levels;
-use crate::domain::{Act, ActionClass, ActionId, Autonomy, Change, EffectId, IncidentId, Position, Step, Time};
+use crate::domain::{Act, ActionClass, ActionId, Autonomy, Change, EffectId, Position, Step, Time};
 
-/// Finished actions kept in State; the tables keep all.
+/// Finished actions kept in State, besides those whose change stands; the tables keep all.
 const KEPT: usize = 100;
-/// Outcomes of commands kept, for whoever waits for theirs.
+/// Finished actions whose change stands, kept at the most: no merchant and no account is in two of them.
+const STANDING: usize = 1_000;
+/// Outcomes of commands kept, for the screens.
 const OUTCOMES: usize = 64;
 
 /// Where an action is within its state.
@@ -45,9 +51,16 @@ enum Phase {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Action {
     pub(crate) row: ActionRow,
+    pub(crate) subject: Subject,
     phase: Phase,
     /// When the trouble it answers was noticed.
     noticed_at: Time,
+    /// When its change was made.
+    executed_at: Option<Time>,
+    /// What of its change still stands: what undo and the way back take back.
+    standing: Option<Change>,
+    /// How to take it back, without what speaks against doing so now.
+    undo: String,
 }
 
 /// All actions that are open or lately over, and what governs them.
@@ -58,8 +71,8 @@ pub(crate) struct Healer {
     pub(crate) levels: Levels,
     /// Acts asked for whose end is not recorded yet.
     outstanding: BTreeMap<EffectId, Act>,
-    /// Changes a person turned down, and until when they are not proposed again.
-    turned_down: Vec<(Change, Time)>,
+    /// What was turned down, and until when it is not proposed again.
+    turned_down: Vec<(Subject, Time)>,
     outcomes: VecDeque<CommandOutcome>,
 }
 
@@ -120,39 +133,35 @@ impl Healer {
         self.outcomes.iter()
     }
 
-    /// The action that answers the incident and is not over.
-    fn answering(&self, incident: IncidentId) -> Option<ActionId> {
-        self.iter()
-            .find(|action| action.row.incident == Some(incident) && action.phase != Phase::Over)
-            .map(|action| action.row.id)
+    /// The open action about a subject.
+    fn open_about(&self, subject: &Subject) -> Option<ActionId> {
+        self.iter().find(|action| action.phase != Phase::Over && action.subject == *subject).map(|action| action.row.id)
     }
 
-    /// Whether an action is open that makes this kind of change, or the change was turned down lately.
-    fn busy_with(&self, change: &Change, at: Time) -> bool {
-        let open = self.iter().any(|action| action.phase != Phase::Over && action.row.change == *change);
-        open || self.turned_down.iter().any(|(known, until)| known == change && at < *until)
+    /// Whether a subject was turned down lately.
+    fn rests(&self, subject: &Subject, at: Time) -> bool {
+        self.turned_down.iter().any(|(known, until)| known == subject && at < *until)
     }
 
     /// Makes a draft a proposal, as far as the level of autonomy goes.
     pub(crate) fn propose(&mut self, draft: Draft, site: &Site<'_>, asking: &mut Asking<'_>) -> Option<ActionId> {
-        let class = draft.change.class();
-        let level = self.levels.of(class);
-        if level == Autonomy::Observe || self.busy_with(&draft.change, asking.at) {
+        let level = self.levels.of(draft.change.class());
+        if level == Autonomy::Observe || self.rests(&draft.subject, asking.at) {
             return None;
         }
         self.numbered += 1;
         let id = ActionId(self.numbered);
-        let noticed_at = draft.noticed_at;
-        let row = draft.into_row(id, level, site);
-        let mut action = Action { row, phase: Phase::Waiting, noticed_at };
+        let held = self.held_until(&draft.subject, &draft.change, level).filter(|until| asking.at < *until);
+        let mut action = draft.into_action(id, level, site);
         action.note(asking.at, "apos", "proposed");
+        if let Some(until) = held {
+            action.hold(until, asking.at);
+        }
         self.actions.insert(id, action);
-        if level == Autonomy::Auto {
+        if level == Autonomy::Auto && held.is_none() {
             self.start(id, "apos", "executed by itself: autonomy is auto", asking);
         }
-        if let Some(action) = self.actions.get(&id) {
-            asking.tabulate(&action.row);
-        }
+        self.tabulate(id, asking);
         self.forget();
         Some(id)
     }
@@ -167,25 +176,51 @@ impl Healer {
         self.outstanding.insert(asking.act(act.clone()), act);
     }
 
-    /// Starts taking an executed action back. What was taken back is not proposed again at once.
+    /// Starts taking an executed action back: what of it still stands. It is not proposed again at once.
     fn start_roll_back(&mut self, id: ActionId, (who, what): (&str, &str), view: &RoutingView, asking: &mut Asking<'_>) {
-        let Some(change) = self.actions.get(&id).map(|action| action.row.change.clone()) else { return };
-        self.rest(change, view, asking.at);
         let Some(action) = self.actions.get_mut(&id) else { return };
+        let Some(standing) = action.standing.clone() else { return };
         action.phase = Phase::Executing(Step::RollBack);
         action.row.undoable = false;
         action.row.version += 1;
         action.note(asking.at, who, what);
-        let act = Act { action: id, step: Step::RollBack, change: action.row.change.inverse() };
+        let subject = action.subject.clone();
+        let act = Act { action: id, step: Step::RollBack, change: standing.inverse() };
         self.outstanding.insert(asking.act(act.clone()), act);
+        self.rest(subject, view, asking.at);
     }
 
-    /// A change that was turned down, or that nobody cared for, is not proposed again for a while.
-    fn rest(&mut self, change: Change, view: &RoutingView, at: Time) -> Duration {
+    /// What was turned down, or what nobody cared for, is not proposed again for a while.
+    fn rest(&mut self, subject: Subject, view: &RoutingView, at: Time) -> Duration {
         let quiet = Duration::from_secs(view.settings().healing.reject_quiet_s);
-        self.turned_down.retain(|(_, until)| *until > at);
-        self.turned_down.push((change, at + quiet));
+        self.turned_down.retain(|(known, until)| *until > at && *known != subject);
+        self.turned_down.push((subject, at + quiet));
         quiet
+    }
+
+    /// A change was made by one action: of what others made, that much stands no more.
+    fn supersede(&mut self, by: ActionId, made: &Change, view: &RoutingView, asking: &mut Asking<'_>) {
+        let mut touched = Vec::new();
+        for action in self.actions.values_mut().filter(|action| action.row.id != by) {
+            let Some(standing) = &action.standing else { continue };
+            let left = subject::standing_after(standing, made);
+            if left.as_ref() == Some(standing) {
+                continue;
+            }
+            action.standing = left;
+            action.row.undoable = action.row.undoable && action.standing.is_some();
+            action.row.version += 1;
+            let what = match &action.standing {
+                Some(left) => {
+                    action.row.before_after = propose::before_after(left, view);
+                    format!("{by} took over a part of it: what is listed still stands")
+                }
+                None => format!("{by} took over: there is nothing left to undo"),
+            };
+            action.note(asking.at, "apos", &what);
+            touched.push(action.row.id);
+        }
+        touched.into_iter().for_each(|id| self.tabulate(id, asking));
     }
 
     fn record(&mut self, position: Position, accepted: bool, text: String) {
@@ -195,11 +230,13 @@ impl Healer {
         }
     }
 
+    /// Forgets the oldest that are over, those whose change stands last.
     fn forget(&mut self) {
-        while self.actions.len() > KEPT {
-            let over = self.actions.iter().find(|(_, action)| action.phase == Phase::Over).map(|(id, _)| *id);
-            let Some(id) = over else { return };
-            self.actions.remove(&id);
+        for (kept, stands) in [(KEPT, false), (STANDING, true)] {
+            let over = |action: &&Action| action.phase == Phase::Over && action.standing.is_some() == stands;
+            let ids: Vec<ActionId> = self.iter().filter(over).map(|action| action.row.id).collect();
+            let surplus = ids.len().saturating_sub(kept);
+            ids.iter().take(surplus).for_each(|id| _ = self.actions.remove(id));
         }
     }
 }

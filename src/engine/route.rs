@@ -119,7 +119,13 @@ fn draw_probe(view: &RoutingView, scored: &[Scored<'_>], probes: &[usize], draw:
         scored[*i].state.is_some_and(|a| a.pending == 0 && view.at.since(a.last_attempt) >= interval)
             && scored[*i].in_flight == 0
     };
-    if let Some(index) = probes.iter().copied().find(|i| due(i)) {
+    // What is in trouble is probed even where nothing excludes it: traffic that was moved away would never see it recover.
+    let unseen = |i: &usize| {
+        let one = &scored[*i];
+        let able = !matches!(one.excluded, Some(Exclusion::Method | Exclusion::Currency));
+        able && one.in_flight == 0 && view.is_unseen(&one.account, interval)
+    };
+    if let Some(index) = probes.iter().copied().find(|i| due(i)).or_else(|| (0..scored.len()).find(unseen)) {
         return Some(Choice { index, approach: Approach::Probe, propensity: 1.0 });
     }
     let count = probes.len();

@@ -9,6 +9,8 @@ use super::snapshot::{HistoryRow, ScalingView};
 use crate::domain::settings::Scaling;
 use crate::domain::{Change, ResourceSample, Time};
 
+/// A sample older than this says nothing about now: three intervals of the sampler.
+const FRESH: Duration = Duration::from_secs(30);
 /// Changes of scale kept for the screen.
 const KEPT: usize = 20;
 
@@ -67,9 +69,19 @@ impl Scaler {
         }
     }
 
+    /// Instances, as far as is known.
+    pub(crate) fn instances(&self) -> Option<u16> {
+        self.sample.map(|(_, sample)| sample.instances)
+    }
+
+    /// Instances by a sample that was taken after a time.
+    pub(crate) fn instances_since(&self, since: Time) -> Option<u16> {
+        self.sample.filter(|(taken, _)| *taken > since).map(|(_, sample)| sample.instances)
+    }
+
     /// The change the rule wants now, if the cool-down has passed.
     pub(crate) fn wanted(&self, rule: &Scaling, at: Time) -> Option<(Change, ResourceSample)> {
-        let (_, sample) = self.sample.filter(|_| rule.enabled)?;
+        let (_, sample) = self.sample.filter(|(taken, _)| rule.enabled && at.since(*taken) <= FRESH)?;
         if self.cooldown_until(rule).is_some_and(|until| at < until) {
             return None;
         }
@@ -103,7 +115,11 @@ impl Scaler {
         if !rule.enabled {
             return "off".to_owned();
         }
-        let Some((_, sample)) = self.sample else { return "no sample yet".to_owned() };
+        let Some((taken, sample)) = self.sample else { return "no sample yet".to_owned() };
+        let age = at.since(taken);
+        if age > FRESH {
+            return format!("unknown: the last sample is {} s old", age.as_secs());
+        }
         let cooling = self.cooldown_until(rule).is_some_and(|until| at < until);
         match solve(&sample, rule) {
             Plan::Hold => "hold: within limits".to_owned(),
@@ -144,7 +160,19 @@ mod tests {
         scaler.sampled(ResourceSample { cpu_percent: 99.0, memory_percent: 10.0, queue_depth: 0, instances: 2 }, start);
         assert!(matches!(scaler.wanted(&rule, start), Some((Change::Scale { from: 2, to: 3 }, _))));
         scaler.scaled(2, 3, start);
+        let again = ResourceSample { cpu_percent: 99.0, memory_percent: 10.0, queue_depth: 0, instances: 3 };
+        scaler.sampled(again, later);
         assert!(scaler.wanted(&rule, later).is_none());
         assert!(scaler.wanted(&rule, Time::from_secs(1_300)).is_some());
+    }
+
+    #[test]
+    fn an_old_sample_asks_for_nothing() {
+        let (rule, mut scaler) = (Scaling::default(), Scaler::default());
+        let strained = ResourceSample { cpu_percent: 99.0, memory_percent: 10.0, queue_depth: 0, instances: 2 };
+        scaler.sampled(strained, Time::from_secs(1_000));
+        assert!(scaler.wanted(&rule, Time::from_secs(1_030)).is_some());
+        assert!(scaler.wanted(&rule, Time::from_secs(1_031)).is_none());
+        assert_eq!(scaler.view(&rule, Time::from_secs(1_031)).verdict, "unknown: the last sample is 31 s old");
     }
 }

@@ -83,7 +83,8 @@ pub struct Header {
     pub attempts_unseen: u64,
 }
 
-/// Money at risk a minute: (expected − observed approvals) × mean ticket, summed over open success-rate incidents.
+/// Money at risk a minute: (expected − observed approvals) × mean ticket over open success-rate incidents; where incidents
+/// overlap, a payment's loss counts once.
 #[derive(Debug, Clone, PartialEq, Serialize, Default)]
 pub struct AtRisk {
     /// The total in the reference currency, where every currency has a rate.
@@ -239,7 +240,8 @@ pub struct IncidentRow {
     pub kind: AnomalyType,
     /// What it is about: `connector adyen`, `adyen × BIN 424242`, `account adyen:mca_7`, `merchant pro_1`, `all traffic`.
     pub slice: String,
-    /// The one sentence a person reads first: "adyen fails: 12 % of 83 attempts approved in 30 s, expected 91 %".
+    /// The one sentence a person reads first, of when it was at its worst, and how it does since: "adyen fails: 12 % of 83
+    /// attempts approved in 30 s, expected 91 %; now 95 % of 40".
     pub sentence: String,
     /// How bad.
     pub severity: Severity,
@@ -247,10 +249,12 @@ pub struct IncidentRow {
     pub detected_at: Time,
     /// When it was over, if it is.
     pub resolved_at: Option<Time>,
-    /// The measurement.
+    /// The measurement when it was at its worst.
     pub evidence: Evidence,
-    /// What it costs a minute, by currency.
+    /// What it costs a minute now, by currency.
     pub at_risk: Vec<Money>,
+    /// What it cost a minute at its worst, by currency.
+    pub at_worst: Vec<Money>,
     /// The actions proposed against it.
     pub actions: Vec<ActionId>,
 }

@@ -5,18 +5,23 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::latest::Latest;
 use super::{Anomaly, latency, parts_of, rate, volume};
-use crate::domain::{ActionId, IncidentId, Money, Time};
+use crate::domain::settings::Detection;
+use crate::domain::{ActionId, DeclineClass, IncidentId, Money, Time};
 use crate::engine::monitor::{Monitor, Slice};
 use crate::engine::route::RoutingView;
-use crate::engine::snapshot::{AnomalyType, IncidentRow, Severity};
+use crate::engine::snapshot::{AnomalyType, Evidence, IncidentRow, Severity};
 
 /// Resolved incidents kept in State; the tables keep all.
 const KEPT: usize = 100;
 /// An open incident on which nothing was seen for so long is over: nobody can say more about it.
 const SILENT: Duration = Duration::from_hours(1);
-/// Attempts below which a window says nothing about recovery.
+/// Attempts below which nothing is said about recovery.
 const MIN_RECOVERY_ATTEMPTS: u64 = 5;
+/// Attempts from which on the window is asked, and below which the latest ones are, whenever they were: where traffic
+/// has left, there is a probe each ten seconds, three in a window.
+const WINDOW_ATTEMPTS: u64 = 10;
 
 /// One incident.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,8 +30,12 @@ pub(crate) struct Incident {
     pub(crate) slice: Slice,
     /// When the anomaly was seen last.
     last_bad: Time,
-    /// Whether the latest judged window looked recovered.
+    /// Whether it looked recovered when it was judged last.
     looks_recovered: bool,
+    /// The measurement as it is now; the row keeps the worst one.
+    pub(crate) now: Evidence,
+    /// The latest attempts since it was opened.
+    latest: Latest,
 }
 
 /// All incidents that are open or lately resolved.
@@ -34,11 +43,20 @@ pub(crate) struct Incident {
 pub(crate) struct Incidents {
     by_id: BTreeMap<IncidentId, Incident>,
     numbered: u64,
+    /// Parts of a connector that were found failing while the rest of it looks bad too, and since when.
+    pub(super) held: BTreeMap<Slice, Time>,
 }
 
 impl Incident {
     pub(crate) const fn is_open(&self) -> bool {
         self.row.resolved_at.is_none()
+    }
+}
+
+impl Incident {
+    /// How it does now: `connector adyen 0 % of 32 attempts`.
+    pub(crate) fn in_short(&self) -> String {
+        format!("{} {} of {} attempts", self.row.slice, percent(self.now.observed), self.now.samples)
     }
 }
 
@@ -72,6 +90,27 @@ impl Incidents {
         self.open_ones().any(|incident| incident.row.kind == kind && (incident.slice == slice || incident.slice == whole))
     }
 
+    /// Whether an open incident of the kind is on the slice itself, on what it is a part of, or on everything.
+    pub(crate) fn hits(&self, slice: Slice, kind: AnomalyType) -> bool {
+        self.covers(slice, kind) || self.covers(Slice::All, kind)
+    }
+
+    /// When the latest incident on a slice was over; none while one is open, or where there was none.
+    pub(crate) fn over_since(&self, slice: Slice) -> Option<Time> {
+        self.iter().rev().find(|incident| incident.slice == slice)?.row.resolved_at
+    }
+
+    /// An attempt ended on these slices: recovery is judged by it.
+    pub(crate) fn saw(&mut self, slices: &[Slice], failure: Option<DeclineClass>) {
+        let excused = matches!(failure, Some(DeclineClass::User | DeclineClass::ScaRequired | DeclineClass::DataError));
+        if excused {
+            return;
+        }
+        for incident in self.by_id.values_mut().filter(|incident| incident.is_open() && slices.contains(&incident.slice)) {
+            incident.latest.note(failure.is_none());
+        }
+    }
+
     /// Links an action to the incident it answers.
     pub(crate) fn link(&mut self, id: IncidentId, action: ActionId) {
         if let Some(incident) = self.by_id.get_mut(&id) {
@@ -93,13 +132,23 @@ impl Incidents {
             resolved_at: None,
             evidence: anomaly.evidence,
             at_risk: Vec::new(),
+            at_worst: Vec::new(),
             actions: Vec::new(),
         };
-        row.at_risk = at_risk(&row, anomaly.slice, monitor);
+        row.at_risk = at_risk(row.kind, &row.evidence, anomaly.slice, monitor);
+        row.at_worst.clone_from(&row.at_risk);
         row.sentence = sentence(&row);
+        let now = row.evidence.clone();
         let mut changed = self.absorb(anomaly.slice, anomaly.kind, view.at);
         changed.push(row.clone());
-        self.by_id.insert(id, Incident { row, slice: anomaly.slice, last_bad: view.at, looks_recovered: false });
+        self.by_id.insert(id, Incident {
+            row,
+            slice: anomaly.slice,
+            last_bad: view.at,
+            looks_recovered: false,
+            now,
+            latest: Latest::default(),
+        });
         if anomaly.kind == AnomalyType::HighFailureRate {
             freeze(monitor, anomaly.slice, true);
         }
@@ -116,8 +165,7 @@ impl Incidents {
             let quiet = Duration::from_secs(view.settings.detection.resolve_after_s);
             let over = view.at.since(incident.last_bad);
             if (incident.looks_recovered && over >= quiet) || over >= SILENT {
-                incident.row.resolved_at = Some(view.at);
-                incident.row.at_risk.clear();
+                incident.resolve(view.at);
                 resolved.push((incident.slice, incident.row.clone()));
             }
         }
@@ -134,12 +182,13 @@ impl Incidents {
         resolved.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// Ends the narrower incidents of a connector when one on the whole connector opens.
+    /// Ends the narrower incidents of a connector when one on the whole connector opens, and says so on them.
     fn absorb(&mut self, slice: Slice, kind: AnomalyType, at: Time) -> Vec<IncidentRow> {
         let Slice::Connector(connector) = slice else { return Vec::new() };
         let mut ended = Vec::new();
         for incident in self.by_id.values_mut().filter(|i| i.row.resolved_at.is_none() && i.row.kind == kind) {
             if matches!(incident.slice, Slice::Account(c, _) | Slice::Bin(c, _) if c == connector) {
+                incident.row.sentence = format!("{}; the whole connector fails", sentence(&incident.row));
                 incident.row.resolved_at = Some(at);
                 incident.row.at_risk.clear();
                 ended.push(incident.row.clone());
@@ -171,13 +220,28 @@ impl Incident {
         };
         let Some(evidence) = evidence else {
             self.row.at_risk.clear();
+            self.judge_latest(detection.min_drop, view.at);
             return;
         };
+        self.row.at_risk = at_risk(kind, &evidence, self.slice, monitor);
+        if kind == AnomalyType::HighFailureRate && evidence.samples < WINDOW_ATTEMPTS {
+            self.judge_latest(detection.min_drop, view.at);
+        } else {
+            self.judge(&evidence, detection, view.at);
+        }
+        if harm(kind, &evidence) > harm(kind, &self.row.evidence) {
+            self.row.evidence = evidence.clone();
+            self.row.at_worst.clone_from(&self.row.at_risk);
+        }
+        self.now = evidence;
+        self.row.sentence = format!("{}{}", sentence(&self.row), self.since());
+    }
+
+    /// Judges whether a window looks recovered.
+    fn judge(&mut self, evidence: &Evidence, detection: &Detection, at: Time) {
         let (seen, usual) = (evidence.observed, evidence.baseline);
-        let (judged, recovered) = match kind {
-            AnomalyType::HighFailureRate => {
-                (evidence.samples >= MIN_RECOVERY_ATTEMPTS, seen >= usual - detection.min_drop / 2.0)
-            }
+        let (judged, recovered) = match self.row.kind {
+            AnomalyType::HighFailureRate => (true, seen >= usual - detection.min_drop / 2.0),
             AnomalyType::UnusualPattern => {
                 (evidence.samples >= MIN_RECOVERY_ATTEMPTS, seen <= usual * detection.latency_ratio.sqrt())
             }
@@ -185,17 +249,74 @@ impl Incident {
             AnomalyType::VolumeSpike | AnomalyType::PotentialFraud => (true, seen <= usual * detection.volume_spike.sqrt()),
         };
         if judged {
-            self.looks_recovered = recovered;
-            if !recovered {
-                self.last_bad = view.at;
+            self.recovered(recovered, at);
+        }
+        if judged && self.row.kind == AnomalyType::HighFailureRate {
+            self.row.severity = self.row.severity.max(rate::severity(evidence));
+        }
+    }
+
+    /// Judges by the latest attempts, where the window holds too few.
+    fn judge_latest(&mut self, min_drop: f64, at: Time) {
+        if self.row.kind != AnomalyType::HighFailureRate {
+            return;
+        }
+        if let Some(rate) = self.latest.rate(MIN_RECOVERY_ATTEMPTS) {
+            self.recovered(rate >= self.row.evidence.baseline - min_drop / 2.0, at);
+        }
+    }
+
+    const fn recovered(&mut self, recovered: bool, at: Time) {
+        self.looks_recovered = recovered;
+        if !recovered {
+            self.last_bad = at;
+        }
+    }
+
+    /// It is over: what it was at its worst stays.
+    fn resolve(&mut self, at: Time) {
+        self.row.resolved_at = Some(at);
+        self.row.at_risk.clear();
+        let words = if self.looks_recovered { "recovered" } else { "nothing was seen of it any more" };
+        self.row.sentence = format!("{}; {words}{}", sentence(&self.row), self.latest_words());
+    }
+
+    /// How it does since it was at its worst, in words that follow the sentence.
+    fn since(&self) -> String {
+        let (now, worst) = (&self.now, &self.row.evidence);
+        if now.at == worst.at {
+            return String::new();
+        }
+        match self.row.kind {
+            AnomalyType::HighFailureRate if now.samples < WINDOW_ATTEMPTS => match self.latest_words() {
+                words if words.is_empty() => words,
+                words => format!("; now{}", words.trim_start_matches(':')),
+            },
+            AnomalyType::HighFailureRate => {
+                format!("; now {} of {}", percent(now.observed), now.samples)
+            }
+            AnomalyType::UnusualPattern => format!("; now {:.0} ms", now.observed),
+            AnomalyType::VolumeSpike | AnomalyType::VolumeDrop | AnomalyType::PotentialFraud => {
+                format!("; now {:.0}", now.observed)
             }
         }
-        if kind == AnomalyType::HighFailureRate && judged {
-            self.row.severity = self.row.severity.max(rate::severity(&evidence));
-        }
-        self.row.evidence = evidence;
-        self.row.at_risk = at_risk(&self.row, self.slice, monitor);
-        self.row.sentence = sentence(&self.row);
+    }
+
+    /// `: 90 % of the latest 10 attempts`, where there were enough.
+    fn latest_words(&self) -> String {
+        let rate = (self.row.kind == AnomalyType::HighFailureRate).then(|| self.latest.rate(MIN_RECOVERY_ATTEMPTS)).flatten();
+        rate.map_or_else(String::new, |rate| format!(": {} of the latest {} attempts", percent(rate), self.latest.count()))
+    }
+}
+
+/// How bad a measurement is, to tell the worst: what is lost, or how far it is off.
+fn harm(kind: AnomalyType, evidence: &Evidence) -> f64 {
+    let minutes = rate::as_f64(evidence.window_s.max(1)) / 60.0;
+    match kind {
+        AnomalyType::HighFailureRate => (evidence.baseline - evidence.observed) * rate::as_f64(evidence.samples) / minutes,
+        AnomalyType::UnusualPattern => (evidence.observed - evidence.baseline) * rate::as_f64(evidence.samples) / minutes,
+        AnomalyType::VolumeDrop => evidence.baseline - evidence.observed,
+        AnomalyType::VolumeSpike | AnomalyType::PotentialFraud => evidence.observed - evidence.baseline,
     }
 }
 
@@ -213,9 +334,8 @@ fn freeze(monitor: &mut Monitor, slice: Slice, frozen: bool) {
 }
 
 /// (expected − observed) × attempts a minute × mean ticket, by currency; nothing where nothing is lost.
-fn at_risk(row: &IncidentRow, slice: Slice, monitor: &Monitor) -> Vec<Money> {
-    let evidence = &row.evidence;
-    if row.kind != AnomalyType::HighFailureRate || evidence.observed >= evidence.baseline {
+fn at_risk(kind: AnomalyType, evidence: &Evidence, slice: Slice, monitor: &Monitor) -> Vec<Money> {
+    if kind != AnomalyType::HighFailureRate || evidence.observed >= evidence.baseline {
         return Vec::new();
     }
     let Some(watched) = monitor.get(slice) else { return Vec::new() };
@@ -243,11 +363,14 @@ pub(crate) fn name(slice: Slice, view: &RoutingView) -> String {
     }
 }
 
-/// The one sentence a person reads first.
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+/// The one sentence a person reads first: how it was at its worst.
 fn sentence(row: &IncidentRow) -> String {
     let e = &row.evidence;
     let subject = row.slice.strip_prefix("connector ").unwrap_or(&row.slice);
-    let percent = |share: f64| format!("{:.0} %", share * 100.0);
     match row.kind {
         AnomalyType::HighFailureRate => format!(
             "{subject} {}: {} of {} attempts approved in {} s, expected {}",

@@ -48,6 +48,11 @@ pub(crate) fn measure(watched: &Watched, at: Time, window_s: u64, baseline: f64)
     })
 }
 
+/// Probability of sums as bad as these under a baseline; 1 without any.
+pub(crate) fn improbability(sums: &Sums, baseline: f64) -> f64 {
+    of(sums).map_or(1.0, |observed| tail(observed, baseline, as_f64(sums.judged())))
+}
+
 /// Attempt rate by second.
 fn series(watched: &Watched, at: Time) -> Vec<Option<f32>> {
     let rate = |approved: u16, failed: u16| {

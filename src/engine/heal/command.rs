@@ -1,10 +1,9 @@
 //! Operators' commands: the first in the log wins; one that names an old version or a wrong state is refused, with the
 //! reason and what to do.
 
-use super::propose::stale;
-use super::{Asking, Healer, Phase};
+use super::propose::{Site, stale};
+use super::{Asking, Healer, Phase, overriding};
 use crate::domain::{ActionClass, ActionId, Autonomy, Change, Command, Order};
-use crate::engine::route::RoutingView;
 use crate::engine::snapshot::ActionStatus;
 
 /// What an operator was looking at.
@@ -12,14 +11,14 @@ struct Shown<'s> {
     id: ActionId,
     version: u32,
     who: &'s str,
-    view: &'s RoutingView,
+    site: &'s Site<'s>,
 }
 
 impl Healer {
     /// Carries out a command, or refuses it. `true` when it was carried out.
-    pub(crate) fn command(&mut self, command: &Command, view: &RoutingView, asking: &mut Asking<'_>) -> bool {
+    pub(crate) fn command(&mut self, command: &Command, site: &Site<'_>, asking: &mut Asking<'_>) -> bool {
         let who = command.operator.as_str();
-        let shown = |id: ActionId, version: u32| Shown { id, version, who, view };
+        let shown = |id: ActionId, version: u32| Shown { id, version, who, site };
         let done = match &command.order {
             Order::Approve { action, version } => self.approve(&shown(*action, *version), None, asking),
             Order::Override { action, version, change } => self.approve(&shown(*action, *version), Some(change), asking),
@@ -34,59 +33,50 @@ impl Healer {
     }
 
     fn approve(&mut self, shown: &Shown<'_>, other: Option<&Change>, asking: &mut Asking<'_>) -> Result<String, String> {
-        let Shown { id, version, who, view } = *shown;
-        let level = |class| self.levels.of(class);
+        let Shown { id, version, who, site } = *shown;
         let action = self.actions.get(&id).ok_or_else(|| unknown(id))?;
         let class = action.row.class;
         pending(action, version)?;
-        if level(class) == Autonomy::Suggest {
-            return Err(format!(
-                "{id} is a suggestion: the level of autonomy for {} is `suggest`; raise it to approve",
-                class.as_str()
-            ));
+        if let Some(refusal) = forbidden(id, class, self.levels.of(class)) {
+            return Err(refusal);
         }
-        if let Some(change) = other {
-            replaceable(&action.row.change, change)?;
-        }
-        let change = other.unwrap_or(&action.row.change);
-        if let Some(reason) = stale(change, view) {
+        let other = other.map(|change| overriding::checked(&action.row.change, change, site)).transpose()?;
+        if let Some(reason) = stale(other.as_ref().unwrap_or(&action.row.change), site) {
             return Err(format!("{id} is out of date: {reason}; it will be proposed afresh if it is still needed"));
         }
-        let what = if let (Some(change), Some(action)) = (other, self.actions.get_mut(&id)) {
-            action.row.change = change.clone();
-            action.row.before_after = super::propose::before_after(change, view);
-            "overrode the change and approved"
-        } else {
-            "approved"
-        };
+        let overrides = other.is_some();
+        if let (Some(change), Some(action)) = (other, self.actions.get_mut(&id)) {
+            action.overridden(change, who, site);
+        }
+        let what = if overrides { "overrode the change and approved" } else { "approved" };
         self.start(id, who, what, asking);
         self.tabulate(id, asking);
         Ok(format!("{id} {what} by {who}"))
     }
 
     fn reject(&mut self, shown: &Shown<'_>, reason: &str, asking: &mut Asking<'_>) -> Result<String, String> {
-        let Shown { id, version, who, view } = *shown;
+        let Shown { id, version, who, site } = *shown;
         let action = self.actions.get_mut(&id).ok_or_else(|| unknown(id))?;
         pending(action, version)?;
         let what = if reason.is_empty() { "rejected".to_owned() } else { format!("rejected: {reason}") };
         action.finish(ActionStatus::Rejected, asking.at, who, &what);
-        let change = action.row.change.clone();
-        let quiet = self.rest(change, view, asking.at);
+        let subject = action.subject.clone();
+        let quiet = self.rest(subject, site.view, asking.at);
         self.tabulate(id, asking);
         Ok(format!("{id} rejected by {who}; it is not proposed again for {} min", quiet.as_secs() / 60))
     }
 
     fn undo(&mut self, shown: &Shown<'_>, asking: &mut Asking<'_>) -> Result<String, String> {
-        let Shown { id, version, who, view } = *shown;
+        let Shown { id, version, who, site } = *shown;
         let action = self.actions.get(&id).ok_or_else(|| unknown(id))?;
         current(action, version)?;
-        if !action.row.undoable {
+        let Some(standing) = action.standing.as_ref().filter(|_| action.row.undoable) else {
             return Err(format!("{id} is {}: there is nothing to undo", action.row.status.as_str()));
-        }
-        if let Some(reason) = stale(&action.row.change.inverse(), view) {
+        };
+        if let Some(reason) = stale(&standing.inverse(), site) {
             return Err(format!("{id} cannot be undone: {reason}; make the change by hand"));
         }
-        self.start_roll_back(id, (who, "undone"), view, asking);
+        self.start_roll_back(id, (who, "undone"), site.view, asking);
         self.tabulate(id, asking);
         Ok(format!("{id} is being undone by {who}"))
     }
@@ -96,24 +86,9 @@ impl Healer {
         for class in &classes {
             self.levels.set(*class, level);
         }
-        self.hold(asking, who);
+        self.hold(class, asking, who);
         let scope = class.map_or("everything", ActionClass::as_str);
         format!("autonomy for {scope} is now `{level}`, set by {who}")
-    }
-
-    /// After a lower level: what would have executed by itself now waits for a person.
-    fn hold(&mut self, asking: &mut Asking<'_>, who: &str) {
-        let levels = self.levels.clone();
-        let held = |action: &super::Action| action.row.executes_by_itself && levels.of(action.row.class) < Autonomy::Veto;
-        let ids: Vec<ActionId> = self.actions.iter().filter(|(_, action)| held(action)).map(|(id, _)| *id).collect();
-        for id in ids {
-            if let Some(action) = self.actions.get_mut(&id) {
-                action.row.executes_by_itself = false;
-                action.row.version += 1;
-                action.note(asking.at, who, "held: autonomy was lowered");
-            }
-            self.tabulate(id, asking);
-        }
     }
 
     pub(super) fn tabulate(&self, id: ActionId, asking: &mut Asking<'_>) {
@@ -144,10 +119,16 @@ fn pending(action: &super::Action, version: u32) -> Result<(), String> {
     current(action, version)
 }
 
-/// An override stays within the kind of change that was proposed.
-fn replaceable(proposed: &Change, other: &Change) -> Result<(), String> {
-    if proposed.name() == other.name() {
-        return Ok(());
+/// Why nothing may be executed at a level of autonomy, if so.
+fn forbidden(id: ActionId, class: ActionClass, level: Autonomy) -> Option<String> {
+    let class = class.as_str();
+    match level {
+        Autonomy::Observe => Some(format!(
+            "{id} is held: the level of autonomy for {class} is `observe`, nothing is executed until it is raised again"
+        )),
+        Autonomy::Suggest => Some(format!(
+            "{id} is a suggestion: the level of autonomy for {class} is `suggest`; raise it to approve, or make the change by hand"
+        )),
+        Autonomy::Approve | Autonomy::Veto | Autonomy::Auto => None,
     }
-    Err(format!("the override is a {}, the action a {}: an override must be of the same kind", other.name(), proposed.name()))
 }

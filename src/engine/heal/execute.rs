@@ -18,16 +18,29 @@ impl Healer {
     /// An effect ended: makes its change, or records the refusal. An end of an effect nobody waits for changes nothing.
     pub(crate) fn ended(&mut self, id: EffectId, result: &EffectResult, targets: &mut Targets<'_>, asking: &mut Asking<'_>) {
         let Some(act) = self.outstanding.remove(&id) else { return };
-        if *result == EffectResult::Done {
+        let result = checked(result, &act, targets.view);
+        if result == EffectResult::Done {
             make(&act.change, targets);
         }
         let verify = Duration::from_secs(targets.view.settings.healing.verify_s);
         let Some(action) = self.actions.get_mut(&act.action) else { return };
-        match result {
+        match &result {
             EffectResult::Done => action.executed(&act, verify, asking),
             EffectResult::Refused { reason } => action.refused(act.step, reason, asking),
         }
+        if result == EffectResult::Done && act.step == Step::Execute {
+            self.supersede(act.action, &act.change, targets.view, asking);
+        }
         self.tabulate(act.action, asking);
+    }
+}
+
+/// The result, or a refusal where the routing table is no longer what the change was made for.
+fn checked(result: &EffectResult, act: &Act, view: &RoutingView) -> EffectResult {
+    let changed = super::propose::reordered(&act.change, view);
+    match (result, changed) {
+        (EffectResult::Done, Some(reason)) => EffectResult::Refused { reason },
+        _ => result.clone(),
     }
 }
 
@@ -37,12 +50,15 @@ impl Action {
             Step::Execute => {
                 self.phase = Phase::Verifying { since: asking.at, until: asking.at + verify };
                 self.row.undoable = true;
+                self.executed_at = Some(asking.at);
+                self.standing = Some(act.change.clone());
                 self.row.version += 1;
                 self.row.verification = Some(format!("watching for {} s", verify.as_secs()));
                 self.note(asking.at, "apos", "executed; verifying");
             }
             Step::RollBack => {
                 self.row.undoable = false;
+                self.standing = None;
                 self.finish(ActionStatus::RolledBack, asking.at, "apos", "rolled back");
             }
         }
@@ -53,7 +69,7 @@ impl Action {
             Step::Execute => format!("could not be executed: {reason}"),
             Step::RollBack => format!("could not be rolled back: {reason}"),
         };
-        self.row.undoable = step == Step::RollBack;
+        self.row.undoable = step == Step::RollBack && self.standing.is_some();
         self.finish(ActionStatus::Failed, asking.at, "apos", &what);
     }
 }

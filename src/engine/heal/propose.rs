@@ -3,15 +3,23 @@
 mod account;
 mod priority;
 mod scaling;
+mod traffic;
+mod way_back;
 
 use core::time::Duration;
 
+use super::{Action, Healer, Phase, Subject};
 use crate::domain::{ActionId, Autonomy, Change, ConnectorAccount, IncidentId, Money, Time};
 use crate::engine::detect::{Incident, Incidents};
-use crate::engine::monitor::Monitor;
+use crate::engine::monitor::{Monitor, Slice};
 use crate::engine::route::RoutingView;
 use crate::engine::scale::Scaler;
 use crate::engine::snapshot::{ActionRow, ActionStatus, BlastRadius, Evidence, Prediction};
+
+pub(super) use account::chosen as chosen_account;
+pub(super) use priority::chosen as chosen_moves;
+pub(super) use scaling::chosen as chosen_scale;
+pub(super) use way_back::hindrance;
 
 /// What proposals are made from.
 pub(crate) struct Site<'s> {
@@ -23,6 +31,7 @@ pub(crate) struct Site<'s> {
 /// A proposal before it has an id: all that its evidence gives.
 pub(crate) struct Draft {
     pub(crate) change: Change,
+    pub(crate) subject: Subject,
     pub(crate) sentence: String,
     pub(crate) incident: Option<IncidentId>,
     pub(crate) evidence: Option<Evidence>,
@@ -36,19 +45,22 @@ pub(crate) struct Draft {
     pub(crate) noticed_at: Time,
 }
 
-impl super::Healer {
-    /// Proposes what is missing: repairs of open incidents, the way back after them, and scale.
+impl Healer {
+    /// Proposes what is missing: repairs of open incidents, the way back after them, and scale. What is open already is
+    /// brought up to date, and what nothing calls for any more is withdrawn.
     pub(crate) fn propose_all(&mut self, site: &Site<'_>, incidents: &mut Incidents, asking: &mut super::Asking<'_>) -> u64 {
         if !site.view.settings.healing.enabled {
             return 0;
         }
         let repairs: Vec<Draft> = incidents.open_ones().filter_map(|incident| repair(incident, incidents, site)).collect();
-        let back = priority::way_back(self, incidents, site);
+        let back = way_back::drafts(self, incidents, site);
         let restores = account::restores(site);
+        let drafts: Vec<Draft> = repairs.into_iter().chain(back).chain(restores).chain(scaling::draft(self, site)).collect();
+        let wanted: Vec<Subject> = drafts.iter().map(|draft| draft.subject.clone()).collect();
         let mut proposed = 0;
-        for draft in repairs.into_iter().chain(back).chain(restores).chain(scaling::draft(self, site)) {
+        for draft in drafts {
             let incident = draft.incident;
-            if let Some(open) = incident.and_then(|incident| self.answering(incident)) {
+            if let Some(open) = self.open_about(&draft.subject) {
                 self.refresh(open, draft, site, asking);
                 continue;
             }
@@ -58,20 +70,50 @@ impl super::Healer {
                 incidents.link(incident, action);
             }
         }
+        self.withdraw(&wanted, site, incidents, asking);
         proposed
     }
-}
 
-impl super::Healer {
-    /// Brings the evidence of a proposal that still waits up to date. Its version is raised only when the change itself
-    /// is another one: a person must then look again.
+    /// Slices that get probes besides those of open incidents: where traffic could go back to.
+    pub(crate) fn probed(&self, incidents: &Incidents, site: &Site<'_>) -> Vec<Slice> {
+        way_back::probed(self, incidents, site)
+    }
+
+    /// Brings a proposal that still waits up to date. Its version is raised, and the time for a veto starts again, only
+    /// when the change itself is another one: a person must then look again.
     fn refresh(&mut self, id: ActionId, draft: Draft, site: &Site<'_>, asking: &mut super::Asking<'_>) {
-        let Some(action) = self.actions.get_mut(&id).filter(|action| action.phase == super::Phase::Waiting) else { return };
+        let Some(action) = self.actions.get_mut(&id).filter(|action| action.phase == Phase::Waiting) else { return };
         let other = draft.change != action.row.change;
-        draft.renew(&mut action.row, site);
+        draft.renew(action, site);
         if other {
             action.row.version += 1;
-            action.note(asking.at, "apos", "changed: other merchants or another order");
+            if action.row.executes_by_itself {
+                let delay = Duration::from_secs(site.view.settings.autonomy.veto_delay_s);
+                action.row.expires_at = action.row.expires_at.max(asking.at + delay);
+            }
+            action.note(asking.at, "apos", "changed: other merchants, another order or another number");
+            self.tabulate(id, asking);
+        }
+    }
+
+    /// Withdraws proposals that wait and that nothing calls for any more.
+    fn withdraw(&mut self, wanted: &[Subject], site: &Site<'_>, incidents: &Incidents, asking: &mut super::Asking<'_>) {
+        let gone = |action: &&Action| action.phase == Phase::Waiting && !wanted.contains(&action.subject);
+        let reason = |action: &Action| {
+            let other = || match &action.subject {
+                Subject::Repair(_) => None,
+                Subject::Return(_) => hindrance(&action.row.change, incidents, site),
+                Subject::Restore(_) => Some("its probes fail again".to_owned()),
+                Subject::Scale { .. } => Some("the rule does not ask for it any more".to_owned()),
+            };
+            stale(&action.row.change, site).or_else(other)
+        };
+        let ids: Vec<(ActionId, String)> =
+            self.iter().filter(gone).filter_map(|action| Some((action.row.id, reason(action)?))).collect();
+        for (id, reason) in ids {
+            if let Some(action) = self.actions.get_mut(&id) {
+                action.finish(ActionStatus::Expired, asking.at, "apos", &format!("withdrawn: {reason}"));
+            }
             self.tabulate(id, asking);
         }
     }
@@ -83,8 +125,10 @@ fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>) -> Option
 }
 
 impl Draft {
-    /// Replaces what a row says of the change and its evidence.
-    fn renew(self, row: &mut ActionRow, site: &Site<'_>) {
+    /// Replaces what an action says of the change and its evidence.
+    pub(super) fn renew(self, action: &mut Action, site: &Site<'_>) {
+        action.undo.clone_from(&self.undo);
+        let row = &mut action.row;
         row.before_after = before_after(&self.change, site.view);
         row.change = self.change;
         row.sentence = self.sentence;
@@ -95,15 +139,16 @@ impl Draft {
         row.alternatives = self.alternatives;
         row.blast = self.blast;
         row.predicted = self.predicted;
+        row.undo = self.undo;
     }
 
-    /// The row of the action that this becomes.
-    pub(super) fn into_row(self, id: ActionId, level: Autonomy, site: &Site<'_>) -> ActionRow {
+    /// The action that this becomes.
+    pub(super) fn into_action(self, id: ActionId, level: Autonomy, site: &Site<'_>) -> Action {
         let settings = &site.view.settings;
         let at = site.view.at;
         let by_itself = level == Autonomy::Veto;
         let wait = if by_itself { settings.autonomy.veto_delay_s } else { settings.healing.expiry_s };
-        ActionRow {
+        let row = ActionRow {
             id,
             version: 1,
             status: ActionStatus::Pending,
@@ -119,7 +164,7 @@ impl Draft {
             alternatives: self.alternatives,
             blast: self.blast,
             predicted: self.predicted,
-            undo: self.undo,
+            undo: self.undo.clone(),
             why_asked: why_asked(level),
             proposed_at: at,
             expires_at: at + Duration::from_secs(wait),
@@ -128,13 +173,24 @@ impl Draft {
             history: Vec::new(),
             verification: None,
             recovery_time_ms: None,
+        };
+        Action {
+            row,
+            subject: self.subject,
+            phase: Phase::Waiting,
+            noticed_at: self.noticed_at,
+            executed_at: None,
+            standing: None,
+            undo: self.undo,
         }
     }
 }
 
-fn why_asked(level: Autonomy) -> String {
+/// Why a person is asked, or is not.
+pub(super) fn why_asked(level: Autonomy) -> String {
     match level {
-        Autonomy::Observe | Autonomy::Suggest => "autonomy is `suggest`: nothing is executed",
+        Autonomy::Observe => "autonomy is `observe`: nothing is proposed or executed",
+        Autonomy::Suggest => "autonomy is `suggest`: nothing is executed",
         Autonomy::Approve => "autonomy is `approve`: a person decides",
         Autonomy::Veto => "autonomy is `veto`: it executes by itself unless a person vetoes",
         Autonomy::Auto => "nobody is asked: autonomy is `auto`; it can be undone",
@@ -172,19 +228,28 @@ fn order(accounts: &[ConnectorAccount]) -> String {
 }
 
 /// Why a change no longer fits the state it was proposed for, if so.
-pub(super) fn stale(change: &Change, view: &RoutingView) -> Option<String> {
+pub(super) fn stale(change: &Change, site: &Site<'_>) -> Option<String> {
+    let view = site.view;
     match change {
-        Change::ReorderPriority { moves } => moves.iter().find_map(|m| {
-            let now = view.priority(&m.profile).unwrap_or_default();
-            (now != m.before).then(|| format!("the priority list of {} is now {}", name(view, &m.profile), order(now)))
-        }),
+        Change::ReorderPriority { .. } => reordered(change, view),
         Change::ExcludeAccount { account } => excluded(view, account).then(|| format!("{account} is excluded already")),
         Change::RestoreAccount { account } => (!excluded(view, account)).then(|| format!("{account} is not excluded")),
-        Change::Scale { to, .. } => {
+        Change::Scale { from, to } => {
             let (min, max) = (view.settings.scaling.min_instances, view.settings.scaling.max_instances);
-            (!(min..=max).contains(&u64::from(*to))).then(|| format!("{to} instances are outside the limits, {min} to {max}"))
+            let now = site.scaler.instances().filter(|now| now != from).map(|now| format!("there are {now} instances now"));
+            let outside = !(min..=max).contains(&u64::from(*to));
+            now.or_else(|| outside.then(|| format!("{to} instances are outside the limits, {min} to {max}")))
         }
     }
+}
+
+/// The first merchant whose priority list is not what a change was made for, if there is one.
+pub(super) fn reordered(change: &Change, view: &RoutingView) -> Option<String> {
+    let Change::ReorderPriority { moves } = change else { return None };
+    moves.iter().find_map(|m| {
+        let now = view.priority(&m.profile).unwrap_or_default();
+        (now != m.before).then(|| format!("the priority list of {} is now {}", name(view, &m.profile), order(now)))
+    })
 }
 
 fn excluded(view: &RoutingView, account: &ConnectorAccount) -> bool {

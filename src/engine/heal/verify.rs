@@ -1,10 +1,11 @@
 //! The passing of time: proposals lapse or, at `veto`, execute; what was executed is verified by the rate it was to repair.
 
-use super::{Asking, Healer, Phase, Site};
-use crate::domain::{ActionId, Money};
+use super::propose::stale;
+use super::{Action, Asking, Healer, Phase, Site, Subject};
+use crate::domain::{ActionId, Autonomy, Change, Money, PriorityMove, Time};
 use crate::engine::detect::Incidents;
 use crate::engine::monitor::{Slice, Sums};
-use crate::engine::snapshot::{ActionRow, ActionStatus};
+use crate::engine::snapshot::{ActionRow, ActionStatus, AnomalyType};
 
 /// Attempts needed before a verdict; fewer prove nothing (half of them by chance differ by 20 points).
 const MIN_ATTEMPTS: u64 = 10;
@@ -14,7 +15,7 @@ const MARGIN: f64 = 0.05;
 /// What a verification found.
 enum Verdict {
     /// It repairs nothing that a rate could show (scale, the way back): the target is as wanted.
-    InPlace,
+    InPlace(String),
     Helped(String),
     Useless(String),
     Harmed(String),
@@ -27,9 +28,13 @@ impl Healer {
         for id in ids {
             match self.actions.get(&id).map(|action| action.phase) {
                 Some(Phase::Waiting) => self.wait(id, site, incidents, asking),
-                Some(Phase::Verifying { .. }) => self.verify(id, site, asking),
+                Some(Phase::Verifying { .. }) => self.verify(id, site, incidents, asking),
                 _ => {}
             }
+        }
+        let quiet_min = site.view.settings.healing.reject_quiet_s / 60;
+        for action in self.actions.values_mut().filter(|action| action.row.undoable) {
+            action.row.undo = action.undo_now(incidents, quiet_min);
         }
     }
 
@@ -40,52 +45,108 @@ impl Healer {
             action.finish(ActionStatus::Expired, asking.at, "apos", "withdrawn: the incident is over");
         } else if asking.at < action.row.expires_at {
             return;
-        } else if action.row.executes_by_itself {
-            self.start(id, "apos", "executed by itself: nobody vetoed", asking);
-        } else {
+        } else if !action.row.executes_by_itself {
             action.finish(ActionStatus::Expired, asking.at, "apos", "lapsed: nobody answered");
-            let change = action.row.change.clone();
+            let subject = action.subject.clone();
             if action.row.incident.is_none() {
-                self.rest(change, site.view, asking.at);
+                self.rest(subject, site.view, asking.at);
             }
+        } else if let Some(reason) = stale(&action.row.change, site) {
+            action.finish(ActionStatus::Expired, asking.at, "apos", &format!("withdrawn: {reason}"));
+        } else {
+            self.start(id, "apos", "executed by itself: nobody vetoed", asking);
         }
         self.tabulate(id, asking);
     }
 
-    fn verify(&mut self, id: ActionId, site: &Site<'_>, asking: &mut Asking<'_>) {
+    fn verify(&mut self, id: ActionId, site: &Site<'_>, incidents: &Incidents, asking: &mut Asking<'_>) {
+        let level = self.actions.get(&id).map_or(Autonomy::Observe, |action| self.levels.of(action.row.class));
         let Some(action) = self.actions.get_mut(&id) else { return };
         let Phase::Verifying { since, until } = action.phase else { return };
         if asking.at < until {
             return;
         }
-        let seconds = asking.at.since(since).as_secs().clamp(5, 60);
-        match verdict(&action.row, site, seconds) {
-            Verdict::InPlace => action.finish(ActionStatus::Succeeded, asking.at, "apos", "in place"),
+        let verdict = verdict(action, site, incidents, since);
+        let (Verdict::InPlace(what) | Verdict::Helped(what) | Verdict::Useless(what) | Verdict::Harmed(what)) = &verdict;
+        action.row.verification = Some(what.clone());
+        match &verdict {
+            Verdict::InPlace(what) => action.finish(ActionStatus::Succeeded, asking.at, "apos", what),
             Verdict::Helped(what) => {
-                action.row.verification = Some(what.clone());
                 let recovery = asking.at.since(action.noticed_at).as_millis();
                 action.row.recovery_time_ms = u64::try_from(recovery).ok();
-                action.finish(ActionStatus::Succeeded, asking.at, "apos", &what);
+                action.finish(ActionStatus::Succeeded, asking.at, "apos", what);
             }
-            Verdict::Useless(what) => {
-                action.row.verification = Some(what.clone());
-                action.finish(ActionStatus::Failed, asking.at, "apos", &what);
-            }
-            Verdict::Harmed(what) => {
-                action.row.verification = Some(what.clone());
-                action.set(ActionStatus::Failed);
-                self.start_roll_back(id, ("apos", &what), site.view, asking);
-            }
+            Verdict::Useless(what) => action.finish(ActionStatus::Failed, asking.at, "apos", what),
+            Verdict::Harmed(what) => match action.stays(level, site) {
+                Some(reason) => {
+                    action.finish(ActionStatus::Failed, asking.at, "apos", &format!("{what}; not rolled back: {reason}"));
+                }
+                None => {
+                    action.set(ActionStatus::Failed);
+                    self.start_roll_back(id, ("apos", what), site.view, asking);
+                }
+            },
         }
         self.tabulate(id, asking);
     }
 }
 
-/// Compares the rate of the touched merchants since the change with the one before it.
-fn verdict(row: &ActionRow, site: &Site<'_>, seconds: u64) -> Verdict {
-    if row.incident.is_none() {
-        return Verdict::InPlace;
+impl Action {
+    /// Why a change that did harm is not taken back by itself, if so.
+    fn stays(&self, level: Autonomy, site: &Site<'_>) -> Option<String> {
+        if level <= Autonomy::Suggest {
+            return Some("autonomy is too low; undo it".to_owned());
+        }
+        match &self.standing {
+            Some(standing) => stale(&standing.inverse(), site),
+            None => Some("a later action took over".to_owned()),
+        }
     }
+
+    /// How to take it back, and what speaks against doing so now.
+    fn undo_now(&self, incidents: &Incidents, quiet_min: u64) -> String {
+        let open = incidents
+            .open_ones()
+            .find(|i| self.subject == Subject::Repair(i.slice) && i.row.kind == AnomalyType::HighFailureRate);
+        let warning = open.map_or_else(String::new, |i| format!("the incident is still open: {}; ", i.in_short()));
+        format!("{warning}{}; not proposed again for {quiet_min} min then", self.undo)
+    }
+}
+
+/// What became of a change, by what it was to do.
+fn verdict(action: &Action, site: &Site<'_>, incidents: &Incidents, since: Time) -> Verdict {
+    match &action.row.change {
+        Change::Scale { to, .. } => match site.scaler.instances_since(since) {
+            None => Verdict::Useless("could not be verified: no sample since".to_owned()),
+            Some(now) if now == *to => Verdict::InPlace(format!("in place: {now} instances")),
+            Some(now) => Verdict::Useless(format!("not in place: there are {now} instances")),
+        },
+        Change::RestoreAccount { account } => {
+            if site.view.account(account).is_some_and(|(_, state)| state.breaker.open.is_some()) {
+                Verdict::Harmed("made it worse: its breaker opened again".to_owned())
+            } else {
+                Verdict::InPlace("in place: in routing, its breaker is closed".to_owned())
+            }
+        }
+        Change::ReorderPriority { moves } if matches!(action.subject, Subject::Return(_)) => {
+            let fails = |m: &PriorityMove| {
+                let (number, state) = site.view.account(m.after.first()?)?;
+                let slice = Slice::Account(state.connector, number);
+                incidents.hits(slice, AnomalyType::HighFailureRate).then(|| m.after[0].connector().to_owned())
+            };
+            match moves.iter().find_map(fails) {
+                Some(connector) => Verdict::Harmed(format!("made it worse: an incident is open on {connector}")),
+                None => Verdict::InPlace("in place: no incident since".to_owned()),
+            }
+        }
+        Change::ReorderPriority { .. } | Change::ExcludeAccount { .. } => {
+            by_rate(&action.row, site, site.view.at.since(since).as_secs().clamp(5, 60))
+        }
+    }
+}
+
+/// Compares the rate of the touched merchants since the change with the one before it.
+fn by_rate(row: &ActionRow, site: &Site<'_>, seconds: u64) -> Verdict {
     let before = row.predicted.rate_now;
     let mut sums = Sums::default();
     for slice in row.blast.merchants.iter().filter_map(|profile| site.view.profiles.get(profile)).map(Slice::Merchant) {

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use imbl::Vector;
+use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
 use super::breaker::Breaker;
 use super::weights::Weights;
+use crate::engine::monitor::Slice;
 use crate::domain::{ConnectorAccount, ConnectorName, Decision, EventId, PaymentId, Position, ProfileId, Settings, Time};
 use crate::engine::names::Names;
 use crate::engine::payments::{Key, Payments};
@@ -56,6 +57,9 @@ pub struct RoutingView {
     pub(crate) pending: Vector<u32>,
     pub(crate) account_names: Names<ConnectorAccount>,
     pub(crate) accounts: Vector<Account>,
+    /// Connectors and accounts in trouble, and when an attempt was sent there last: they get probes, or nobody would see
+    /// them recover.
+    pub(crate) watched: OrdMap<Slice, Time>,
     pub(crate) weights: Weights,
     pub(crate) payments: Payments,
 }
@@ -165,10 +169,33 @@ impl RoutingView {
         let Some(state) = self.accounts.get_mut(account as usize) else { return };
         state.pending = state.pending.saturating_add(1);
         state.last_attempt = at;
+        if !self.watched.is_empty() {
+            for slice in [Slice::Connector(state.connector), Slice::Account(state.connector, account)] {
+                if let Some(last) = self.watched.get_mut(&slice) {
+                    *last = at;
+                }
+            }
+        }
         let connector = state.connector as usize;
         if let Some(pending) = self.pending.get_mut(connector) {
             *pending = pending.saturating_add(1);
         }
+    }
+
+    /// Keeps probes on these slices alone.
+    pub(crate) fn watch(&mut self, slices: &[Slice]) {
+        if self.watched.is_empty() && slices.is_empty() {
+            return;
+        }
+        let since = |slice| self.watched.get(slice).copied().unwrap_or(self.at);
+        self.watched = slices.iter().map(|slice| (*slice, since(slice))).collect();
+    }
+
+    /// Whether an account, or its connector, is in trouble and nothing was sent there for so long.
+    pub(crate) fn is_unseen(&self, account: &ConnectorAccount, interval: core::time::Duration) -> bool {
+        let Some((number, state)) = (!self.watched.is_empty()).then(|| self.account(account)).flatten() else { return false };
+        let slices = [Slice::Connector(state.connector), Slice::Account(state.connector, number)];
+        slices.iter().any(|slice| self.watched.get(slice).is_some_and(|last| self.at.since(*last) >= interval))
     }
 
     /// One attempt less in flight.

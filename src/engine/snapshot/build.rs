@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::settings::Rates;
 use crate::domain::{ConnectorName, Currency, Money};
-use crate::engine::detect::as_f64;
+use crate::engine::detect::{self, as_f64};
 use crate::engine::monitor::{Slice, Watched};
 use crate::engine::state::State;
 
@@ -51,7 +51,7 @@ fn header(state: &State, incidents: &[IncidentRow]) -> Header {
         attempt_rate: (minute.answered() > 0).then(|| as_f64(minute.approved) / as_f64(minute.answered())),
         attempts: minute.answered(),
         baseline_rate: all.and_then(|all| all.baseline.attempt_rate()),
-        at_risk: at_risk(open().flat_map(|incident| incident.at_risk.iter().copied()), &state.view.settings.money),
+        at_risk: at_risk(detect::at_risk(&state.incidents), &state.view.settings.money),
         autonomy: state.configured.then(|| state.healer.levels.clone()),
         open_incidents: u32::try_from(open().count()).unwrap_or(u32::MAX),
         pending_actions: state.healer.pending(),
@@ -59,13 +59,8 @@ fn header(state: &State, incidents: &[IncidentRow]) -> Header {
     }
 }
 
-/// Sums by currency, and in the reference currency where every currency has a rate.
-fn at_risk(amounts: impl Iterator<Item = Money>, rates: &Rates) -> AtRisk {
-    let mut by_currency = BTreeMap::<Currency, i64>::new();
-    for money in amounts {
-        let sum = by_currency.entry(money.currency).or_default();
-        *sum = sum.saturating_add(money.minor);
-    }
+/// The sums by currency, and in the reference currency where every currency has a rate.
+fn at_risk(by_currency: BTreeMap<Currency, i64>, rates: &Rates) -> AtRisk {
     let by_currency: Vec<Money> = by_currency.into_iter().map(|(currency, minor)| Money::new(minor, currency)).collect();
     let total = rates.reference.and_then(|reference| {
         let parts: Option<Vec<f64>> =

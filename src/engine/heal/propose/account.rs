@@ -2,10 +2,11 @@
 
 use super::{Draft, Site, about};
 use crate::domain::{Change, ConnectorAccount, ProfileId};
-use crate::engine::detect::{Incident, as_f64, scaled};
+use crate::engine::detect::{Incident, as_f64, rate_of, scaled};
+use crate::engine::heal::Subject;
 use crate::engine::monitor::Slice;
 use crate::engine::route::Account;
-use crate::engine::snapshot::{AnomalyType, BlastRadius, Prediction};
+use crate::engine::snapshot::{ActionRow, AnomalyType, BlastRadius, Prediction};
 
 /// Takes an account out of routing that fails alone and that a pinned merchant is sent to first. For merchants that are
 /// free the breaker does the same by itself.
@@ -16,12 +17,11 @@ pub(super) fn exclude(incident: &Incident, site: &Site<'_>) -> Option<Draft> {
     if incident.row.kind != AnomalyType::HighFailureRate || merchants.is_empty() {
         return None;
     }
-    let watched = site.monitor.get(incident.slice)?;
-    let minute = watched.window.sums(site.view.at, 60);
-    let all = site.monitor.get(Slice::All).map_or(0, |all| all.window.sums(site.view.at, 60).answered());
-    let evidence = incident.row.evidence.clone();
+    let evidence = incident.now.clone();
     let next = site.view.priority(merchants.first()?).and_then(|order| order.iter().find(|next| *next != account));
     Some(Draft {
+        subject: Subject::Repair(incident.slice),
+        blast: blast(incident.slice, &merchants, site),
         sentence: format!("Exclude {account}: it fails while the connector's other accounts do not"),
         incident: Some(incident.row.id),
         confidence: 1.0 - evidence.probability,
@@ -31,16 +31,6 @@ pub(super) fn exclude(incident: &Incident, site: &Site<'_>) -> Option<Draft> {
             format!("Do nothing: about {} a minute go on being lost", about(&incident.row.at_risk)),
             "Have the merchant's credentials and configuration at the connector checked: one account alone fails".to_owned(),
         ],
-        blast: BlastRadius {
-            payments_per_min: as_f64(minute.answered()),
-            amount_per_min: watched
-                .tickets()
-                .map(|(share, ticket)| scaled(ticket, share * as_f64(minute.answered())))
-                .collect(),
-            methods: watched.methods().collect(),
-            share: as_f64(minute.answered()) / as_f64(all.max(1)),
-            merchants,
-        },
         predicted: Prediction {
             rate_now: Some(evidence.observed),
             target: next.map_or_else(|| "no other account".to_owned(), ToString::to_string),
@@ -50,6 +40,45 @@ pub(super) fn exclude(incident: &Incident, site: &Site<'_>) -> Option<Draft> {
         undo: "u restores the account, at once; APOS proposes it when the account's probes succeed".to_owned(),
         noticed_at: incident.row.detected_at,
         change: Change::ExcludeAccount { account: account.clone() },
+    })
+}
+
+/// Whom taking an account out touches.
+fn blast(slice: Slice, merchants: &[ProfileId], site: &Site<'_>) -> BlastRadius {
+    let Some(watched) = site.monitor.get(slice) else { return BlastRadius::default() };
+    let minute = as_f64(watched.window.sums(site.view.at, 60).answered());
+    let all = site.monitor.get(Slice::All).map_or(0, |all| all.window.sums(site.view.at, 60).answered());
+    BlastRadius {
+        payments_per_min: minute,
+        amount_per_min: watched.tickets().map(|(share, ticket)| scaled(ticket, share * minute)).collect(),
+        methods: watched.methods().collect(),
+        share: minute / as_f64(all.max(1)),
+        merchants: merchants.to_vec(),
+    }
+}
+
+/// The account an operator chose instead, in words and figures; none where it is not known.
+pub(in crate::engine::heal) fn chosen(row: &ActionRow, change: Change, who: &str, site: &Site<'_>) -> Option<Draft> {
+    let (Change::ExcludeAccount { account } | Change::RestoreAccount { account }) = &change else { return None };
+    let (number, state) = site.view.account(account)?;
+    let slice = Slice::Account(state.connector, number);
+    let excludes = matches!(change, Change::ExcludeAccount { .. });
+    let (verb, undo) = if excludes { ("Exclude", "u restores it") } else { ("Restore", "u excludes it again") };
+    let sums = site.monitor.get(slice).map(|watched| watched.window.sums(site.view.at, 60)).unwrap_or_default();
+    Some(Draft {
+        sentence: format!("{verb} {account}, as {who} chose"),
+        subject: if excludes { Subject::Repair(slice) } else { Subject::Restore(account.clone()) },
+        incident: row.incident,
+        evidence: row.evidence.clone(),
+        confidence: row.confidence,
+        confidence_basis: format!("of what was proposed: {}", row.confidence_basis),
+        against: row.against.clone(),
+        alternatives: vec![format!("What was proposed: {}", row.sentence)],
+        blast: blast(slice, &sent_first_to(account, site), site),
+        predicted: Prediction { rate_now: rate_of(&sums), target: account.to_string(), ..Prediction::default() },
+        undo: format!("{undo}, at once"),
+        noticed_at: row.proposed_at,
+        change,
     })
 }
 
@@ -78,6 +107,7 @@ pub(super) fn restores(site: &Site<'_>) -> Vec<Draft> {
 fn restore(account: &ConnectorAccount, state: &Account, site: &Site<'_>) -> Draft {
     let probes = f64::from(state.breaker.probe_successes);
     Draft {
+        subject: Subject::Restore(account.clone()),
         sentence: format!("Restore {account}: its last {probes:.0} probes succeeded"),
         change: Change::RestoreAccount { account: account.clone() },
         incident: None,

@@ -1,21 +1,12 @@
-//! Pinned merchants: away from a failing connector, and back to their own order when it has recovered.
+//! Pinned merchants: away from a failing connector.
 
-use std::collections::BTreeMap;
-
+use super::traffic::{MEASURED_S, Weighed, counted};
 use super::{Draft, Site, about, name};
-use crate::domain::{Change, ConnectorAccount, Money, PriorityMove, ProfileId};
-use crate::engine::detect::{Incident, Incidents, as_f64, rate_of, scaled};
-use crate::engine::heal::Healer;
-use crate::engine::heal::verify::add;
-use crate::engine::monitor::{Slice, Sums};
-use crate::engine::snapshot::{ActionStatus, AnomalyType, BlastRadius, Prediction};
-
-/// Seconds over which traffic is measured for a proposal: all the window holds.
-const MEASURED_S: u64 = 60;
-/// What is usual counts as so many attempts: enough that three failures in a row do not decide, few enough that twenty do.
-const USUAL_COUNTS: f64 = 10.0;
-/// Standard deviations that leave one in twenty on each side.
-const NINETY: f64 = 1.645;
+use crate::domain::{Change, ConnectorAccount, PriorityMove, ProfileId};
+use crate::engine::detect::{Incident, Incidents};
+use crate::engine::heal::Subject;
+use crate::engine::monitor::Slice;
+use crate::engine::snapshot::{ActionRow, AnomalyType};
 
 /// Moves pinned merchants off what an incident is about, where a healthy alternative is on their lists.
 pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>) -> Option<Draft> {
@@ -32,26 +23,23 @@ pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>
     if moves.is_empty() {
         return None;
     }
-    let traffic = Traffic::of(&moves, site, incident.row.evidence.window_s);
+    let weighed = Weighed::of(&moves, incident.row.evidence.window_s, site);
     let subject = incident.row.slice.trim_start_matches("connector ").to_owned();
-    let targets = targets(&moves);
-    let predicted = predict(&moves, &traffic, site);
-    let confidence = confidence(&predicted);
-    let who = if moves.len() == 1 { "1 pinned merchant".to_owned() } else { format!("{} pinned merchants", moves.len()) };
     Some(Draft {
-        sentence: format!("Move {who} from {subject} to the next on their lists ({})", counted(&targets)),
-        incident: Some(incident.row.id),
-        evidence: Some(incident.row.evidence.clone()),
-        confidence,
-        confidence_basis: format!(
-            "probability that the attempt rate rises: {} attempts judged there and {} on the targets in {MEASURED_S} s, what is usual counted as ten more",
-            traffic.sums.judged(),
-            target_sums(&targets, site).judged(),
+        sentence: format!(
+            "Move {} from {subject} to the next on their lists ({})",
+            counted("pinned merchant", moves.len()),
+            weighed.targets()
         ),
-        against: against(&targets, &predicted, &traffic, site),
+        subject: Subject::Repair(incident.slice),
+        incident: Some(incident.row.id),
+        evidence: Some(incident.now.clone()),
+        confidence: weighed.confidence(),
+        confidence_basis: weighed.basis(site),
+        against: weighed.against(site),
         alternatives: alternatives(incident, &moves, site),
-        blast: traffic.blast(&moves, site),
-        predicted,
+        blast: weighed.blast(&moves, site),
+        predicted: weighed.predicted,
         undo: "u puts the lists back as they were, at once; APOS proposes the way back when the connector has recovered"
             .to_owned(),
         noticed_at: incident.row.detected_at,
@@ -59,42 +47,23 @@ pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>
     })
 }
 
-/// Puts merchants that were moved back to their own order, once the incident they were moved for is over.
-pub(super) fn way_back(healer: &Healer, incidents: &Incidents, site: &Site<'_>) -> Vec<Draft> {
-    let over = |id| incidents.get(id).is_none_or(|incident| !incident.is_open());
-    healer
-        .iter()
-        // A failed one whose change stands too: it could not be verified, or did not help.
-        .filter(|action| matches!(action.row.status, ActionStatus::Succeeded | ActionStatus::Failed) && action.row.undoable)
-        .filter_map(|action| Some((action, action.row.incident.filter(|id| over(*id))?)))
-        .filter_map(|(action, _)| {
-            let change = action.row.change.inverse();
-            let Change::ReorderPriority { moves } = &change else { return None };
-            (super::stale(&change, site.view).is_none()).then(|| back(action, moves, change.clone(), site))
-        })
-        .collect()
-}
-
-fn back(action: &crate::engine::heal::Action, moves: &[PriorityMove], change: Change, site: &Site<'_>) -> Draft {
-    let traffic = Traffic::of(moves, site, MEASURED_S);
-    let targets = targets(moves);
-    let predicted = predict(moves, &traffic, site);
+/// The change an operator chose instead, in words and figures.
+pub(in crate::engine::heal) fn chosen(row: &ActionRow, moves: Vec<PriorityMove>, who: &str, site: &Site<'_>) -> Draft {
+    let weighed = Weighed::of(&moves, MEASURED_S, site);
     Draft {
-        sentence: format!("Put {} pinned merchants back to their own order ({})", moves.len(), counted(&targets)),
-        incident: None,
-        evidence: None,
-        confidence: 1.0 - confidence_of_harm(&predicted),
-        confidence_basis: format!(
-            "probability that the attempt rate does not fall, from {} attempts on the targets",
-            target_sums(&targets, site).judged()
-        ),
-        against: against(&targets, &predicted, &traffic, site),
-        alternatives: vec!["Do nothing: the merchants stay on the order that was approved during the incident".to_owned()],
-        blast: traffic.blast(moves, site),
-        predicted,
-        undo: "u moves them off again, at once".to_owned(),
-        noticed_at: action.row.proposed_at.max(site.view.at),
-        change,
+        sentence: format!("Reorder {} as {who} chose ({})", counted("pinned merchant", moves.len()), weighed.targets()),
+        subject: Subject::Repair(Slice::All),
+        incident: row.incident,
+        evidence: row.evidence.clone(),
+        confidence: weighed.confidence(),
+        confidence_basis: weighed.basis(site),
+        against: weighed.against(site),
+        alternatives: vec![format!("What was proposed: {}", row.sentence)],
+        blast: weighed.blast(&moves, site),
+        predicted: weighed.predicted,
+        undo: "u puts the lists back as they were, at once".to_owned(),
+        noticed_at: row.proposed_at,
+        change: Change::ReorderPriority { moves },
     }
 }
 
@@ -128,189 +97,6 @@ fn hit(slice: Slice, account: &ConnectorAccount, site: &Site<'_>) -> bool {
         Slice::Connector(connector) => state.connector == connector,
         Slice::All | Slice::Account(..) | Slice::Bin(..) | Slice::Merchant(_) => false,
     }
-}
-
-/// How many merchants each target connector gets.
-fn targets(moves: &[PriorityMove]) -> BTreeMap<String, usize> {
-    let mut targets = BTreeMap::new();
-    for first in moves.iter().filter_map(|m| m.after.first()) {
-        *targets.entry(first.connector().to_owned()).or_default() += 1;
-    }
-    targets
-}
-
-fn counted(targets: &BTreeMap<String, usize>) -> String {
-    targets.iter().map(|(name, count)| format!("{count} to {name}")).collect::<Vec<_>>().join(", ")
-}
-
-/// The touched traffic of the last minute.
-struct Traffic {
-    sums: Sums,
-    /// Attempt rate over the window the incident was judged by: how it is now, not before the trouble.
-    rate_now: Option<f64>,
-    /// Mean tickets, each with the payments a minute it stands for.
-    tickets: Vec<(f64, Money)>,
-}
-
-impl Traffic {
-    fn of(moves: &[PriorityMove], site: &Site<'_>, window_s: u64) -> Self {
-        let mut all = Self { sums: Sums::default(), rate_now: None, tickets: Vec::new() };
-        let mut recent = Sums::default();
-        for watched in merchants(moves, site) {
-            let now = watched.window.sums(site.view.at, window_s);
-            recent.approved += now.approved;
-            recent.failed += now.failed;
-            let sums = watched.window.sums(site.view.at, MEASURED_S);
-            all.sums.started += sums.started;
-            all.sums.approved += sums.approved;
-            all.sums.failed += sums.failed;
-            all.sums.excused += sums.excused;
-            all.tickets.extend(watched.tickets().map(|(share, ticket)| (share * as_f64(sums.started), ticket)));
-        }
-        all.rate_now = rate_of(&recent);
-        all
-    }
-
-    fn blast(&self, moves: &[PriorityMove], site: &Site<'_>) -> BlastRadius {
-        let total = site.monitor.get(Slice::All).map_or(0, |all| all.window.sums(site.view.at, MEASURED_S).started);
-        let mut methods: Vec<_> = merchants(moves, site).flat_map(|watched| watched.methods().collect::<Vec<_>>()).collect();
-        methods.sort_unstable();
-        methods.dedup();
-        let mut amount_per_min = Vec::new();
-        self.tickets.iter().for_each(|(count, ticket)| add(&mut amount_per_min, scaled(*ticket, *count)));
-        BlastRadius {
-            payments_per_min: as_f64(self.sums.started),
-            amount_per_min,
-            merchants: moves.iter().map(|m| m.profile.clone()).collect(),
-            methods,
-            share: as_f64(self.sums.started) / as_f64(total.max(1)),
-        }
-    }
-}
-
-fn merchants<'s>(moves: &[PriorityMove], site: &'s Site<'_>) -> impl Iterator<Item = &'s crate::engine::monitor::Watched> {
-    let slices: Vec<Slice> = moves.iter().filter_map(|m| site.view.profiles.get(&m.profile)).map(Slice::Merchant).collect();
-    slices.into_iter().filter_map(|slice| site.monitor.get(slice))
-}
-
-fn connector_sums(name: &str, site: &Site<'_>) -> Sums {
-    let watched = site.view.connectors.get(name).and_then(|number| site.monitor.get(Slice::Connector(number)));
-    watched.map_or_else(Sums::default, |watched| watched.window.sums(site.view.at, MEASURED_S))
-}
-
-/// What the target connectors did in the last minute, together.
-fn target_sums(targets: &BTreeMap<String, usize>, site: &Site<'_>) -> Sums {
-    targets.keys().fold(Sums::default(), |mut all, name| {
-        let sums = connector_sums(name, site);
-        all.approved += sums.approved;
-        all.failed += sums.failed;
-        all.excused += sums.excused;
-        all
-    })
-}
-
-/// What the touched merchants would have on the targets, with its 5th and 95th percentile, and what that is worth.
-fn predict(moves: &[PriorityMove], traffic: &Traffic, site: &Site<'_>) -> Prediction {
-    let [low, after, high] = expected(moves, site);
-    let now = traffic.rate_now;
-    let gain = now.map_or(0.0, |now| after - now);
-    let judged_share = as_f64(traffic.sums.judged()) / as_f64(traffic.sums.answered().max(1));
-    let (mut saved_per_min, mut fees_per_min) = (Vec::new(), Vec::new());
-    for (count, ticket) in &traffic.tickets {
-        add(&mut saved_per_min, scaled(*ticket, count * judged_share * gain));
-    }
-    for m in moves {
-        for (count, fee) in fees(m, after, now.unwrap_or(after), site) {
-            add(&mut fees_per_min, scaled(fee, count));
-        }
-    }
-    let named: Vec<String> = targets(moves).keys().map(|name| describe(name, site)).collect();
-    Prediction {
-        rate_now: now,
-        rate_after: Some(after),
-        rate_after_range: Some((low, high)),
-        saved_per_min,
-        fees_per_min,
-        target: named.join("; "),
-    }
-}
-
-/// The attempt rate on the targets: 5th percentile, mean, 95th percentile. A Beta posterior: what is usual over all
-/// traffic counts as a few attempts beside those seen in the last minute; its quantiles by the normal approximation.
-fn expected(moves: &[PriorityMove], site: &Site<'_>) -> [f64; 3] {
-    let seen = target_sums(&targets(moves), site);
-    let usual = site.monitor.get(Slice::All).and_then(|all| all.baseline.rate()).unwrap_or(0.5);
-    let n = as_f64(seen.judged()) + USUAL_COUNTS;
-    let mean = (as_f64(seen.approved) + USUAL_COUNTS * usual) / n;
-    let deviation = (mean * (1.0 - mean) / (n + 1.0)).sqrt();
-    [(mean - NINETY * deviation).max(0.0), mean, (mean + NINETY * deviation).min(1.0)]
-}
-
-/// A target and how it does.
-fn describe(name: &str, site: &Site<'_>) -> String {
-    let sums = connector_sums(name, site);
-    match rate_of(&sums) {
-        Some(rate) => format!("{name}: {:.0} % of {} attempts approved in {MEASURED_S} s", rate * 100.0, sums.judged()),
-        None => format!("{name}: no attempts in {MEASURED_S} s"),
-    }
-}
-
-/// Fees a minute more per currency of one merchant: approved on the target times its fee, less the same on the source.
-fn fees(m: &PriorityMove, after: f64, now: f64, site: &Site<'_>) -> Vec<(f64, Money)> {
-    let (Some(from), Some(to)) = (m.before.first(), m.after.first()) else { return Vec::new() };
-    let fee = |account: &ConnectorAccount, ticket: Money| {
-        let connector = site.view.settings.connectors.get(account.connector());
-        connector.map_or(0.0, |c| as_f64(c.fee_minor) + c.fee_percent / 100.0 * as_f64(ticket.minor.unsigned_abs()))
-    };
-    let mut fees = Vec::new();
-    for watched in merchants(core::slice::from_ref(m), site) {
-        let started = as_f64(watched.window.sums(site.view.at, MEASURED_S).started);
-        for (share, ticket) in watched.tickets() {
-            let more = after * fee(to, ticket) - now * fee(from, ticket);
-            fees.push((share * started * more / 1_000.0, Money::new(1_000, ticket.currency)));
-        }
-    }
-    fees
-}
-
-/// Probability that the rate rises: the normal approximation of the prediction against the rate now.
-fn confidence(predicted: &Prediction) -> f64 {
-    let (Some(now), Some(after), Some((low, high))) = (predicted.rate_now, predicted.rate_after, predicted.rate_after_range)
-    else {
-        return 0.5;
-    };
-    let deviation = ((high - low) / (2.0 * NINETY)).max(1e-3);
-    0.5 * libm::erfc(-(after - now) / deviation / core::f64::consts::SQRT_2)
-}
-
-/// Probability that the rate falls by more than five points.
-fn confidence_of_harm(predicted: &Prediction) -> f64 {
-    let shifted = Prediction { rate_now: predicted.rate_now.map(|now| now - 0.05), ..predicted.clone() };
-    1.0 - confidence(&shifted)
-}
-
-/// What argues against it, the strongest first.
-fn against(targets: &BTreeMap<String, usize>, predicted: &Prediction, traffic: &Traffic, site: &Site<'_>) -> Vec<String> {
-    let mut against = Vec::new();
-    let load = targets.keys().map(|name| connector_sums(name, site).answered()).sum::<u64>();
-    let more = traffic.sums.started;
-    let names = targets.keys().cloned().collect::<Vec<_>>().join(" and ");
-    if more * 4 >= load {
-        against.push(format!(
-            "{names} would carry {more} payments a minute on top of {load} now; whether there is room is not known"
-        ));
-    }
-    if let (Some(after), Some((low, _))) = (predicted.rate_after, predicted.rate_after_range)
-        && low < after - 0.05
-    {
-        against.push(format!("the target's rate is not well known: it could be as low as {:.0} %", low * 100.0));
-    }
-    let fees: Vec<Money> = predicted.fees_per_min.iter().copied().filter(|m| m.major() >= 1.0).collect();
-    if !fees.is_empty() {
-        against.push(format!("fees rise by about {} a minute", about(&fees)));
-    }
-    against.push("the merchants chose their order themselves; contracts or volumes may depend on it".to_owned());
-    against
 }
 
 fn alternatives(incident: &Incident, moves: &[PriorityMove], site: &Site<'_>) -> Vec<String> {

@@ -1,34 +1,61 @@
 //! Scale: one instance up or down, as the resource manager's rule wants it.
 
 use super::{Draft, Site};
-use crate::domain::{Change, ResourceSample};
-use crate::engine::heal::{Healer, Phase};
-use crate::engine::snapshot::{BlastRadius, Prediction};
+use crate::domain::{Change, ResourceSample, Time};
+use crate::engine::heal::{Healer, Phase, Subject};
+use crate::engine::snapshot::{ActionRow, BlastRadius, Prediction};
 
-/// The change of scale that is wanted, unless one is open already.
+/// The change of scale that is wanted, unless one is being made.
 pub(super) fn draft(healer: &Healer, site: &Site<'_>) -> Option<Draft> {
-    let open = |action: &super::super::Action| matches!(action.row.change, Change::Scale { .. }) && action.phase != Phase::Over;
-    if healer.iter().any(open) {
+    let under_way = |action: &super::super::Action| {
+        matches!(action.row.change, Change::Scale { .. }) && !matches!(action.phase, Phase::Over | Phase::Waiting)
+    };
+    if healer.iter().any(under_way) {
         return None;
     }
     let (change, sample) = site.scaler.wanted(&site.view.settings.scaling, site.view.at)?;
     let Change::Scale { from, to } = change else { return None };
-    let way = if to > from { "up" } else { "down" };
-    let against = if to > from { "an instance more costs money" } else { "less headroom if traffic rises again" };
+    let basis = format!("the rule is met: {}", describe(&sample));
     Some(Draft {
-        sentence: format!("Scale {way} from {from} to {to} instances"),
-        change,
+        sentence: sentence(from, to),
+        alternatives: vec!["Do nothing: the rule is looked at again at the next sample".to_owned()],
+        ..scaled((from, to), (1.0, basis), describe(&sample), site.view.at)
+    })
+}
+
+/// The number an operator chose instead, in words and figures.
+pub(in crate::engine::heal) fn chosen(row: &ActionRow, (from, to): (u16, u16), who: &str, site: &Site<'_>) -> Draft {
+    let basis = format!("of what was proposed: {}", row.confidence_basis);
+    Draft {
+        sentence: format!("{}, as {who} chose", sentence(from, to)),
+        alternatives: vec![format!("What was proposed: {}", row.sentence)],
+        ..scaled((from, to), (row.confidence, basis), row.predicted.target.clone(), site.view.at)
+    }
+}
+
+fn sentence(from: u16, to: u16) -> String {
+    let way = if to > from { "up" } else { "down" };
+    format!("Scale {way} from {from} to {to} instances")
+}
+
+/// What every change of scale has in common.
+fn scaled((from, to): (u16, u16), (confidence, confidence_basis): (f64, String), target: String, at: Time) -> Draft {
+    let against = if to > from { "an instance more costs money" } else { "less headroom if traffic rises again" };
+    Draft {
+        change: Change::Scale { from, to },
+        subject: Subject::Scale { up: to > from },
+        sentence: String::new(),
         incident: None,
         evidence: None,
-        confidence: 1.0,
-        confidence_basis: format!("the rule is met: {}", describe(&sample)),
+        confidence,
+        confidence_basis,
         against: vec![against.to_owned()],
-        alternatives: vec!["Do nothing: the rule is looked at again at the next sample".to_owned()],
+        alternatives: Vec::new(),
         blast: BlastRadius::default(),
-        predicted: Prediction { target: describe(&sample), ..Prediction::default() },
+        predicted: Prediction { target, ..Prediction::default() },
         undo: format!("u scales back to {from}"),
-        noticed_at: site.view.at,
-    })
+        noticed_at: at,
+    }
 }
 
 fn describe(sample: &ResourceSample) -> String {
