@@ -41,6 +41,7 @@ pub fn apply(state: &mut State, entry: &Entry, effects: &mut Vec<Effect>) {
         Body::Ticked => state.tick(&mut asking),
         Body::MerchantConfigured { profile, priority } => state.merchant(profile, priority),
         Body::PeerRuleStored { profile, kind, rule } => state.peer_rule(profile, kind, rule),
+        Body::MerchantDeleted { profile } => state.view.delete_merchant(profile),
     }
     state.busy |= matches!(entry.body, Body::Payment(_) | Body::Decided(_) | Body::Commanded(_) | Body::Ended { .. });
     state.forget();
