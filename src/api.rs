@@ -91,9 +91,7 @@ fn routes(config: &mut ServiceConfig) {
                 .service(get("/actions/{id}", web::to(actions::get)))
                 .service(post("/actions/{id}/{verb}", web::to(actions::order)))
                 .service(
-                    web::resource("/autonomy")
-                        .route(web::put().to(actions::set_autonomy))
-                        .default_service(other_method("PUT")),
+                    web::resource("/autonomy").route(web::put().to(actions::set_autonomy)).default_service(other_method("PUT")),
                 )
                 .configure(seed_routes),
         );

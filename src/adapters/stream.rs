@@ -295,7 +295,10 @@ mod tests {
         check(r#"{"profile":"pro_1","payment":"p","kind":"SECRET"}"#, "`kind` must be");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","amount":1}"#, "`currency` is missing");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","amount":-1,"currency":"EUR"}"#, "`amount` must be");
-        check(r#"{"profile":"pro_1","payment":"p","kind":"started","amount":9223372036854775807,"currency":"EUR"}"#, "0 to 10^14");
+        check(
+            r#"{"profile":"pro_1","payment":"p","kind":"started","amount":9223372036854775807,"currency":"EUR"}"#,
+            "0 to 10^14",
+        );
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","amount":1.5,"currency":"EUR"}"#, "`amount` must be");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","currency":"SECRET"}"#, "`currency` must be");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","bin":"SECRET4111111111111111"}"#, "`bin` must be");

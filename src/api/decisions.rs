@@ -7,8 +7,8 @@ use super::reply::{self, Arrived};
 use super::{Api, ApiError};
 use crate::adapters::json::{self, BadField};
 use crate::domain::{
-    Approach, Bin, Candidate, ConnectorAccount, Context, Country, Currency, Decision, Method, Money, Network, PaymentId, Position,
-    ProfileId, Request, Role,
+    Approach, Bin, Candidate, ConnectorAccount, Context, Country, Currency, Decision, Method, Money, Network, PaymentId,
+    Position, ProfileId, Request, Role,
 };
 
 /// `POST /v1/decisions`.

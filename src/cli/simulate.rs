@@ -110,7 +110,7 @@ pub(super) fn run(arguments: &SimulateArguments, setup: &Setup) -> Result<Ended,
     let config = setup.config().settings();
     let reports = matrix::play(&trials, &|world| within(world, config.clone()));
     match arguments.report {
-        ReportForm::Text => output::data(text::of(&reports).as_bytes())?,
+        ReportForm::Text => _ = output::data(text::of(&reports).as_bytes())?,
         ReportForm::Json => {
             for report in &reports {
                 let line = serde_json::to_string(report).context("the report has no JSON form")? + "\n";

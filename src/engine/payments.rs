@@ -215,7 +215,8 @@ impl Payment {
     /// The number the next attempt will have.
     pub(crate) fn next_attempt(&self) -> u16 {
         let counted = u16::try_from(self.attempts.len()).unwrap_or(u16::MAX);
-        counted.max(self.attempts_made).saturating_add(1)
+        let highest = self.attempts.iter().filter_map(|attempt| attempt.number).max().unwrap_or(0);
+        counted.max(self.attempts_made).max(highest).saturating_add(1)
     }
 
     /// Records a decision: its attempt is in flight from now on. `false` when it repeats one already recorded.

@@ -251,6 +251,8 @@ pub struct IncidentRow {
     pub evidence: Evidence,
     /// What it costs a minute, by currency.
     pub at_risk: Vec<Money>,
+    /// The same in the reference currency, where every currency has a rate. Worked out for the snapshot.
+    pub at_risk_total: Option<Money>,
     /// The actions proposed against it.
     pub actions: Vec<ActionId>,
 }

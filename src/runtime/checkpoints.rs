@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::background;
 use super::conditions::Conditions;
 use super::status::{self, SharedGauges};
-use crate::domain::Position;
+use crate::domain::{Position, wording};
 use crate::engine::State;
 use crate::log::{Log, LogError, codec};
 
@@ -68,7 +68,7 @@ pub(super) async fn save(log: Log, mut taken: mpsc::Receiver<State>, gauges: Sha
                 status::write(&gauges.checkpoint, Some(position));
                 conditions.clear("checkpoints");
             }
-            Err(error) => conditions.set("checkpoints", format!("none could be written: {:#}", anyhow::Error::new(error))),
+            Err(error) => conditions.set("checkpoints", format!("none could be written: {}", wording::chain(&error))),
         }
     }
 }

@@ -17,7 +17,7 @@ use super::intake::AppendError;
 use super::status::SharedGauges;
 use super::supervisor::{Phase, Stop};
 use crate::adapters::stream::{self, FIELD, Malformed};
-use crate::domain::PaymentEvent;
+use crate::domain::{PaymentEvent, wording};
 
 /// Pauses between attempts to reach Redis: short enough that a restart of Redis costs no more than a second, long
 /// enough that one that stays down is not hammered.
@@ -151,7 +151,7 @@ impl Consumer {
             };
             self.gauges.stream.connected.store(false, Ordering::Relaxed);
             if let Err(error) = ended {
-                self.conditions.set("stream", format!("{:#}", anyhow::Error::new(error)));
+                self.conditions.set("stream", wording::chain(&error));
             }
             if !stop.sleep(pause, Phase::Quiet).await {
                 return;

@@ -112,6 +112,7 @@ fn incident(position: Position, resolved_at: Option<Time>) -> Row {
         resolved_at,
         evidence: evidence(),
         at_risk: Vec::new(),
+        at_risk_total: None,
         actions: vec![ActionId(1), ActionId(2)],
     };
     Row::Incident { position, row: Box::new(row) }

@@ -93,6 +93,7 @@ impl Incidents {
             resolved_at: None,
             evidence: anomaly.evidence,
             at_risk: Vec::new(),
+            at_risk_total: None,
             actions: Vec::new(),
         };
         row.at_risk = at_risk(&row, anomaly.slice, monitor);

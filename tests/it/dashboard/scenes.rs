@@ -249,6 +249,7 @@ fn incident() -> IncidentRow {
         resolved_at: None,
         evidence: evidence(),
         at_risk: vec![eur(98_000), usd(24_600)],
+        at_risk_total: Some(eur(120_778)),
         actions: vec![action_id()],
     }
 }
@@ -264,6 +265,7 @@ fn resolved() -> IncidentRow {
         resolved_at: Some(now() - s(3_700)),
         evidence: Evidence { metric: "mean latency (ms)".into(), observed: 1_900.0, baseline: 198.0, ..evidence() },
         at_risk: vec![],
+        at_risk_total: None,
         actions: vec![],
     }
 }
