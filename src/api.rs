@@ -2,12 +2,12 @@
 //!
 //! | routes | who may |
 //! |---|---|
-//! | `GET /health /health/ready` | everybody |
+//! | `GET /health /health/ready`, also under `/v1` | everybody |
 //! | `GET /status /analytics /anomalies /healing`, also under `/v1`; `GET /v1/actions /v1/decisions/{payment}` | on loopback everybody, else a viewer's key |
 //! | `POST /v1/decisions`, `POST /v1/actions/{id}/approve, reject, override, undo` | an operator's key |
 //! | `PUT /v1/autonomy` | an admin's key |
 //! | `POST /webhooks/hyperswitch/{profile}` | whoever signs with the profile's key |
-//! | the peer's calls | whoever sends the peer's secret, or an operator's key |
+//! | the peer's calls: `POST /decide-gateway /update-gateway-score /rule/create, update, get, delete /merchant-account/create`, `GET` and `DELETE /merchant-account/{profile}` | whoever sends the peer's secret, or an operator's key |
 //!
 //! Nothing here decides or computes: every answer is a [`Snapshot`](crate::engine::Snapshot), a decision of the
 //! [`Handle`], or the position at which something became durable.
@@ -29,7 +29,9 @@ mod webhooks;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{Resource, Route};
 
 use crate::domain::ProfileId;
 use crate::runtime::Handle;
@@ -66,27 +68,31 @@ struct Api {
 /// Every route.
 fn routes(config: &mut ServiceConfig) {
     config
-        .route("/decide-gateway", web::post().to(peer::decide))
-        .route("/update-gateway-score", web::post().to(peer::update_score))
-        .route("/merchant-account/create", web::post().to(peer::merchant::create))
-        .route("/merchant-account/{profile}", web::get().to(peer::merchant::get))
-        .route("/rule/create", web::post().to(peer::rule::create))
-        .route("/rule/update", web::post().to(peer::rule::update))
-        .route("/rule/get", web::post().to(peer::rule::get))
-        .route("/rule/delete", web::post().to(peer::rule::delete))
-        .route("/webhooks/hyperswitch/{profile}", web::post().to(webhooks::hyperswitch))
-        .route("/health", web::get().to(health::alive))
-        .route("/health/ready", web::get().to(health::ready))
+        .service(post("/decide-gateway", web::to(peer::decide)))
+        .service(post("/update-gateway-score", web::to(peer::update_score)))
+        .service(post("/merchant-account/create", web::to(peer::merchant::create)))
+        .service(
+            web::resource("/merchant-account/{profile}")
+                .route(web::get().to(peer::merchant::get))
+                .route(web::delete().to(peer::merchant::delete))
+                .default_service(other_method("GET, DELETE")),
+        )
+        .service(post("/rule/create", web::to(peer::rule::create)))
+        .service(post("/rule/update", web::to(peer::rule::update)))
+        .service(post("/rule/get", web::to(peer::rule::get)))
+        .service(post("/rule/delete", web::to(peer::rule::delete)))
+        .service(post("/webhooks/hyperswitch/{profile}", web::to(webhooks::hyperswitch)))
         .configure(seed_routes)
         .service(
             web::scope("/v1")
-                .route("/health", web::get().to(health::alive))
-                .route("/decisions", web::post().to(decisions::decide))
-                .route("/decisions/{payment}", web::get().to(decisions::get))
-                .route("/actions", web::get().to(actions::list))
-                .route("/actions/{id}", web::get().to(actions::get))
-                .route("/actions/{id}/{verb}", web::post().to(actions::order))
-                .route("/autonomy", web::put().to(actions::set_autonomy))
+                .service(post("/decisions", web::to(decisions::decide)))
+                .service(get("/decisions/{payment}", web::to(decisions::get)))
+                .service(get("/actions", web::to(actions::list)))
+                .service(get("/actions/{id}", web::to(actions::get)))
+                .service(post("/actions/{id}/{verb}", web::to(actions::order)))
+                .service(
+                    web::resource("/autonomy").route(web::put().to(actions::set_autonomy)).default_service(other_method("PUT")),
+                )
                 .configure(seed_routes),
         );
 }
@@ -94,8 +100,23 @@ fn routes(config: &mut ServiceConfig) {
 /// The seed's routes that read the snapshot.
 fn seed_routes(config: &mut ServiceConfig) {
     config
-        .route("/status", web::get().to(status::get))
-        .route("/analytics", web::get().to(analytics::get))
-        .route("/anomalies", web::get().to(anomalies::get))
-        .route("/healing", web::get().to(healing::get));
+        .service(get("/health", web::to(health::alive)))
+        .service(get("/health/ready", web::to(health::ready)))
+        .service(get("/status", web::to(status::get)))
+        .service(get("/analytics", web::to(analytics::get)))
+        .service(get("/anomalies", web::to(anomalies::get)))
+        .service(get("/healing", web::to(healing::get)));
+}
+
+fn get(path: &str, handler: Route) -> Resource {
+    web::resource(path).route(handler.method(Method::GET)).default_service(other_method("GET"))
+}
+
+fn post(path: &str, handler: Route) -> Resource {
+    web::resource(path).route(handler.method(Method::POST)).default_service(other_method("POST"))
+}
+
+/// What a known path answers to other methods than its own.
+fn other_method(allowed: &'static str) -> Route {
+    web::to(move || async move { ApiError::MethodNotAllowed(allowed).response() })
 }

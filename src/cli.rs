@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Environment, Level};
-use crate::domain::Role;
+use crate::domain::{Role, wording};
 
 pub use demo::DemoArguments;
 pub use log::{ExportArguments, LogCommand};
@@ -193,7 +193,7 @@ pub fn main() -> ExitCode {
         Ok(Ended::Interrupted) => ExitCode::from(130),
         Err(failure) => {
             let code = if matches!(failure, Failure::Usage(_)) { 2 } else { 1 };
-            output::talk(&format!("apos: {:#}", anyhow::Error::from(failure)));
+            output::talk(&format!("apos: {}", wording::chain(&failure)));
             ExitCode::from(code)
         }
     }

@@ -9,6 +9,7 @@ pub mod layers;
 pub mod paths;
 pub mod secret;
 pub mod server;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -24,6 +25,7 @@ use crate::domain::{ConnectorName, ProfileId, Role};
 pub use layers::{ConfigError, Environment, Loaded, Override, load};
 pub use secret::{Secret, Secrets};
 pub use server::{PostgresUrl, RedisUrl};
+pub use variables::check_names;
 
 /// The whole configuration of one process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -91,17 +93,34 @@ impl Config {
     /// What no single value can break: rules between two keys.
     ///
     /// # Errors
-    /// A sentence that names both keys.
-    pub fn check(&self) -> Result<(), String> {
+    /// The first one that is broken.
+    pub fn check(&self) -> Result<(), Contradiction> {
         let scaling = &self.scaling;
-        let check = |low: &str, high: &str, ordered: bool| {
-            if ordered { Ok(()) } else { Err(format!("scaling.{low} is above scaling.{high}: it must not be")) }
+        let check = |keys: [&'static str; 2], holds: bool, problem: &str| {
+            if holds { Ok(()) } else { Err(Contradiction { keys, problem: problem.to_owned() }) }
         };
-        check("min_instances", "max_instances", scaling.min_instances <= scaling.max_instances)?;
-        check("queue_down", "queue_up", scaling.queue_down <= scaling.queue_up)?;
-        check("cpu_down_percent", "cpu_up_percent", scaling.cpu_down_percent <= scaling.cpu_up_percent)?;
-        check("memory_down_percent", "memory_up_percent", scaling.memory_down_percent <= scaling.memory_up_percent)
+        let ordered = |keys, holds| check(keys, holds, "the first of these must not be above the second");
+        ordered(["scaling.min_instances", "scaling.max_instances"], scaling.min_instances <= scaling.max_instances)?;
+        ordered(["scaling.queue_down", "scaling.queue_up"], scaling.queue_down <= scaling.queue_up)?;
+        ordered(["scaling.cpu_down_percent", "scaling.cpu_up_percent"], scaling.cpu_down_percent <= scaling.cpu_up_percent)?;
+        ordered(
+            ["scaling.memory_down_percent", "scaling.memory_up_percent"],
+            scaling.memory_down_percent <= scaling.memory_up_percent,
+        )?;
+        let Some(reference) = self.money.reference else { return Ok(()) };
+        let one = self.money.per_reference.get(&reference).is_some_and(|rate| (rate - 1.0).abs() < f64::EPSILON);
+        let problem = format!("the table of rates must have the reference currency, at 1: {reference} = 1.0");
+        check(["money.reference", "money.per_reference"], one, &problem)
     }
+}
+
+/// Two keys whose values are fine, but not together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The keys, as `section.key`.
+    pub keys: [&'static str; 2],
+    /// What must hold between them.
+    pub problem: String,
 }
 
 /// Which log holds the truth.
@@ -404,8 +423,12 @@ mod tests {
 
     #[test]
     fn two_keys_that_contradict_each_other_are_both_named() {
-        let refused = toml::from_str::<Config>("[scaling]\nmin_instances = 12\n").unwrap().check().unwrap_err();
-        assert!(refused.contains("scaling.min_instances is above scaling.max_instances"), "{refused}");
+        let check = |text: &str, keys: [&str; 2]| {
+            assert_eq!(toml::from_str::<Config>(text).unwrap().check().unwrap_err().keys, keys, "{text}");
+        };
+        check("[scaling]\nmin_instances = 12\n", ["scaling.min_instances", "scaling.max_instances"]);
+        check("[money.per_reference]\nUSD = 1.08\n", ["money.reference", "money.per_reference"]);
+        check("[money]\nreference = \"USD\"\n", ["money.reference", "money.per_reference"]);
     }
 
     #[test]
@@ -420,5 +443,8 @@ mod tests {
         check("[log]\nredis_password_env = \"hunter 2\"\n", "name of an environment variable");
         check("[dashboard]\nrole = \"root\"\n", "`viewer`, `operator`, `admin`");
         check("[stream]\ngroup = \"\"\n", "a name without white space");
+        check("[money.per_reference]\nEUR = 1\nUSD = 0\n", "line 3");
+        check("[money.per_reference]\nUSD = inf\n", "above 0");
+        check("[merchants.pro_1]\npriority = [\"adyen:a\", \"adyen:a\"]\n", "`adyen:a` twice");
     }
 }

@@ -13,6 +13,7 @@ pub mod money;
 pub mod payment;
 pub mod settings;
 pub mod time;
+pub mod wording;
 
 pub use change::{ActionClass, Change, PriorityMove};
 pub use command::{Command, Order, Role};

@@ -280,6 +280,11 @@ impl Screen {
             None => {}
             Some(Deed::Quit) => return Some(Exit::Quit),
             Some(Deed::Redraw) => return self.terminal.forget().err().map(|_| Exit::TerminalLost),
+            // To the whole job, as the terminal would send it; our own share of it comes back as a wake.
+            Some(Deed::Suspend) => {
+                let job = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+                return job.err().map(|_| Exit::TerminalLost);
+            }
             Some(Deed::Order(order)) => {
                 let operator = self.ui.session.operator.clone();
                 if let Some(command) = &self.source.command {

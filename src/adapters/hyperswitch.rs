@@ -219,7 +219,7 @@ fn payment(envelope: &Envelope, object: Payment) -> Result<Read, BadField> {
         attempts_made: object.attempt_count.filter(|count| *count > 0),
         account: account(object.connector.as_deref(), object.merchant_connector_id.as_deref())?,
         decline: (kind == EventKind::Failed).then(|| decline(&object)),
-        amount: Some(Money::new(object.amount, object.currency)),
+        amount: Some(Money::of_payment(object.amount, object.currency).map_err(|problem| bad("amount", problem))?),
         context: context(&object),
         occurred_at: object.updated.or(object.modified_at),
         payment: object.payment_id,

@@ -4,10 +4,12 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::domain::wording;
+
 /// Why a body was not understood. Safe to answer to its sender; not to be logged, since it may repeat a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadField {
-    /// The field's path; empty where the body is no JSON at all.
+    /// The field's path; empty where the body as a whole is meant.
     pub field: String,
     /// What is wrong with it.
     pub problem: String,
@@ -23,7 +25,11 @@ impl BadField {
 
 impl fmt::Display for BadField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.field.is_empty() { f.write_str(&self.problem) } else { write!(f, "{}: {}", self.field, self.problem) }
+        match self.field.as_str() {
+            "" if self.problem.starts_with("not JSON") => f.write_str(&self.problem),
+            "" => write!(f, "the body: {}", self.problem),
+            field => write!(f, "{field}: {}", self.problem),
+        }
     }
 }
 
@@ -58,7 +64,7 @@ fn bad_field(parent: &str, message: &str) -> BadField {
     match missing {
         Some(name) if parent.is_empty() => BadField::new(name, "missing"),
         Some(name) => BadField::new(format!("{parent}.{name}"), "missing"),
-        None => BadField::new(parent, problem),
+        None => BadField::new(parent, wording::plain(problem, "an object")),
     }
 }
 
@@ -85,7 +91,9 @@ mod tests {
         };
         check("{}", "inner: missing");
         check(r#"{"inner":{}}"#, "inner.amount: missing");
-        check(r#"{"inner":{"amount":"x"}}"#, r#"inner.amount: invalid type: string "x", expected i64"#);
+        check(r#"{"inner":{"amount":"x"}}"#, r#"inner.amount: invalid type: text "x", expected a whole number"#);
+        check("[]", "the body: expected an object, found a list");
+        check(r#"{"inner":[]}"#, "inner: expected an object, found a list");
         check("[", "not JSON: EOF while parsing a list at line 1 column 1");
         check(r#"{"inner" 1"#, "not JSON: expected `:` at line 1 column 10");
     }

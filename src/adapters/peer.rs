@@ -105,16 +105,23 @@ fn three_ds(word: &str) -> Option<bool> {
 
 impl DecideRequest {
     /// The request as the engine takes it.
-    #[must_use]
-    pub fn request(&self, eligible: Vec<ConnectorAccount>, attempt: u16) -> Request {
-        Request {
+    ///
+    /// # Errors
+    /// The amount, where no payment has such a one; the list, where it is longer than [`ELIGIBLE_MAX`].
+    ///
+    /// [`ELIGIBLE_MAX`]: crate::domain::decision::ELIGIBLE_MAX
+    pub fn request(&self, eligible: Vec<ConnectorAccount>, attempt: u16) -> Result<Request, BadField> {
+        let PaymentInfo { amount, currency, .. } = self.payment_info;
+        let amount = Money::of_payment(amount, currency).map_err(|problem| BadField::new("paymentInfo.amount", problem))?;
+        let eligible = Request::distinct(eligible).map_err(|problem| BadField::new("eligibleGatewayList", problem))?;
+        Ok(Request {
             profile: self.merchant_id.clone(),
             payment: self.payment_info.payment_id.clone(),
             attempt,
-            amount: Money::new(self.payment_info.amount, self.payment_info.currency),
+            amount,
             context: self.payment_info.context(),
             eligible,
-        }
+        })
     }
 }
 

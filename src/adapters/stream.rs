@@ -19,7 +19,7 @@
 //! | `attempt` | | the attempt's number, from 1 |
 //! | `account` | | `connector:merchant_connector_id`, or the connector alone |
 //! | `decline` | on `failed` | `class`: a word of [`DeclineClass`], absent: `unclassified`; `code`: at most 64 visible characters |
-//! | `amount`, `currency` | both or none | minor units; ISO 4217 |
+//! | `amount`, `currency` | both or none | minor units, 0 to 10¹⁴; ISO 4217 |
 //! | `method`, `network` | | by Hyperswitch's names; an unknown word counts as `other` |
 //! | `country`, `bin` | | ISO 3166-1 alpha-2; six to eight digits |
 //! | `latency_ms`, `attempts_made` | | whole numbers |
@@ -197,10 +197,8 @@ fn money(amount: &Value, currency: &Value) -> Result<Option<Money>, Malformed> {
             .map_err(|_| Malformed::Invalid { field: "currency", expected: "an ISO 4217 code such as EUR" })?,
     };
     let minor = required("amount", whole::<i64>("amount", amount)?)?;
-    if minor < 0 {
-        return Err(Malformed::Invalid { field: "amount", expected: "minor units, 0 or more" });
-    }
-    Ok(Some(Money::new(minor, currency)))
+    let expected = "minor units, 0 to 10^14";
+    Money::of_payment(minor, currency).map(Some).map_err(|_| Malformed::Invalid { field: "amount", expected })
 }
 
 fn occurred_at(id: &str, value: &Value) -> Result<Time, Malformed> {
@@ -297,6 +295,10 @@ mod tests {
         check(r#"{"profile":"pro_1","payment":"p","kind":"SECRET"}"#, "`kind` must be");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","amount":1}"#, "`currency` is missing");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","amount":-1,"currency":"EUR"}"#, "`amount` must be");
+        check(
+            r#"{"profile":"pro_1","payment":"p","kind":"started","amount":9223372036854775807,"currency":"EUR"}"#,
+            "0 to 10^14",
+        );
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","amount":1.5,"currency":"EUR"}"#, "`amount` must be");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","currency":"SECRET"}"#, "`currency` must be");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","bin":"SECRET4111111111111111"}"#, "`bin` must be");

@@ -171,13 +171,30 @@ impl Api {
 /// The key a request presents.
 fn presented(request: &HttpRequest) -> Option<&[u8]> {
     let headers = request.headers();
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
     bearer.or_else(|| headers.get(KEY_HEADER).map(HeaderValue::as_bytes))
+}
+
+/// The token of `Bearer TOKEN`; the scheme's name is the same in either case (RFC 9110, 11.1).
+fn bearer(credentials: &[u8]) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer ";
+    let (scheme, token) = credentials.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_scheme_is_bearer_in_either_case() {
+        for credentials in ["Bearer k", "bearer k", "BEARER  k"] {
+            assert_eq!(bearer(credentials.as_bytes()), Some(&b"k"[..]), "{credentials}");
+        }
+        for credentials in ["Basic k", "Bearerk", "Bear", ""] {
+            assert_eq!(bearer(credentials.as_bytes()), None, "{credentials}");
+        }
+    }
 
     #[test]
     fn a_key_has_its_role_and_shows_itself_to_nobody() {

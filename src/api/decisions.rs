@@ -7,8 +7,8 @@ use super::reply::{self, Arrived};
 use super::{Api, ApiError};
 use crate::adapters::json::{self, BadField};
 use crate::domain::{
-    Approach, Bin, Candidate, ConnectorAccount, Context, Country, Decision, Method, Money, Network, PaymentId, Position,
-    ProfileId, Request, Role,
+    Approach, Bin, Candidate, ConnectorAccount, Context, Country, Currency, Decision, Method, Money, Network, PaymentId,
+    Position, ProfileId, Request, Role,
 };
 
 /// `POST /v1/decisions`.
@@ -17,12 +17,21 @@ use crate::domain::{
 struct Asked {
     profile: ProfileId,
     payment: PaymentId,
-    /// From 1; the payment's next one when absent.
+    /// From 1. The number last decided, or one before it, asks for that decision again; a later one is decided anew,
+    /// since who sends it knows that the attempt before is over. Absent: the recorded decision again, or the next
+    /// attempt's where that one is known to have failed.
     attempt: Option<u16>,
-    amount: Money,
+    amount: AskedAmount,
     #[serde(default)]
     context: AskedContext,
     eligible: Vec<ConnectorAccount>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedAmount {
+    minor: i64,
+    currency: Currency,
 }
 
 #[derive(Default, Deserialize)]
@@ -80,7 +89,7 @@ impl<'a> View<'a> {
 pub(super) async fn decide(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     api.require(&request, Role::Operator)?;
     let asked: Asked = json::read(&api.body(body)?)?;
-    let attempt = asked.attempt.unwrap_or_else(|| api.handle.view().next_attempt(&asked.profile, &asked.payment));
+    let attempt = asked.attempt.unwrap_or_else(|| api.handle.view().attempt_to_decide(&asked.profile, &asked.payment));
     let decision = api.handle.decide_recorded(asked.request(attempt)?).await?;
     Ok(reply::ok(&View::of(&decision)))
 }
@@ -105,14 +114,20 @@ pub(super) async fn get(
 impl Asked {
     fn request(self, attempt: u16) -> Result<Request, BadField> {
         let AskedContext { method, network, country, bin, three_ds } = self.context;
+        if attempt == 0 {
+            return Err(BadField::new("attempt", "0 is no attempt: they count from 1"));
+        }
+        let AskedAmount { minor, currency } = self.amount;
+        let amount = Money::of_payment(minor, currency).map_err(|problem| BadField::new("amount.minor", problem))?;
+        let eligible = Request::distinct(self.eligible).map_err(|problem| BadField::new("eligible", problem))?;
         let bin = bin.map(|digits| Bin::parse(&digits)).transpose().map_err(|problem| BadField::new("context.bin", problem))?;
         Ok(Request {
             profile: self.profile,
             payment: self.payment,
             attempt,
-            amount: self.amount,
+            amount,
             context: Context { method, network, country, bin, three_ds },
-            eligible: self.eligible,
+            eligible,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::RETRY_AFTER;
+use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use serde::Serialize;
 
 use super::auth::{KEY_VARIABLE, PEER_OPEN_VARIABLE, PEER_SECRET_VARIABLE, WEBHOOK_KEY_VARIABLE};
@@ -54,6 +54,9 @@ pub enum ApiError {
     /// What the path names does not exist.
     #[error("{0}")]
     NotFound(String),
+    /// The path is known, but not with this method.
+    #[error("this path does not take that method; it takes {0}")]
+    MethodNotAllowed(&'static str),
     /// The engine refused a command.
     #[error("{0}")]
     Refused(String),
@@ -104,6 +107,7 @@ impl ApiError {
             }
             Self::RoleTooLow { .. } | Self::NoKeyConfigured(_) => StatusCode::FORBIDDEN,
             Self::UnknownProfile | Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Refused(_) => StatusCode::CONFLICT,
             Self::Undecided(DecideError::NotRecorded(_)) | Self::NotTaken(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -126,6 +130,7 @@ impl ApiError {
             Self::BadSignature => "bad_signature",
             Self::UnknownProfile => "unknown_profile",
             Self::NotFound(_) => "not_found",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::Refused(_) => "refused",
             Self::Undecided(DecideError::UnknownMerchant) => "unknown_merchant",
             Self::Undecided(DecideError::NoCandidate(_)) => "no_candidate",
@@ -183,6 +188,9 @@ impl ApiError {
         let mut response = HttpResponse::build(self.status());
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, "1"));
+        }
+        if let Self::MethodNotAllowed(allowed) = self {
+            response.insert_header((ALLOW, *allowed));
         }
         response.json(Body { error: told })
     }

@@ -80,8 +80,8 @@ async fn decided(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     if eligible.is_empty() {
         return Err(Refused::Asked(Refusal::NoGateway));
     }
-    let attempt = view.next_attempt(&asked.merchant_id, &asked.payment_info.payment_id);
-    let decision = api.handle.decide_recorded(asked.request(eligible, attempt)).await?;
+    let attempt = view.attempt_to_decide(&asked.merchant_id, &asked.payment_info.payment_id);
+    let decision = api.handle.decide_recorded(asked.request(eligible, attempt)?).await?;
     Ok(reply::ok(&DecideResponse::new(&asked, &decision, milliseconds(api.handle.now().since(began)))))
 }
 

@@ -1,9 +1,10 @@
-//! `apos config print|check`.
+//! `apos config print|check`. What any other command would refuse of a configuration, `check` refuses.
 
 use anyhow::Context;
 
-use super::{ConfigCommand, Ended, Failure, Flags, Setup, output};
-use crate::config::Environment;
+use super::{ConfigCommand, Ended, Failure, Flags, Setup, output, screen, wiring};
+use crate::config::{Environment, Secrets};
+use crate::tui::ui::{Mode, Pace};
 
 pub(super) fn run(command: ConfigCommand, flags: &Flags, environment: &Environment) -> Result<Ended, Failure> {
     let setup = Setup::read(flags, environment)?;
@@ -14,7 +15,10 @@ pub(super) fn run(command: ConfigCommand, flags: &Flags, environment: &Environme
         }
         ConfigCommand::Check => {
             setup.check_live()?;
+            // A screen would be refused for its theme or its operator's name: better now than at night.
+            screen::options(&setup, Mode::Live, Pace { speed: 1.0, paused: false })?;
             output::talk(&sources(&setup));
+            wiring::warn_of_open_folder(&setup)?;
         }
     }
     Ok(Ended::Fine)
@@ -26,11 +30,21 @@ fn sources(setup: &Setup) -> String {
     let roles: Vec<&str> = setup.secrets.api_keys.keys().map(|role| role.as_str()).collect();
     let profiles: Vec<&str> = setup.secrets.webhook_keys.keys().map(AsRef::as_ref).collect();
     format!(
-        "The configuration is fine: {file}; variables: {}.\nAPI keys: {}. Webhook keys: {}.",
+        "The configuration is fine: {file}; variables: {}.\nAPI keys: {}. Webhook keys: {}.\nThe switch's calls: {}.",
         listed(&setup.loaded.variables),
         listed(&roles),
-        listed(&profiles)
+        listed(&profiles),
+        peer_access(&setup.secrets)
     )
+}
+
+/// Who may make the switch's calls.
+fn peer_access(secrets: &Secrets) -> &'static str {
+    match (secrets.peer_open, &secrets.peer_secret) {
+        (true, _) => "open to whoever reaches the listener (APOS_PEER_OPEN=1)",
+        (false, Some(_)) => "with the secret in APOS_PEER_SECRET, or an operator's key",
+        (false, None) => "with an operator's key only; set APOS_PEER_SECRET to the switch's admin_secret",
+    }
 }
 
 fn listed(names: &[impl AsRef<str>]) -> String {

@@ -13,6 +13,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 
 use super::lines::Lines;
+use super::output::Reader;
 use super::{Ended, Failure, Output, Setup, output, screen};
 use crate::engine::Snapshot;
 use crate::sim::{Scenario, mishap};
@@ -109,13 +110,16 @@ fn show(shown: Shown, options: tui::Options) -> anyhow::Result<Exit> {
 /// How often the writer of lines looks up while nothing happens.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Writes lines until a signal, or until nobody reads them any more.
 fn write_lines(shown: &Shown, form: Output) -> anyhow::Result<Exit> {
     let (mut lines, clock) = (Lines::new(form), screen::clock());
     loop {
         match shown.wakes.recv_timeout(LOOK_EVERY) {
             Ok(Wake::Snapshot) => {
                 for line in lines.see(&shown.snapshot.load(), clock()) {
-                    output::data(line.as_bytes())?;
+                    if output::data(line.as_bytes())? == Reader::Gone {
+                        return Ok(Exit::Quit);
+                    }
                 }
             }
             Ok(Wake::Terminate(signal)) => return Ok(Exit::Terminated(signal)),

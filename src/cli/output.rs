@@ -4,15 +4,25 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 
-/// Writes data to standard output. A reader that has gone away (`| head`) is no failure: there is nobody to tell.
+/// Whether anybody reads standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// Somebody may.
+    There,
+    /// It has gone away (`| head`): no failure, but nothing more needs to be written.
+    Gone,
+}
+
+/// Writes data to standard output, and tells whether it is still read.
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub(super) fn data(bytes: &[u8]) -> anyhow::Result<()> {
+pub(super) fn data(bytes: &[u8]) -> anyhow::Result<Reader> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("standard output cannot be written"),
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(error).context("standard output cannot be written"),
     }
 }
 

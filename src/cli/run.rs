@@ -3,6 +3,7 @@
 //! The screen comes first, on a thread of its own, and is fed while the engine opens its log. When the terminal is
 //! lost the engine goes on without one; when the screen is left, everything stops in order.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::live::{Endings, Engine, tokio_runtime};
-use super::{Ended, Failure, Output, Setup, screen, serve};
+use super::{Ended, Failure, Output, Setup, screen, serve, wiring};
 use crate::domain::Command;
 use crate::engine::Snapshot;
 use crate::runtime::Handle;
@@ -25,6 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) fn run(setup: &Setup) -> Result<Ended, Failure> {
     setup.check_live()?;
+    wiring::warn_of_open_folder(setup)?;
     match setup.output() {
         Output::Tui => with_screen(setup),
         form => {
@@ -62,6 +64,19 @@ fn with_screen(setup: &Setup) -> Result<Ended, Failure> {
     })
 }
 
+/// Goes on without a screen until a signal, be the engine up already or still starting.
+async fn headless(starting: impl Future<Output = Result<Engine, Failure>>) -> Result<Ended, Failure> {
+    tracing::warn!(component = "screen", "the terminal is lost: going on without a screen");
+    let mut endings = Endings::listen()?;
+    let engine = tokio::select! {
+        engine = starting => engine?,
+        ended = endings.next(false) => return Ok(ended),
+    };
+    let ended = endings.next(false).await;
+    engine.stop().await?;
+    Ok(ended)
+}
+
 /// The screen's thread, to be waited for.
 struct Screen(JoinHandle<std::thread::Result<anyhow::Result<Exit>>>);
 
@@ -86,11 +101,15 @@ struct Feed {
 
 impl Feed {
     async fn live(mut self, setup: &Setup, mut screen: Screen) -> Result<Ended, Failure> {
-        let engine = tokio::select! {
-            started = Engine::start(setup) => started,
-            exit = screen.ended() => return Ok(screen::ended(exit?)),
+        let mut starting = pin!(Engine::start(setup));
+        let started = tokio::select! {
+            started = &mut starting => started,
+            exit = screen.ended() => match exit? {
+                Exit::TerminalLost => return headless(starting).await,
+                exit => return Ok(screen::ended(exit)),
+            },
         };
-        let engine = match engine {
+        let engine = match started {
             Ok(engine) => engine,
             Err(failure) => {
                 self.wake(Wake::Terminate("a failed start"));
@@ -98,20 +117,13 @@ impl Feed {
                 return Err(failure);
             }
         };
-        let exit = self.follow(&engine.handle(), &mut screen).await;
-        let ended = match exit {
-            Ok(Exit::TerminalLost) => {
-                tracing::warn!(component = "screen", "the terminal is lost: going on without a screen");
-                Endings::listen()?.next(false).await
-            }
-            Ok(exit) => screen::ended(exit),
-            Err(error) => {
+        match self.follow(&engine.handle(), &mut screen).await {
+            Ok(Exit::TerminalLost) => headless(std::future::ready(Ok(engine))).await,
+            exit => {
                 engine.stop().await?;
-                return Err(error.into());
+                Ok(screen::ended(exit?))
             }
-        };
-        engine.stop().await?;
-        Ok(ended)
+        }
     }
 
     /// Feeds the screen until it ends.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::lines::Lines;
 use super::live::{Endings, Engine, tokio_runtime};
-use super::{Ended, Failure, Output, Setup, output, screen};
+use super::output::Reader;
+use super::{Ended, Failure, Output, Setup, output, screen, wiring};
 use crate::runtime::Handle;
 
 /// How often snapshots are looked at for lines: as often as they are made.
@@ -12,6 +13,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) fn run(setup: &Setup) -> Result<Ended, Failure> {
     setup.check_live()?;
+    wiring::warn_of_open_folder(setup)?;
     // Without being asked for lines, a service says nothing on standard output.
     let form = setup.flags.output.filter(|form| *form != Output::Tui);
     if setup.flags.output == Some(Output::Tui) {
@@ -37,7 +39,7 @@ pub(super) async fn serve(setup: &Setup, form: Option<Output>) -> Result<Ended, 
     Ok(ended?)
 }
 
-/// Writes lines until standard output fails; without a form, waits for ever.
+/// Writes lines until standard output fails; without a form or a reader, waits for ever: serving goes on without.
 async fn write_lines(handle: Handle, form: Option<Output>) -> anyhow::Error {
     let Some(form) = form else { return std::future::pending().await };
     let (mut lines, clock) = (Lines::new(form), screen::clock());
@@ -45,8 +47,10 @@ async fn write_lines(handle: Handle, form: Option<Output>) -> anyhow::Error {
     loop {
         look.tick().await;
         for line in lines.see(&handle.snapshot(), clock()) {
-            if let Err(error) = output::data(line.as_bytes()) {
-                return error;
+            match output::data(line.as_bytes()) {
+                Ok(Reader::There) => {}
+                Ok(Reader::Gone) => return std::future::pending().await,
+                Err(error) => return error,
             }
         }
     }

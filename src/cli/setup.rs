@@ -3,8 +3,8 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Ascii, Config, Environment, Loaded, Override, Secrets, load, paths};
-use crate::domain::Role;
+use crate::config::{Ascii, Config, Environment, Loaded, Override, Secrets, check_names, load, paths};
+use crate::domain::{Role, wording};
 use crate::telemetry;
 
 use super::{Failure, Flags, Output, output};
@@ -31,6 +31,7 @@ impl Setup {
         let file = flags.config.clone().or_else(|| paths::found_config(environment));
         let loaded = load(file.as_deref(), environment, &overrides(flags)?)?;
         let secrets = Secrets::read(environment)?;
+        check_names(environment, &loaded.config)?;
         Ok(Self { loaded, secrets, environment: environment.clone(), flags: flags.clone() })
     }
 
@@ -114,7 +115,7 @@ impl Setup {
         match telemetry::start(&self.config().telemetry, &folder) {
             Ok(guard) => Some(guard),
             Err(error) => {
-                output::talk(&format!("apos: no logs are written: {:#}", anyhow::Error::from(error)));
+                output::talk(&format!("apos: no logs are written: {}", wording::chain(&error)));
                 None
             }
         }

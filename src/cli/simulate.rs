@@ -121,7 +121,7 @@ pub(super) fn run(arguments: &SimulateArguments, setup: &Setup) -> Result<Ended,
         keeper.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?;
     }
     match arguments.report {
-        ReportForm::Text => output::data(text::of(&reports).as_bytes())?,
+        ReportForm::Text => _ = output::data(text::of(&reports).as_bytes())?,
         ReportForm::Json => {
             for report in &reports {
                 let line = serde_json::to_string(report).context("the report has no JSON form")? + "\n";

@@ -1,13 +1,13 @@
 //! From the configuration to what the runtime and the API are started with.
 
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 
-use super::{Failure, Setup};
+use super::{Failure, Setup, output};
 use crate::api::{ApiConfig, Keys, PeerAccess, WebhookKey};
 use crate::config::{self, Config, Environment, LogKind, Secret, TablesKind};
 use crate::runtime::{Durability, LogChoice, RetentionConfig, RuntimeConfig, StreamConfig, TablesChoice};
@@ -46,8 +46,8 @@ fn days(days: u64) -> Option<Duration> {
 pub(super) fn api_config(setup: &Setup) -> ApiConfig {
     let (api, secrets) = (&setup.config().api, &setup.secrets);
     let peer = match &secrets.peer_secret {
-        _ if secrets.peer_open => PeerAccess::open(),
         Some(secret) => PeerAccess::secret(secret.expose()),
+        None if secrets.peer_open => PeerAccess::open(),
         None => PeerAccess::closed(),
     };
     let webhook_key = |(profile, key): (&_, &Secret)| (Clone::clone(profile), WebhookKey::new(key.expose()));
@@ -116,13 +116,40 @@ fn host_name() -> String {
     sysinfo::System::host_name().unwrap_or_else(|_| "apos".to_owned())
 }
 
-/// Payments are nobody else's business on a shared machine.
+/// Payments are nobody else's business on a shared machine: what is made is for its owner alone, and so are from now on
+/// the files that an earlier version made for everybody. A folder that is there already is somebody's choice; see
+/// [`warn_of_open_folder`].
 fn make_private(folder: &Path) -> anyhow::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .with_context(|| format!("the data folder {} cannot be made", folder.display()))
+        .with_context(|| format!("the data folder {} cannot be made", folder.display()))?;
+    // Whatever is made from here on, the databases and their journals above all.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    for name in ["log.db", "tables.db"].iter().flat_map(|name| ["", "-wal", "-shm"].map(|end| format!("{name}{end}"))) {
+        let file = folder.join(name);
+        if is_open(&file) {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))
+                .with_context(|| format!("{} can be read by others, and that cannot be changed", file.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Says on standard error when others can read the data folder.
+pub(super) fn warn_of_open_folder(setup: &Setup) -> Result<(), Failure> {
+    let folder = setup.data_dir()?;
+    if is_open(&folder) {
+        let shown = folder.display();
+        output::talk(&format!("apos: others on this machine can enter the data folder {shown}: chmod 700 {shown}"));
+    }
+    Ok(())
+}
+
+/// Whether a file or a folder is there and not for its owner alone.
+fn is_open(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
 }
 
 #[cfg(test)]
@@ -164,10 +191,25 @@ mod tests {
 
     #[test]
     fn the_data_folder_is_made_for_its_owner_alone() {
-        use std::os::unix::fs::PermissionsExt;
         let home = tempfile::tempdir().unwrap();
         let config = runtime_config(&setup(&[("HOME", home.path().to_str().unwrap())])).unwrap();
         assert_eq!(config.data_dir, home.path().join(".local/share/apos"));
         assert_eq!(std::fs::metadata(&config.data_dir).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn files_that_others_can_read_are_closed_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, other) = (folder.path().join("log.db"), folder.path().join("notes.txt"));
+        for file in [&log, &other] {
+            std::fs::write(file, "").unwrap();
+            std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        make_private(folder.path()).unwrap();
+        let mode = |file| std::fs::metadata(file).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&log), mode(&other)), (0o600, 0o644));
+        let journal = folder.path().join("log.db-wal");
+        std::fs::write(&journal, "").unwrap();
+        assert_eq!(mode(&journal), 0o600, "what is made later is private too");
     }
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, Contradiction};
+use crate::domain::wording;
 
 /// Variables that set a key of the configuration: `APOS__SECTION__KEY`.
 pub const VARIABLE: &str = "APOS__";
@@ -55,6 +56,14 @@ pub enum ConfigError {
         variable: String,
         /// What is wrong, and what is allowed.
         reason: String,
+    },
+    /// A variable that begins like one of ours and is none; its text is not shown: it may be a secret.
+    #[error("the environment variable {variable} is not known: {remedy}")]
+    Unknown {
+        /// Its name.
+        variable: String,
+        /// What may have been meant.
+        remedy: String,
     },
     /// A flag has a bad value.
     #[error("{flag} {text} is refused: {reason}")]
@@ -145,29 +154,72 @@ pub struct Loaded {
 /// # Errors
 /// The first thing that is wrong, by layer.
 pub fn load(file: Option<&Path>, environment: &Environment, flags: &[Override]) -> Result<Loaded, ConfigError> {
-    let mut merged = file.map_or_else(|| Ok(Table::new()), read_file)?;
+    let (mut merged, text) = file.map_or_else(|| Ok(Default::default()), read_file)?;
+    let mut origins = Origins { file: file.map(|path| (path, text)), set: Vec::new() };
     let mut variables = Vec::new();
     for (variable, path, text) in environment.starting_with(VARIABLE) {
         let keys: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
         let layer = layer(&keys, text).map_err(|reason| refused_variable(variable, text, reason))?;
         merge(&mut merged, layer);
+        origins.set.push((keys.join("."), variable));
         variables.push(variable.to_owned());
     }
     for Override { flag, key, text } in flags {
         let keys = key.map(str::to_owned);
         let layer = layer(&keys, text).map_err(|reason| ConfigError::Flag { flag, text: text.clone(), reason })?;
         merge(&mut merged, layer);
+        origins.set.push((keys.join("."), flag));
     }
     let config: Config = merged.try_into().map_err(|error| ConfigError::Contradiction(reason(&error)))?;
-    config.check().map_err(ConfigError::Contradiction)?;
+    config.check().map_err(|contradiction| ConfigError::Contradiction(origins.explain(&contradiction, &config)))?;
     Ok(Loaded { config, file: file.map(Path::to_path_buf), variables })
 }
 
-fn read_file(path: &Path) -> Result<Table, ConfigError> {
+/// Who set which key: what a contradiction between two of them is told with.
+struct Origins<'a> {
+    file: Option<(&'a Path, String)>,
+    /// Variables and flags by the key they set, in the order they came in force.
+    set: Vec<(String, &'a str)>,
+}
+
+impl Origins<'_> {
+    /// The problem, and under it each key with its value and where that stands.
+    fn explain(&self, contradiction: &Contradiction, config: &Config) -> String {
+        let values = Table::try_from(config).unwrap_or_default();
+        let lines = contradiction.keys.map(|key| {
+            let value = key.split_once('.').and_then(|(section, name)| values.get(section)?.get(name));
+            // A table is told by its place alone.
+            let value = value.filter(|value| !value.is_table()).map_or_else(String::new, |value| format!(" = {value}"));
+            format!("\n  {key}{value} ({})", self.of(key))
+        });
+        format!("{}:{}", contradiction.problem, lines.concat())
+    }
+
+    fn of(&self, key: &str) -> String {
+        let within = |set: &str| set == key || set.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
+        if let Some((_, name)) = self.set.iter().rev().find(|(set, _)| within(set)) {
+            return (*name).to_owned();
+        }
+        let in_file = self.file.as_ref().and_then(|(path, text)| Some((path, line_of(key, text)?)));
+        in_file.map_or_else(|| "the default".to_owned(), |(path, line)| format!("{}, line {line}", path.display()))
+    }
+}
+
+/// The line of a key in a file, from 1.
+fn line_of(key: &str, text: &str) -> Option<usize> {
+    let document = toml::de::DeTable::parse(text).ok()?;
+    let (section, name) = key.split_once('.')?;
+    let value = document.get_ref().get(section)?.get_ref().as_table()?.get(name)?;
+    Some(text.get(..value.span().start)?.matches('\n').count() + 1)
+}
+
+/// The file's keys, and its text.
+fn read_file(path: &Path) -> Result<(Table, String), ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_path_buf(), source })?;
     let refused = |error: &toml::de::Error| refused_file(path, &text, error);
     toml::from_str::<Config>(&text).map_err(|error| refused(&error))?;
-    toml::from_str(&text).map_err(|error| refused(&error))
+    let table = toml::from_str(&text).map_err(|error| refused(&error))?;
+    Ok((table, text))
 }
 
 fn refused_file(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
@@ -198,7 +250,7 @@ fn shows_secret(reason: &str) -> bool {
 }
 
 fn reason(error: &toml::de::Error) -> String {
-    error.message().trim_end().to_owned()
+    wording::plain(error.message().trim_end(), "a table of keys")
 }
 
 /// One key's layer. The text is read as a TOML value where it is one and fits, else as a string: nobody wants to
@@ -262,9 +314,10 @@ mod tests {
             assert!(refused.contains(&format!("{variable}={text}")) && refused.contains(expected), "{refused}");
         };
         check("APOS__EVENT_MONITOR__BATCH_SIZE", "0", "1 to 10000");
-        check("APOS__EVENT_MONITOR__BATCH_SIZE", "many", "expected u64");
+        check("APOS__EVENT_MONITOR__BATCH_SIZE", "many", "expected a whole number");
         check("APOS__ROUTING__EXPLORATOIN", "1", "unknown field");
-        check("APOS__LOG", "sqlite", "expected struct Log");
+        check("APOS__LOG", "sqlite", "expected a table of keys");
+        check("APOS__ROUTING__EXPLORATION", "much", "expected a number");
         check("APOS__", "x", "unknown field");
     }
 
@@ -280,7 +333,8 @@ mod tests {
         let config = with(&[("APOS__SCALING__MIN_INSTANCES", "3"), ("APOS__SCALING__MAX_INSTANCES", "4")]).unwrap();
         assert_eq!((config.scaling.min_instances, config.scaling.max_instances), (3, 4));
         let refused = with(&[("APOS__SCALING__MIN_INSTANCES", "30")]).unwrap_err().to_string();
-        assert!(refused.contains("contradicts itself"), "{refused}");
+        let told = ["scaling.min_instances = 30 (APOS__SCALING__MIN_INSTANCES)", "scaling.max_instances = 10 (the default)"];
+        assert!(told.iter().all(|line| refused.contains(line)), "{refused}");
     }
 
     #[test]

@@ -66,6 +66,11 @@ impl Secrets {
     pub fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let peer_secret = environment.get(PEER_SECRET).map(|text| Secret::new(text.to_owned()));
         let peer_open = switched_on(PEER_OPEN, environment)?;
+        if peer_open && peer_secret.is_some() {
+            let reason =
+                format!("{PEER_SECRET} is set too, and would protect nothing while the calls are open: unset one of them");
+            return Err(ConfigError::secret(PEER_OPEN, reason));
+        }
         let mut secrets = Self { peer_secret, peer_open, ..Self::default() };
         for (variable, suffix, text) in environment.starting_with(WEBHOOK_KEY) {
             let profile = ProfileId::parse(suffix).map_err(|reason| ConfigError::secret(variable, reason))?;
@@ -121,6 +126,8 @@ mod tests {
         assert!(refused.contains("APOS_API_KEY__ADMIN") && !refused.contains("swordfish"), "{refused}");
         assert!(read("APOS_API_KEY__ROOT", &"x".repeat(64)).unwrap_err().to_string().contains("OPERATOR"));
         assert!(read("APOS_PEER_OPEN", "yes").unwrap_err().to_string().contains("0 and 1"));
+        let both = Secrets::read(&Environment::from_pairs([("APOS_PEER_OPEN", "1"), ("APOS_PEER_SECRET", "s")]));
+        assert!(both.unwrap_err().to_string().contains("unset one"));
         assert!(read("APOS_WEBHOOK_KEY__pro_1", "").unwrap_err().to_string().contains("empty"));
     }
 }

@@ -17,8 +17,33 @@ pub struct Request {
     pub amount: Money,
     /// What else is known of the payment.
     pub context: Context,
-    /// The accounts the caller allows, in the caller's own order.
+    /// The accounts the caller allows, in the caller's own order: each once, [`ELIGIBLE_MAX`] at most.
     pub eligible: Vec<ConnectorAccount>,
+}
+
+/// Most accounts one request may name. Merchants have a handful; at a hundred an answer is 20 KB, and the choice must
+/// not become a way to keep the API's threads busy.
+pub const ELIGIBLE_MAX: usize = 100;
+
+impl Request {
+    /// The accounts a caller named, each once, in the caller's order.
+    ///
+    /// # Errors
+    /// A sentence, when there are more than [`ELIGIBLE_MAX`] of them.
+    pub fn distinct(named: Vec<ConnectorAccount>) -> Result<Vec<ConnectorAccount>, String> {
+        let mut distinct = Vec::with_capacity(named.len().min(ELIGIBLE_MAX));
+        for account in named {
+            // Looked through one by one: lists are short, and nothing is allocated.
+            if distinct.contains(&account) {
+                continue;
+            }
+            if distinct.len() == ELIGIBLE_MAX {
+                return Err(format!("more than {ELIGIBLE_MAX} different accounts are named"));
+            }
+            distinct.push(account);
+        }
+        Ok(distinct)
+    }
 }
 
 /// How the choice was made.
@@ -112,5 +137,21 @@ impl Decision {
     #[must_use]
     pub fn chosen(&self) -> &Candidate {
         &self.candidates[usize::from(self.chosen)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(numbers: impl Iterator<Item = usize>) -> Vec<ConnectorAccount> {
+        numbers.map(|number| ConnectorAccount::parse(&format!("psp:{number}")).unwrap()).collect()
+    }
+
+    #[test]
+    fn an_account_named_twice_counts_once_where_it_stood_first() {
+        assert_eq!(Request::distinct(named([2, 1, 2, 3, 1].into_iter())), Ok(named([2, 1, 3].into_iter())));
+        assert_eq!(Request::distinct(named((0..100_000).map(|n| n % ELIGIBLE_MAX))), Ok(named(0..ELIGIBLE_MAX)));
+        assert!(Request::distinct(named(0..=ELIGIBLE_MAX)).unwrap_err().contains("more than 100"));
     }
 }

@@ -134,6 +134,12 @@ pub enum Body {
         /// The rule, in the peer's JSON.
         rule: String,
     },
+    /// The switch deleted a merchant's account: its priority list and its rules are gone. What was learnt stays, and a
+    /// payment of its makes it known again.
+    MerchantDeleted {
+        /// The merchant.
+        profile: ProfileId,
+    },
 }
 
 /// An effect's identity: the position of the entry that asked for it, and a running number there.

@@ -16,10 +16,17 @@ fn checked(what: &str, text: &str) -> Result<CompactString, String> {
     if text.len() > ID_MAX {
         return Err(format!("{what} has {} bytes; at most {ID_MAX} are allowed", text.len()));
     }
-    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(format!("{what} holds white space or a control character"));
+    if text.chars().any(|c| c.is_control() || c.is_whitespace() || is_unseen(c)) {
+        return Err(format!("{what} holds white space, a control character or one that is not seen"));
     }
     Ok(CompactString::from(text))
+}
+
+/// Characters that are not seen, or that turn what follows them around: soft hyphen, zero-width ones, marks and
+/// overrides of direction. With them two ids look alike that are not, or one reads on the screen as another.
+const fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 macro_rules! identifier {
@@ -32,7 +39,8 @@ macro_rules! identifier {
             /// Parses the identifier.
             ///
             /// # Errors
-            /// A sentence that says what is wrong: empty, longer than [`ID_MAX`], white space or control characters.
+            /// A sentence that says what is wrong: empty, longer than [`ID_MAX`], white space, control characters or
+            /// characters that are not seen.
             pub fn parse(text: &str) -> Result<Self, String> {
                 checked($what, text).map(Self)
             }
@@ -204,6 +212,10 @@ mod tests {
     fn bad_identifiers_say_what_is_wrong() {
         assert!(PaymentId::parse("").unwrap_err().contains("empty"));
         assert!(PaymentId::parse("a b").unwrap_err().contains("white space"));
+        for unseen in ["pay\u{202e}1", "pay\u{200b}1", "\u{feff}pay", "pay\u{2066}1", "pay\u{ad}1", "pay\u{1b}1"] {
+            assert!(PaymentId::parse(unseen).unwrap_err().contains("not seen"), "{unseen:?}");
+        }
+        assert!(PaymentId::parse("Zahlung-münchen-日本").is_ok());
         assert!(PaymentId::parse(&"x".repeat(129)).unwrap_err().contains("129"));
     }
 

@@ -73,7 +73,22 @@ pub struct Money {
     pub currency: Currency,
 }
 
+/// The largest amount of a payment that is accepted, in minor units: a trillion euros, or sixty million dollars' worth of
+/// rupiah. More is a sender's mistake, and would drown every sum it enters; ninety thousand of it still fit an `i64`.
+pub const PAYMENT_MAX: i64 = 100_000_000_000_000;
+
 impl Money {
+    /// The amount of a payment, as a sender tells it; 0 is a card that is only verified.
+    ///
+    /// # Errors
+    /// A sentence that says what is allowed: 0 to [`PAYMENT_MAX`].
+    pub fn of_payment(minor: i64, currency: Currency) -> Result<Self, String> {
+        if (0..=PAYMENT_MAX).contains(&minor) {
+            return Ok(Self::new(minor, currency));
+        }
+        Err(format!("{minor} is not the amount of a payment: allowed are 0 to {PAYMENT_MAX} minor units"))
+    }
+
     /// So many minor units of a currency.
     #[must_use]
     pub const fn new(minor: i64, currency: Currency) -> Self {
@@ -86,6 +101,27 @@ impl Money {
         #[expect(clippy::cast_precision_loss, reason = "an estimate: 2^53 minor units are beyond any payment")]
         let minor = self.minor as f64;
         minor / f64::from(10_u32.pow(self.currency.exponent()))
+    }
+}
+
+impl Money {
+    /// As people read it, grouped; without its minor units from one hundred upwards: `EUR 1,204`, `EUR 65.40`.
+    #[must_use]
+    pub fn grouped(self) -> String {
+        let major = self.major().abs();
+        if major < 100.0 {
+            return self.to_string();
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded, not negative; saturates")]
+        let digits = (libm::round(major) as u64).to_string();
+        let mut text = format!("{} {}", self.currency, if self.minor < 0 { "-" } else { "" });
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
+                text.push(',');
+            }
+            text.push(digit);
+        }
+        text
     }
 }
 
@@ -117,7 +153,18 @@ mod tests {
         check(-5, "EUR", "EUR -0.05");
         check(1200, "JPY", "JPY 1200");
         check(1234, "KWD", "KWD 1.234");
+        let grouped = |minor| Money::new(minor, Currency::parse("EUR").unwrap()).grouped();
+        assert_eq!([grouped(9_999), grouped(123_456_789), grouped(-123_456)], ["EUR 99.99", "EUR 1,234,568", "EUR -1,235"]);
         assert!(Currency::parse("EURO").is_err());
         assert!(Currency::parse("ZZZ").is_err());
+    }
+
+    #[test]
+    fn a_payment_has_an_amount_that_a_payment_can_have() {
+        let of = |minor| Money::of_payment(minor, Currency::parse("EUR").unwrap());
+        assert!([0, 1, PAYMENT_MAX].into_iter().all(|minor| of(minor).is_ok()));
+        for minor in [-5, PAYMENT_MAX + 1, i64::MAX, i64::MIN] {
+            assert!(of(minor).unwrap_err().contains("0 to 100000000000000"), "{minor}");
+        }
     }
 }

@@ -42,6 +42,34 @@ fn number_within<'de, D: Deserializer<'de>>(from: D, low: f64, high: f64) -> Res
     Err(serde::de::Error::custom(format!("{value} is out of range: allowed are {low} to {high}")))
 }
 
+/// Rates by currency, each above 0. Checked where a person wrote them; taken as they are from our own encoding.
+fn rates<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Currency, f64>, D::Error> {
+    struct Rate(f64);
+    impl<'de> Deserialize<'de> for Rate {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            let human = from.is_human_readable();
+            let rate = f64::deserialize(from)?;
+            if human && !(rate.is_finite() && rate > 0.0) {
+                return Err(serde::de::Error::custom(format!("{rate} is no rate: a finite number above 0 is")));
+            }
+            Ok(Self(rate))
+        }
+    }
+    let rates = BTreeMap::<Currency, Rate>::deserialize(from)?;
+    Ok(rates.into_iter().map(|(currency, Rate(rate))| (currency, rate)).collect())
+}
+
+/// Accounts, each once. Checked where a person wrote them; taken as they are from our own encoding.
+fn distinct<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ConnectorAccount>, D::Error> {
+    let human = from.is_human_readable();
+    let accounts = Vec::<ConnectorAccount>::deserialize(from)?;
+    let twice = (1..accounts.len()).find(|&index| accounts[..index].contains(&accounts[index]));
+    match twice.filter(|_| human) {
+        Some(index) => Err(serde::de::Error::custom(format!("the list names `{}` twice", accounts[index]))),
+        None => Ok(accounts),
+    }
+}
+
 /// The engine's whole configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
@@ -338,7 +366,8 @@ pub struct Rates {
     pub reference: Option<Currency>,
     /// The date of the rates, shown beside every total.
     pub dated: String,
-    /// Units of each currency that one unit of the reference buys.
+    /// Units of each currency that one unit of the reference buys; above 0.
+    #[serde(deserialize_with = "rates")]
     pub per_reference: BTreeMap<Currency, f64>,
 }
 
@@ -385,7 +414,8 @@ pub struct Connector {
 pub struct Merchant {
     /// The name shown on screens; the profile id when empty.
     pub name: String,
-    /// Accounts in fixed order, for a merchant pinned to a priority list; empty: the bandit chooses.
+    /// Accounts in fixed order, each once, for a merchant pinned to a priority list; empty: the bandit chooses.
+    #[serde(deserialize_with = "distinct")]
     pub priority: Vec<ConnectorAccount>,
 }
 

@@ -41,6 +41,7 @@ pub fn apply(state: &mut State, entry: &Entry, effects: &mut Vec<Effect>) {
         Body::Ticked => state.tick(&mut asking),
         Body::MerchantConfigured { profile, priority } => state.merchant(profile, priority),
         Body::PeerRuleStored { profile, kind, rule } => state.peer_rule(profile, kind, rule),
+        Body::MerchantDeleted { profile } => state.view.delete_merchant(profile),
     }
     state.busy |= matches!(entry.body, Body::Payment(_) | Body::Decided(_) | Body::Commanded(_) | Body::Ended { .. });
     state.forget();
@@ -268,7 +269,8 @@ impl State {
         self.healer.tick(&site, &self.incidents, asking);
         self.statistics.actions += self.healer.propose_all(&site, &mut self.incidents, asking);
         let failing = self.incidents.open_ones().map(|incident| incident.slice);
-        let mut watched: Vec<Slice> = failing.filter(|slice| matches!(slice, Slice::Connector(_) | Slice::Account(..))).collect();
+        let mut watched: Vec<Slice> =
+            failing.filter(|slice| matches!(slice, Slice::Connector(_) | Slice::Account(..))).collect();
         watched.extend(self.healer.probed(&self.incidents, &site));
         self.view.watch(&watched);
     }

@@ -126,7 +126,8 @@ pub(crate) struct Payments {
 pub(crate) struct Horizon {
     /// Opened before this: no longer open.
     pub(crate) open_before: Time,
-    /// Closed before this: forgotten.
+    /// Closed payments that were opened before this, and event ids seen before it: forgotten. A payment's horizon counts
+    /// from its opening: an outcome that comes late in it is remembered for what is left.
     pub(crate) closed_before: Time,
     /// Most payments, and most event ids.
     pub(crate) max: usize,
@@ -203,8 +204,8 @@ impl Payments {
 }
 
 impl Payment {
-    /// The decision that a repeated request is answered with: the latest, unless its attempt has failed, for then the
-    /// request is for a new attempt.
+    /// The decision that a repeated request without a number is answered with: the latest, unless its attempt has failed,
+    /// for then the request is for a new attempt.
     pub(crate) fn to_repeat(&self) -> Option<&Arc<Decision>> {
         let decision = self.decision.as_ref()?;
         let failed = self.attempts.get(usize::from(self.decided)).is_some_and(|attempt| attempt.status == Status::Failed);
@@ -214,7 +215,8 @@ impl Payment {
     /// The number the next attempt will have.
     pub(crate) fn next_attempt(&self) -> u16 {
         let counted = u16::try_from(self.attempts.len()).unwrap_or(u16::MAX);
-        counted.max(self.attempts_made).saturating_add(1)
+        let highest = self.attempts.iter().filter_map(|attempt| attempt.number).max().unwrap_or(0);
+        counted.max(self.attempts_made).max(highest).saturating_add(1)
     }
 
     /// Records a decision: its attempt is in flight from now on. `false` when it repeats one already recorded.

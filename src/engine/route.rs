@@ -15,24 +15,25 @@ pub use view::RoutingView;
 
 use score::Scored;
 
+use crate::domain::decision::ELIGIBLE_MAX;
 use crate::domain::{Approach, Candidate, ConnectorAccount, Decision, Exclusion, Request};
 
-/// There was nothing to choose from: the request's list of accounts is empty.
+/// There was nothing to choose from: the request's list of accounts is empty, or longer than a caller's may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no connector account is eligible: the request names none")]
+#[error("no connector account is eligible: the request must name 1 to {ELIGIBLE_MAX}")]
 pub struct NoCandidate;
 
 /// Chooses an account for an attempt. `in_flight` counts the attempts on an account that the deciding replica has
 /// started and its view does not show yet.
 ///
 /// # Errors
-/// [`NoCandidate`] when the request lists no account.
+/// [`NoCandidate`] when the request lists no account, or more than [`ELIGIBLE_MAX`].
 pub fn decide(
     view: &RoutingView,
     in_flight: &dyn Fn(&ConnectorAccount) -> u16,
     request: Request,
 ) -> Result<Decision, NoCandidate> {
-    if request.eligible.is_empty() {
+    if request.eligible.is_empty() || request.eligible.len() > ELIGIBLE_MAX {
         return Err(NoCandidate);
     }
     let mut scored = score::all(view, in_flight, &request);

@@ -255,6 +255,8 @@ pub struct IncidentRow {
     pub at_risk: Vec<Money>,
     /// What it cost a minute at its worst, by currency.
     pub at_worst: Vec<Money>,
+    /// The same in the reference currency, where every currency has a rate. Worked out for the snapshot.
+    pub at_risk_total: Option<Money>,
     /// The actions proposed against it.
     pub actions: Vec<ActionId>,
 }

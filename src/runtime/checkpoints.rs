@@ -9,7 +9,7 @@ use super::background;
 use super::conditions::Conditions;
 use super::past::{Index, rung_of};
 use super::status::{self, SharedGauges};
-use crate::domain::Position;
+use crate::domain::{Position, wording};
 use crate::engine::State;
 use crate::log::{Chain, Log, LogError, codec, ladder};
 
@@ -80,7 +80,7 @@ impl Saver {
                     self.conditions.clear("checkpoints");
                 }
                 Err(error) => {
-                    let reason = format!("none could be written: {:#}", anyhow::Error::new(error));
+                    let reason = format!("none could be written: {}", wording::chain(&error));
                     self.conditions.set("checkpoints", reason);
                 }
             }

@@ -110,7 +110,9 @@ impl Handle {
     /// Decides where an attempt goes. Never waits: it is recorded behind the answer, and when the log is down or too
     /// slow it is answered all the same and counted as unrecorded.
     ///
-    /// A payment with a recorded decision and no failed attempt is answered with that decision again.
+    /// An attempt is decided once: a request for it, or for one before it, is answered with the recorded decision, be that
+    /// folded or still on its way through the log; one for a later attempt is decided anew. What a request without a
+    /// number is about, [`RoutingView::attempt_to_decide`] tells.
     ///
     /// # Errors
     /// [`DecideError::UnknownMerchant`] and [`DecideError::NoCandidate`].
@@ -153,7 +155,7 @@ impl Handle {
         let recorded = overlay
             .recorded(&request.profile, &request.payment, request.attempt)
             .filter(allowed)
-            .or_else(|| view.recorded(&request.profile, &request.payment).filter(allowed));
+            .or_else(|| view.recorded(&request.profile, &request.payment, request.attempt).filter(allowed));
         if let Some(recorded) = recorded {
             gauges.repeated.fetch_add(1, Ordering::Relaxed);
             return Ok((recorded, false));

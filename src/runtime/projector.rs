@@ -17,7 +17,7 @@ use super::clock;
 use super::conditions::Conditions;
 use super::status::{self, SharedGauges};
 use super::supervisor::{Phase, Stop};
-use crate::domain::{Body, Entry, Position, Record};
+use crate::domain::{Body, Entry, Position, Record, wording};
 use crate::engine::{self, Effect, State};
 use crate::log::{Log, Tail};
 use crate::store::{Row, StoreError, Tables};
@@ -142,7 +142,7 @@ impl Projector {
                     let _ = self.holder.tables.set(tables.clone());
                     return Some((tables, cursor));
                 }
-                Err(error) => self.conditions.set("tables", format!("{:#}", anyhow::Error::new(error))),
+                Err(error) => self.conditions.set("tables", wording::chain(&error)),
             }
             if !stop.sleep(pause, Phase::Folded).await {
                 return None;
@@ -182,7 +182,7 @@ impl Projector {
                     fold(&mut state, record, cursor, &mut batch);
                 }
                 Some(Err(error)) => {
-                    self.conditions.set("projector", format!("{:#}", anyhow::Error::new(error)));
+                    self.conditions.set("projector", wording::chain(&error));
                     if !stop.sleep(FIRST_PAUSE, Phase::Folded).await {
                         return;
                     }
@@ -222,7 +222,7 @@ impl Projector {
                     self.gauges.tables.rows.fetch_add(batch.rows.len() as u64, Ordering::Relaxed);
                     return true;
                 }
-                Err(error) => self.conditions.set("tables", format!("{:#}", anyhow::Error::new(error))),
+                Err(error) => self.conditions.set("tables", wording::chain(&error)),
             }
             if !stop.sleep(pause, Phase::Folded).await {
                 return false;

@@ -17,7 +17,7 @@ use super::intake::AppendError;
 use super::status::SharedGauges;
 use super::supervisor::{Phase, Stop};
 use crate::adapters::stream::{self, FIELD, Malformed};
-use crate::domain::{PaymentEvent, PaymentId, ProfileId};
+use crate::domain::{PaymentEvent, wording};
 
 /// Pauses between attempts to reach Redis: short enough that a restart of Redis costs no more than a second, long
 /// enough that one that stays down is not hammered.
@@ -54,8 +54,9 @@ enum SessionError {
     Append(#[from] AppendError),
 }
 
-/// An entry as Redis gives it: its id and its fields; no fields when it was deleted after it had been delivered.
-type Delivered = (String, Option<Vec<(String, Vec<u8>)>>);
+/// An entry as Redis gives it: its id and its fields; no fields when it was deleted after it had been delivered. Names
+/// are bytes like values: a sender may write anything there, and one entry must not end the reading of the others.
+type Delivered = (String, Option<Vec<(Vec<u8>, Vec<u8>)>>);
 
 /// Entries sorted by what is to be done with them.
 #[derive(Debug, Default, PartialEq)]
@@ -73,7 +74,7 @@ fn sort(delivered: Vec<Delivered>) -> Sorted {
     let mut sorted = Sorted::default();
     for (id, fields) in delivered {
         if let Some(fields) = fields {
-            let event = fields.iter().find(|(name, _)| name == FIELD).map(|(_, value)| value.as_slice());
+            let event = fields.iter().find(|(name, _)| name == FIELD.as_bytes()).map(|(_, value)| value.as_slice());
             match event.ok_or(Malformed::NoEvent).and_then(|event| stream::parse(&id, event)) {
                 Ok(event) => sorted.events.extend(event),
                 Err(reason) => sorted.dead.push(dead_letter(&id, &fields, event, &reason)),
@@ -88,23 +89,45 @@ fn sort(delivered: Vec<Delivered>) -> Sorted {
 /// as such. Nothing else of its content: it could be personal data.
 fn dead_letter(
     id: &str,
-    fields: &[(String, Vec<u8>)],
+    fields: &[(Vec<u8>, Vec<u8>)],
     event: Option<&[u8]>,
     reason: &Malformed,
 ) -> Vec<(&'static str, String)> {
-    let mut names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).filter(|name| name.len() <= 64).collect();
-    names.truncate(32);
+    let names: Vec<&str> = fields.iter().take(NAMES_MAX).map(|(name, _)| shown(str::from_utf8(name).ok())).collect();
     let mut letter = vec![("reason", reason.to_string()), ("id", id.to_owned()), ("fields", names.join(","))];
     let event = event.filter(|event| event.len() <= stream::EVENT_MAX).and_then(|e| serde_json::from_slice(e).ok());
     let event: serde_json::Value = event.unwrap_or_default();
     let id_in = |keys: [&str; 2]| keys.into_iter().find_map(|key| event.get(key)?.as_str());
-    if let Some(profile) = id_in(["profile", "profile_id"]).and_then(|text| ProfileId::parse(text).ok()) {
-        letter.push(("profile", profile.to_string()));
+    if let Some(profile) = id_in(["profile", "profile_id"]) {
+        letter.push(("profile", shown(Some(profile)).to_owned()));
     }
-    if let Some(payment) = id_in(["payment", "payment_id"]).and_then(|text| PaymentId::parse(text).ok()) {
-        letter.push(("payment", payment.to_string()));
+    if let Some(payment) = id_in(["payment", "payment_id"]) {
+        letter.push(("payment", shown(Some(payment)).to_owned()));
     }
     letter
+}
+
+/// Most names of fields kept of one entry.
+const NAMES_MAX: usize = 32;
+/// Longest name or id kept, in characters: Hyperswitch's ids have at most 64.
+const WORD_MAX: usize = 64;
+/// What stands for a name or an id that may be more than that.
+const MASKED: &str = "[masked]";
+/// From so many digits in a row on, whatever separates them, a text may be a card's or a telephone's number. An id that
+/// is made of one is worth less here than such a number kept out.
+const DIGITS_MAX: usize = 10;
+
+/// A text as it may be kept: a word of letters, digits, `_` and `-`, as the names of fields and the ids of payments are.
+/// Everything else, an address or a telephone number among it, is masked.
+fn shown(text: Option<&str>) -> &str {
+    let word = |text: &&str| {
+        (1..=WORD_MAX).contains(&text.len())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+            && text
+                .split(|c: char| c.is_ascii_alphabetic())
+                .all(|part| part.chars().filter(char::is_ascii_digit).count() < DIGITS_MAX)
+    };
+    text.filter(word).unwrap_or(MASKED)
 }
 
 /// The consumer's shell.
@@ -128,7 +151,7 @@ impl Consumer {
             };
             self.gauges.stream.connected.store(false, Ordering::Relaxed);
             if let Err(error) = ended {
-                self.conditions.set("stream", format!("{:#}", anyhow::Error::new(error)));
+                self.conditions.set("stream", wording::chain(&error));
             }
             if !stop.sleep(pause, Phase::Quiet).await {
                 return;
@@ -254,8 +277,8 @@ impl Consumer {
 mod tests {
     use super::*;
 
-    fn delivered(id: &str, name: &str, value: &str) -> Delivered {
-        (id.to_owned(), Some(vec![(name.to_owned(), value.as_bytes().to_vec())]))
+    fn delivered(id: &str, name: impl AsRef<[u8]>, value: &str) -> Delivered {
+        (id.to_owned(), Some(vec![(name.as_ref().to_vec(), value.as_bytes().to_vec())]))
     }
 
     #[test]
@@ -274,5 +297,37 @@ mod tests {
         assert!(letter[0].1.contains("`kind` must be"), "{letter:?}");
         assert!(letter.contains(&("id", "2-0".to_owned())) && letter.contains(&("payment", "pay_2".to_owned())));
         assert_eq!(sorted.dead[1][2], ("fields", "email".to_owned()));
+    }
+
+    #[test]
+    fn names_and_ids_that_look_personal_are_masked() {
+        let personal = r#"{"profile":"pro_1","payment":"john.doe@example.org","kind":"x"}"#;
+        let sorted = sort(vec![
+            delivered("1-0", b"\xff\xfe", "v"),
+            delivered("2-0", "jane@leak.example.org", "v"),
+            delivered("3-0", "event", personal),
+        ]);
+        let [bytes, name, payment] = &sorted.dead[..] else { panic!("{:?}", sorted.dead) };
+        assert!(bytes[0].1.contains("no field `event`"), "{bytes:?}");
+        assert_eq!((&bytes[2].1, &name[2].1), (&MASKED.to_owned(), &MASKED.to_owned()));
+        assert_eq!(payment[3..], [("profile", "pro_1".to_owned()), ("payment", MASKED.to_owned())]);
+    }
+
+    #[test]
+    fn only_words_are_shown() {
+        for word in ["event", "card_number", "pay_LOrSTDvs2fs1rntR8Bv7", "x-request-id"] {
+            assert_eq!(shown(Some(word)), word);
+        }
+        for other in [
+            "",
+            "ada@example.org",
+            "Ada Lovelace",
+            "4111111111111111",
+            "pay_4111-1111-1111-1111",
+            "tel+4917612345678",
+            "münchen",
+        ] {
+            assert_eq!(shown(Some(other)), MASKED, "{other}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::actuators::Actuators;
 use super::conditions::Conditions;
 use super::replica::Published;
 use super::status::SharedGauges;
-use crate::domain::Record;
+use crate::domain::{Record, wording};
 use crate::log::Log;
 
 /// Pause after the log failed to give a record.
@@ -37,7 +37,7 @@ pub(super) async fn follow(
                 }
             }
             Err(error) => {
-                conditions.set("log", format!("{:#}", anyhow::Error::new(error)));
+                conditions.set("log", wording::chain(&error));
                 tokio::time::sleep(PAUSE).await;
                 tail = log.tail(next);
             }
@@ -58,7 +58,7 @@ pub(super) async fn catch_up(
         match log.last().await {
             Ok(last) => break last,
             Err(error) => {
-                conditions.set("log", format!("{:#}", anyhow::Error::new(error)));
+                conditions.set("log", wording::chain(&error));
                 tokio::time::sleep(PAUSE).await;
             }
         }

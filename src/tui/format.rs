@@ -70,11 +70,7 @@ pub fn latency(ms: Option<f64>) -> String {
 /// An amount, grouped; without its minor units from one hundred upwards: `EUR 1,204`, `EUR 65.40`.
 #[must_use]
 pub fn money(amount: Money) -> String {
-    if amount.major().abs() < 100.0 {
-        return amount.to_string();
-    }
-    let sign = if amount.minor < 0 { "-" } else { "" };
-    format!("{} {sign}{}", amount.currency, count(whole(amount.major().abs())))
+    amount.grouped()
 }
 
 /// Amounts by currency, the first three: `EUR 1,204 + USD 87.10`.

@@ -1,7 +1,8 @@
 //! The keys: one table, from which presses are looked up, `?` is written and the footer is drawn.
 //!
 //! No binding on what a split escape sequence may leave behind (`[`, `O`, A–D, F, H), on what tmux, screen and
-//! flow control take (ctrl-a, -b, -q, -s, -z). What confirms is neither Enter nor the key that opened the dialog.
+//! flow control take (ctrl-a, -b, -q, -s); ctrl-z does what it does everywhere. What confirms is neither Enter nor the
+//! key that opened the dialog, but for ctrl-c: pressed again it leaves, as in every program that asks.
 
 use super::escape::Key;
 use super::ui::timeline::{Marked, Travel};
@@ -31,6 +32,15 @@ impl Scope {
     /// Every scope a key may belong to, in the order `?` lists them.
     pub const ALL: [Self; 7] =
         [Self::Panels, Self::Review, Self::Undo, Self::Levels, Self::Faults, Self::Reading, Self::Leaving];
+
+    /// The least role that can be in it: who may not act is not told of keys for it.
+    #[must_use]
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Review | Self::Undo | Self::Levels => Role::Operator,
+            Self::Panels | Self::Faults | Self::Reading | Self::Leaving => Role::Viewer,
+        }
+    }
 
     /// What `?` calls it.
     #[must_use]
@@ -106,6 +116,8 @@ pub enum Does {
     AskTime,
     /// Draws the whole screen again.
     Redraw,
+    /// Stops the program, until the shell continues it.
+    Suspend,
     /// Approves the action shown.
     Approve,
     /// Rejects the action shown.
@@ -209,6 +221,7 @@ pub const BINDINGS: &[Binding] = &[
     bind("End", &[Key::End], "last row", PANELS, Does::Last),
     bind("g", &[Key::Char('g')], "newest order, follow", PANELS, Does::Fresh),
     bind("Ctrl-L", &[Key::Ctrl('l')], "draw the screen again", ANYWHERE, Does::Redraw),
+    bind("Ctrl-Z", &[Key::Ctrl('z')], "suspend", ANYWHERE, Does::Suspend),
     bind(
         "Enter",
         &[Key::Enter],
@@ -229,7 +242,7 @@ pub const BINDINGS: &[Binding] = &[
     bind("Up k", &[Key::Up, Key::Char('k')], "fault above", FAULTS, Does::Up),
     bind("Down j", &[Key::Down, Key::Char('j')], "fault", FAULTS, Does::Down).shown(),
     bind("y", &[Key::Char('y')], "let it happen", FAULTS, Does::LetHappen).shown(),
-    bind("y", &[Key::Char('y')], "quit", LEAVING, Does::Quit).shown(),
+    bind("y", &[Key::Char('y'), Key::Ctrl('c')], "quit", LEAVING, Does::Quit).shown(),
     bind("Enter", &[Key::Enter], "close", &[Scope::Reading], Does::Close).shown(),
     bind("Esc", &[Key::Esc], "close, disarm", ANYWHERE, Does::Close),
     bind("PgDn", &[Key::PageDown, Key::Down, Key::Char('j'), Key::Char(' ')], "more", PAGED, Does::PageDown).shown(),
@@ -290,7 +303,7 @@ mod tests {
 
     #[test]
     fn no_key_is_the_rest_of_a_split_escape_or_taken_by_tmux() {
-        let forbidden = "[OABCDFH".chars().map(Key::Char).chain("abqsz".chars().map(Key::Ctrl));
+        let forbidden = "[OABCDFH".chars().map(Key::Char).chain("abqs".chars().map(Key::Ctrl));
         for key in forbidden {
             assert!(BINDINGS.iter().all(|b| !b.keys.contains(&key)), "{key:?} is bound");
         }
@@ -303,7 +316,8 @@ mod tests {
         for confirming in [Does::Approve, Does::Reject, Does::Undo, Does::SetLevel, Does::Quit, Does::FirePanic] {
             for key in keys(confirming) {
                 assert!(
-                    *key != Key::Enter && openers.iter().all(|o| keys(*o).all(|k| k != key)),
+                    *key == Key::Ctrl('c') && confirming == Does::Quit
+                        || *key != Key::Enter && openers.iter().all(|o| keys(*o).all(|k| k != key)),
                     "{key:?} confirms {confirming:?}"
                 );
             }

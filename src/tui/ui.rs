@@ -123,6 +123,8 @@ pub enum Deed {
     LetHappen(usize),
     /// Draw everything again.
     Redraw,
+    /// Stop, as the shell's job control stops a program.
+    Suspend,
     /// Leave.
     Quit,
 }
@@ -311,6 +313,9 @@ impl Ui {
                 Some("setting autonomy needs the role admin; `!` needs none".into())
             }
             Does::Open if self.focus == Panel::Events => Some("an event is one line: nothing more to open".into()),
+            Does::Suspend if self.session.mode == Mode::Live => {
+                Some("Ctrl-Z would stop the engine too, and decisions with it; q quits".into())
+            }
             Does::FirePanic if !self.panic_armed() => Some("press ! first: it arms the panic key".into()),
             _ => None,
         }
@@ -370,6 +375,7 @@ impl Ui {
     fn perform(&mut self, does: Does, snapshot: &Snapshot, now: Duration) -> Option<Deed> {
         match does {
             Does::Redraw => return Some(Deed::Redraw),
+            Does::Suspend => return Some(Deed::Suspend),
             Does::Quit => return Some(Deed::Quit),
             Does::Pause => return Some(Deed::Pace(PaceKey::PauseOrGo)),
             Does::Faster => return Some(Deed::Pace(PaceKey::Faster)),
@@ -435,6 +441,7 @@ impl Ui {
         self.focus = panel;
         self.events.leave();
         self.follow_events();
+        self.connectors.see(snapshot.connectors.iter().map(|row| row.name.clone()).collect(), false);
         self.incidents.see(snapshot.incidents.iter().map(|row| row.id).collect(), false);
         self.actions.see(snapshot.actions.iter().map(|row| row.id).collect(), false);
         self.cursor_into_focus();

@@ -38,7 +38,7 @@ use ratatui::style::Style;
 use super::theme::Theme;
 use super::ui::{Mode, Panel, Ui};
 use super::widget::ascii;
-use super::widget::text::{put, width};
+use super::widget::text::{put, width, wrap};
 use crate::domain::{Position, Time};
 use crate::engine::Snapshot;
 
@@ -191,7 +191,13 @@ fn beside(area: Rect, left: u16) -> [Rect; 2] {
 fn too_small(frame: &mut Buffer, area: Rect, theme: &Theme) {
     let (columns, rows) = SMALLEST;
     let text = format!("terminal too small: have {}x{}, need {columns}x{rows}", area.width, area.height);
-    centred(frame, area, &text, theme.warning);
+    let lines = wrap(&text, usize::from(area.width));
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height);
+    let top = area.y + (area.height - height) / 2;
+    // Where even that does not fit, its end says the most.
+    for (y, line) in (top..top + height).zip(&lines[lines.len() - usize::from(height)..]) {
+        centred(frame, Rect { y, height: 1, ..area }, line, theme.warning);
+    }
 }
 
 fn centred(frame: &mut Buffer, area: Rect, text: &str, style: Style) {

@@ -20,6 +20,7 @@ async fn the_seeds_five_routes_answer_with_what_happened() -> Result<()> {
     for prefix in ["", "/v1"] {
         let health = app.read(&format!("{prefix}/health")).await?;
         assert_eq!(health["message"], "Health is good");
+        assert_eq!(app.read(&format!("{prefix}/health/ready")).await?["message"], "Up");
         let status = app.read(&format!("{prefix}/status")).await?;
         assert_eq!((&status["connectors"][0]["name"], &status["connectors"][0]["attempts"]), (&json!("stripe"), &json!(3)));
         assert_eq!(status["runtime"]["log"]["kind"], "memory");
@@ -53,6 +54,8 @@ async fn whatever_changes_something_needs_a_key_of_the_role() -> Result<()> {
     check("PUT", "/v1/autonomy", Some(ADMIN), 400, "bad_field").await?;
     check("POST", "/v1/decisions", None, 401, "no_key").await?;
     check("POST", "/v1/decisions", Some(VIEWER), 403, "role_too_low").await?;
+    let lower = app.request("PUT", "/v1/autonomy")?.header("authorization", format!("bearer {ADMIN}"));
+    assert_eq!(send(lower.json(&json!({ "level": "veto" }))).await?.status, 200, "the scheme has no case");
     let by_header = app.request("PUT", "/v1/autonomy")?.header("x-api-key", ADMIN).json(&json!({ "level": "veto" }));
     assert_eq!(send(by_header).await?.status, 200);
     app.stop().await?;
@@ -133,6 +136,55 @@ async fn a_decision_is_made_and_found_again() -> Result<()> {
     none["payment"] = json!("pay_none");
     let refused = app.post_as(OPERATOR, "/v1/decisions", &none).await?;
     assert_eq!((refused.status, &refused.body["error"]["code"]), (400, &json!("no_candidate")), "{refused:?}");
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decision_that_cannot_be_asked_for_is_refused_by_its_field() -> Result<()> {
+    let app = TestApp::start().await?;
+    let check = async |change: &dyn Fn(&mut Value), field: &str| -> Result<()> {
+        let mut asked = json!({
+            "profile": "pro_1", "payment": "pay_1", "amount": { "minor": 6540, "currency": "EUR" },
+            "eligible": ["stripe:mca_1", "adyen:mca_2"],
+        });
+        change(&mut asked);
+        let refused = app.post_as(OPERATOR, "/v1/decisions", &asked).await?;
+        assert_eq!((refused.status, &refused.body["error"]["field"]), (400, &json!(field)), "{asked}: {refused:?}");
+        Ok(())
+    };
+    check(&|asked| asked["amount"]["minor"] = json!(-5), "amount.minor").await?;
+    check(&|asked| asked["amount"]["minor"] = json!(i64::MAX), "amount.minor").await?;
+    check(&|asked| asked["attempt"] = json!(0), "attempt").await?;
+    check(&|asked| asked["attempt"] = json!(70_000), "attempt").await?;
+    check(&|asked| asked["payment"] = json!("pay\u{202e}1"), "payment").await?;
+    let many: Vec<String> = (0..101).map(|number| format!("psp:{number}")).collect();
+    check(&|asked| asked["eligible"] = json!(many), "eligible").await?;
+    let list = app.post_as(OPERATOR, "/v1/decisions", &json!([])).await?;
+    let told = list.body["error"]["message"].as_str().unwrap();
+    assert_eq!((list.status, told), (400, "the body: expected an object, found a list"));
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_known_path_tells_which_methods_it_takes() -> Result<()> {
+    let app = TestApp::start().await?;
+    for (method, path, allowed) in [
+        ("GET", "/decide-gateway", "POST"),
+        ("GET", "/v1/decisions", "POST"),
+        ("POST", "/v1/decisions/pay_1", "GET"),
+        ("POST", "/status", "GET"),
+        ("POST", "/v1/autonomy", "PUT"),
+        ("PUT", "/merchant-account/pro_1", "GET, DELETE"),
+        ("GET", "/webhooks/hyperswitch/pro_1", "POST"),
+    ] {
+        let answer = app.request(method, path)?.send().await?;
+        let allow = answer.headers().get("allow").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        assert_eq!((answer.status().as_u16(), allow.as_deref()), (405, Some(allowed)), "{method} {path}");
+        let body: Value = serde_json::from_slice(&answer.bytes().await?)?;
+        assert_eq!(body["error"]["code"], "method_not_allowed");
+    }
     app.stop().await?;
     Ok(())
 }

@@ -150,9 +150,9 @@ fn a_bad_configuration_ends_with_2_and_names_the_line() {
 #[test]
 fn the_users_configuration_is_found_and_flags_win() {
     let home = Home::new();
-    home.write(".config/apos/apos.toml", "[telemetry]\nlevel = \"warn\"\n[dashboard]\ntheme = \"mine\"\n");
+    home.write(".config/apos/apos.toml", "[telemetry]\nlevel = \"warn\"\n[dashboard]\ntheme = \"monochrome\"\n");
     let ran = home.run(&["config", "print", "--log-level", "debug"], &[]);
-    assert!(ran.out.contains("level = \"debug\"") && ran.out.contains("theme = \"mine\""), "{}", ran.out);
+    assert!(ran.out.contains("level = \"debug\"") && ran.out.contains("theme = \"monochrome\""), "{}", ran.out);
     let checked = home.run(&["config", "check"], &[]);
     assert!(
         checked.code == Some(0) && checked.out.is_empty() && checked.err.contains(".config/apos/apos.toml"),
@@ -300,6 +300,78 @@ fn serve_answers_until_it_is_stopped_and_comes_back() {
     assert!(home.0.path().join(".local/share/apos/log.db").exists());
     let errors: Vec<String> = log_lines(home.0.path()).into_iter().filter(|line| line.contains("\"ERROR\"")).collect();
     assert!(errors.is_empty(), "{errors:?}");
+}
+
+#[test]
+fn a_demo_nobody_reads_any_more_ends() {
+    let home = Home::new();
+    let (mut running, line) = home.start(&["demo", "--speed", "100", "--output", "plain"], &[], Stream::Out);
+    assert!(line.contains("payments/s"), "{line}");
+    drop(running.0.stdout.take());
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn serve_goes_on_when_nobody_reads_its_lines() {
+    let home = Home::new();
+    let listen = [("APOS__API__LISTEN", "127.0.0.1:0")];
+    let (mut running, line) = home.start(&["serve", "--output", "json"], &listen, Stream::Err);
+    let address = line.trim().strip_prefix("apos: listening on http://").expect(&line).to_owned();
+    let mut out = BufReader::new(running.0.stdout.take().unwrap());
+    out.read_line(&mut String::new()).unwrap();
+    drop(out);
+    let position = || get(&address, "/status").rsplit("\r\n\r\n").next().unwrap().to_owned();
+    let before: serde_json::Value = serde_json::from_str(&position()).unwrap();
+    // Whoever asks makes no news: the engine's own ticks do, and each is a line that nobody takes.
+    let told = |status: &serde_json::Value| status["runtime"]["log"]["folded"].clone();
+    for _ in 0..2_000 {
+        let now: serde_json::Value = serde_json::from_str(&position()).unwrap();
+        if told(&now) != told(&before) {
+            kill_process(Pid::from_child(&running.0), Signal::TERM).unwrap();
+            assert_eq!(running.0.wait().unwrap().code(), Some(0));
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("it no longer answers with news: {before}");
+}
+
+#[test]
+fn the_data_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let folder = home.0.path().join("data");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let variables = [("APOS__API__LISTEN", "127.0.0.1:0"), ("APOS__DATA__DIR", folder.to_str().unwrap())];
+    let (running, line) = home.start(&["serve"], &variables, Stream::Err);
+    assert!(line.contains("others on this machine can enter the data folder") && line.contains("chmod 700"), "{line}");
+    let files = || std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
+    for _ in 0..1_000 {
+        if files().any(|entry| entry.file_name() == "tables.db") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let open: Vec<_> = files().filter(|entry| entry.metadata().unwrap().permissions().mode() & 0o077 != 0).collect();
+    assert!(files().any(|entry| entry.file_name() == "log.db") && open.is_empty(), "{open:?}");
+    drop(running);
+}
+
+#[test]
+fn what_any_command_would_refuse_the_check_refuses() {
+    let home = Home::new();
+    let check = |arguments: &[&str], variables: &[(&str, &str)], said: &str| {
+        let ran = home.run(&[&["config", "check"], arguments].concat(), variables);
+        assert!(ran.code == Some(2) && ran.err.contains(said), "{arguments:?} {variables:?}: {}", ran.err);
+    };
+    check(&["--theme", "nosuch"], &[], "there is no theme `nosuch`");
+    check(&[], &[("APOS__DASHBOARD__THEME", "nosuch")], "there is no theme `nosuch`");
+    check(&[], &[("APOS_API_KEY_OPERATOR", "k")], "did you mean APOS_API_KEY__OPERATOR?");
+    check(&[], &[("APOS_PEER_SECRET", "s"), ("APOS_PEER_OPEN", "1")], "unset one of them");
+    check(&[], &[("APOS__MONEY__PER_REFERENCE__USD", "0")], "above 0");
+    let fine = home.run(&["config", "check"], &[("APOS_PEER_SECRET", "s")]);
+    assert!(fine.code == Some(0) && fine.err.contains("The switch's calls: with the secret"), "{}", fine.err);
 }
 
 #[test]

@@ -50,9 +50,22 @@ fn a_bad_file_is_refused_with_file_line_and_column() {
     };
     check("seed = 1\n\n[routing]\nexploratoin = 1.0\n", "line 4, column 1", "unknown field `exploratoin`, expected one of");
     check("[event_monitor]\nbatch_size = 0\n", "line 2, column 14", "allowed are 1 to 10000");
-    check("[event_monitor]\nbatch_size = \"ä\" \n", "line 2, column 14", "expected u64");
+    check("[event_monitor]\nbatch_size = \"ä\" \n", "line 2, column 14", "expected a whole number");
     check("[apii]\nlisten = 1\n", "line 1", "unknown field `apii`");
     check("[log]\nkind = \n", "line 2", "");
+}
+
+#[test]
+fn a_contradiction_is_told_with_file_line_and_value() {
+    let check = |text: &str, told: [&str; 2]| {
+        let refused = load_text(text).unwrap_err().to_string();
+        assert!(told.iter().all(|part| refused.contains(part)), "{refused}");
+    };
+    check(
+        "[scaling]\nqueue_up = 50\nmin_instances = 30\n",
+        ["scaling.min_instances = 30 (/", "apos.toml, line 3)\n  scaling.max_instances = 10 (the default)"],
+    );
+    check("[money]\n\n[money.per_reference]\nUSD = 1.08\n", ["EUR = 1.0", "apos.toml, line 3)"]);
 }
 
 #[test]

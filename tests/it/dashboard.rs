@@ -215,12 +215,69 @@ fn the_styles_are_those_of_the_theme_and_monochrome_has_no_colour() {
 
 #[test]
 fn a_smaller_terminal_says_what_it_needs() {
-    for size in [(79, 24), (80, 23), (20, 5), (1, 1)] {
+    for size in [(79, 24), (80, 23), (40, 10), (20, 5), (1, 1)] {
         let mut desk = Desk::new(scenes::outage(), size);
         let drawn = desk.text();
+        let words = drawn.split_whitespace().collect::<Vec<_>>().join(" ");
         let sentence = format!("terminal too small: have {}x{}, need 80x24", size.0, size.1);
-        let shown: String = sentence.chars().take(usize::from(size.0) - 1).collect();
-        assert!(drawn.contains(shown.trim_end()) || size == (1, 1), "{drawn}");
+        assert!(words == sentence || size == (1, 1), "{drawn}");
+    }
+    let mut tiny = Desk::new(scenes::outage(), (10, 2));
+    assert_eq!(tiny.text(), "have 10x2,\nneed 80x24\n");
+}
+
+#[test]
+fn ages_and_costs_of_incidents_are_never_cut() {
+    let mut snapshot = scenes::outage();
+    for row in &mut snapshot.incidents {
+        row.resolved_at = row.resolved_at.map(|_| scenes::now());
+    }
+    snapshot.at = scenes::now() + Duration::from_mins(59);
+    for size in SIZES {
+        let drawn = Desk::new(snapshot.clone(), size).text();
+        assert!(drawn.contains(" over 59 min"), "{drawn}");
+    }
+    let drawn = Desk::new(scenes::outage(), SIZES[1]).text();
+    assert!(drawn.contains("EUR 1,208/min"), "the total, not its parts: {drawn}");
+}
+
+#[test]
+fn connectors_that_come_later_are_seen_at_once_and_in_their_place_when_asked_for() {
+    let mut few = scenes::calm();
+    let first = few.connectors.remove(0);
+    few.connectors.truncate(1);
+    let mut desk = Desk::new(few.clone(), SIZES[0]);
+    desk.see(Snapshot { connectors: [few.connectors.clone(), vec![first.clone()]].concat(), ..few.clone() });
+    assert!(desk.text().contains(first.name.as_str()), "{}", desk.text());
+    assert!(!desk.text().contains("new: g"), "it stands where it belongs:\n{}", desk.text());
+    desk.wait(2_000);
+    desk.see(scenes::calm());
+    let late = scenes::calm().connectors[2].name.to_string();
+    assert!(desk.text().contains(&late) && desk.text().contains("new: g"), "{}", desk.text());
+    desk.press(char('g'));
+    let drawn = desk.text();
+    let place = |name: &str| drawn.find(&format!(" {name} ")).unwrap_or_else(|| panic!("no {name}:\n{drawn}"));
+    assert!(place(first.name.as_str()) < place(few.connectors[0].name.as_str()) && !drawn.contains("new: g"));
+}
+
+#[test]
+fn ctrl_z_stops_a_simulation_and_not_the_engine() {
+    let mut demo = Desk::new(scenes::calm(), SIZES[0]);
+    assert_eq!(demo.press(Key::Ctrl('z')), Some(Deed::Suspend));
+    let mut live = Desk::of(scenes::calm(), SIZES[0], Role::Admin, Mode::Live);
+    assert_eq!(live.press(Key::Ctrl('z')), None);
+    assert!(live.text().contains("would stop the engine too"), "{}", live.text());
+}
+
+#[test]
+fn a_viewer_is_told_of_no_key_for_what_a_viewer_cannot_do() {
+    let live = |role| {
+        let mut desk = Desk::of(scenes::outage(), SIZES[2], role, Mode::Live);
+        desk.press(char('?'));
+        desk.text()
+    };
+    for scope in ["Approval of an action", "Undo of an action", "Autonomy"] {
+        assert!(live(Role::Operator).contains(scope) && !live(Role::Viewer).contains(scope), "{scope}");
     }
 }
 
@@ -411,7 +468,7 @@ fn undo_is_asked_for_and_refused_with_a_reason_where_there_is_nothing_to_undo() 
 }
 
 #[test]
-fn the_selection_follows_the_id_and_new_rows_wait() {
+fn the_selection_follows_the_id_and_new_rows_go_to_the_end() {
     let mut desk = Desk::new(scenes::outage(), SIZES[0]);
     desk.press(char('3'));
     desk.press(Key::Down);
@@ -461,7 +518,10 @@ fn quitting_asks_first() {
         let mut desk = Desk::of(scenes::calm(), SIZES[0], Role::Admin, mode);
         assert_eq!(desk.press(Key::Ctrl('c')), None);
         assert!(desk.text().contains(sentence));
+        let mut again = Desk { ui: desk.ui.clone(), snapshot: desk.snapshot.clone(), theme: Theme::calm(), ..desk };
         assert_eq!(desk.press(char('y')), Some(Deed::Quit));
+        assert_eq!(again.press_at_once(&Key::Ctrl('c')), None, "a key held down does not answer");
+        assert_eq!(again.press(Key::Ctrl('c')), Some(Deed::Quit));
     }
 }
 

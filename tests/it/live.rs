@@ -177,6 +177,37 @@ async fn a_decision_is_repeated_before_and_after_it_is_folded() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_is_decided_once_and_a_later_one_anew_before_and_after_the_fold() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let runtime = Runtime::start(config(folder.path())).await?;
+    let handle = runtime.handle();
+    let ask = |attempt| handle.decide(Request { attempt, ..request(1) });
+    let first = ask(1)?;
+    assert_eq!(ask(1)?, first, "the same attempt, on its way through the log");
+    let retry = ask(7)?;
+    assert_eq!(retry.request.attempt, 7, "a later attempt, on the way through the log");
+    until("both are folded", &handle, |status| status.decisions.in_flight == 0 && status.statistics.decisions == 2).await?;
+    assert_eq!((ask(7)?, ask(1)?), (retry.clone(), retry), "decided already, from the view");
+    assert_eq!(ask(8)?.request.attempt, 8, "a later attempt, from the view");
+    until("that is folded", &handle, |status| status.statistics.decisions == 3).await?;
+
+    let attempt = handle.view().attempt_to_decide(&profile(), &payment(1));
+    assert_eq!(attempt, 8, "without a number, the attempt decided last");
+    let failed = PaymentEvent {
+        kind: EventKind::Failed,
+        attempt: Some(8),
+        ..authorised(1, &handle.decided(&profile(), &payment(1)).unwrap().chosen().account, handle.now())
+    };
+    handle.accept(vec![failed]).await?;
+    until("the failure is folded", &handle, |status| status.statistics.failed == 1).await?;
+    let next = handle.view().attempt_to_decide(&profile(), &payment(1));
+    assert_eq!(next, 9, "without a number, the next attempt once the last one has failed");
+    assert_eq!(ask(8)?.request.attempt, 8, "by its number, a failed attempt's decision is repeated");
+    runtime.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_merchant_is_refused_where_merchants_are_not_created() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut settings = Settings::default();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::app::{Answer, OPERATOR, TestApp, VIEWER, api_config, send};
 
 /// Requests and answers recorded from the peer, in the order they were sent: later ones depend on earlier ones.
-const RECORDED: [&str; 20] = [
+const RECORDED: [&str; 21] = [
     include_str!("fixtures/decision-engine/01.health.json"),
     include_str!("fixtures/decision-engine/02.health-ready.json"),
     include_str!("fixtures/decision-engine/04.merchant-create.json"),
@@ -30,6 +30,7 @@ const RECORDED: [&str; 20] = [
     include_str!("fixtures/decision-engine/25.update-unknown-payment.json"),
     include_str!("fixtures/decision-engine/27.update-with-errorinfo.json"),
     include_str!("fixtures/decision-engine/58.rule-delete-sr.json"),
+    include_str!("fixtures/decision-engine/59.merchant-delete.json"),
 ];
 
 /// Requests as Hyperswitch's source builds them.
@@ -239,6 +240,61 @@ async fn a_body_that_does_not_parse_names_the_field_in_the_peers_shape() -> Resu
     assert_eq!((refused.status, &refused.body["data"]), (400, &Value::Null), "{refused:?}");
     let unknown = app.post_as_switch("/rule/get", &json!({ "merchant_id": "pro_1", "algorithm": "elimination" })).await?;
     assert_eq!((unknown.status, &unknown.body["code"]), (404, &json!("TE_04")), "{unknown:?}");
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn amounts_and_lists_that_no_payment_has_are_refused_by_their_field() -> Result<()> {
+    let app = TestApp::start().await?;
+    let check = async |change: &dyn Fn(&mut Value), field: &str| -> Result<()> {
+        let mut asked = decide_request("pro_1", "pay_1", &["stripe:mca_1"]);
+        change(&mut asked);
+        let refused = app.post_as_switch("/decide-gateway", &asked).await?;
+        let told = refused.body["error_message"].as_str().unwrap_or_default();
+        assert!(refused.status == 400 && told.starts_with(field), "{refused:?}");
+        Ok(())
+    };
+    check(&|asked| asked["paymentInfo"]["amount"] = json!(-100), "paymentInfo.amount: -100 is not").await?;
+    check(&|asked| asked["paymentInfo"]["amount"] = json!(i64::MAX), "paymentInfo.amount: ").await?;
+    let many: Vec<String> = (0..101).map(|number| format!("psp:{number}")).collect();
+    check(&|asked| asked["eligibleGatewayList"] = json!(many), "eligibleGatewayList: more than 100").await?;
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_named_twice_is_answered_once() -> Result<()> {
+    let app = TestApp::start().await?;
+    let asked = decide_request("pro_1", "pay_1", &["stripe:mca_1", "adyen:mca_2", "stripe:mca_1"]);
+    let request = app.request("POST", "/decide-gateway")?.bearer_auth(OPERATOR).json(&asked).send().await?;
+    let text = request.text().await?;
+    let map = text.split("\"gateway_priority_map\":{").nth(1).and_then(|rest| rest.split('}').next()).unwrap();
+    assert_eq!(map.matches("stripe:mca_1").count(), 1, "{map}");
+    let answer: Value = serde_json::from_str(&text)?;
+    assert_eq!(answer["apos"]["candidates"].as_array().unwrap().len(), 2);
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_merchant_is_unknown_until_something_is_heard_of_it() -> Result<()> {
+    let app = TestApp::start().await?;
+    let by = async |method: &str| send(app.request(method, "/merchant-account/pro_1")?.bearer_auth(OPERATOR)).await;
+    assert_eq!(by("DELETE").await?.status, 404, "never heard of");
+    assert_eq!(app.post_as_switch("/merchant-account/create", &json!({ "merchant_id": "pro_1" })).await?.status, 200);
+    let rule = json!({ "merchant_id": "pro_1", "config": { "type": "elimination", "data": { "threshold": 0.35 } } });
+    assert_eq!(app.post_as_switch("/rule/create", &rule).await?.status, 200);
+    let deleted = by("DELETE").await?;
+    assert_eq!((deleted.status, &deleted.body["merchant_id"]), (200, &json!("pro_1")), "{deleted:?}");
+    assert_eq!((by("GET").await?.status, by("DELETE").await?.status), (404, 404));
+    let asked = json!({ "merchant_id": "pro_1", "algorithm": "elimination" });
+    assert_eq!(app.post_as_switch("/rule/get", &asked).await?.status, 404, "its rules are gone");
+    let decided = app.post_as_switch("/decide-gateway", &decide_request("pro_1", "pay_1", &["stripe:mca_1"])).await?;
+    assert_eq!(decided.status, 200);
+    app.until("it is known again", || app.handle().snapshot().statistics.decisions == 1).await?;
+    assert_eq!(by("GET").await?.status, 200);
+    assert_eq!(send(app.request("DELETE", "/merchant-account/pro_1")?).await?.status, 401, "without a secret");
     app.stop().await?;
     Ok(())
 }

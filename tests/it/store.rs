@@ -113,6 +113,7 @@ fn incident(position: Position, resolved_at: Option<Time>) -> Row {
         evidence: evidence(),
         at_risk: Vec::new(),
         at_worst: Vec::new(),
+        at_risk_total: None,
         actions: vec![ActionId(1), ActionId(2)],
     };
     Row::Incident { position, row: Box::new(row) }

@@ -77,10 +77,12 @@ async fn malformed_entries_go_to_the_dead_letters_with_the_reason() -> Result<()
     let no_kind = r#"{"profile":"pro_1","payment":"pay_bad","email":"ada@example.org"}"#;
     let bad: String = redis.xadd(KEY, "*", &[("event", no_kind)]).await?;
     let _: String = redis.xadd(KEY, "*", &[("note", "ada@example.org")]).await?;
+    let _: String = redis.xadd(KEY, "*", &[(b"\xff\xfe", "v")]).await?;
+    let _: String = redis.xadd(KEY, "*", &[("ada@example.org", "v")]).await?;
     let _: String = redis.xadd(KEY, "*", &[("event", hyperswitch)]).await?;
     let runtime = Runtime::start(reading(&folder, &server)).await?;
-    let status = until("all three are dealt with", &runtime.handle(), |status| {
-        status.stream.as_ref().is_some_and(|stream| stream.dead == 2 && stream.recorded == 1) && status.statistics.failed == 1
+    let status = until("all five are dealt with", &runtime.handle(), |status| {
+        status.stream.as_ref().is_some_and(|stream| stream.dead == 4 && stream.recorded == 1) && status.statistics.failed == 1
     })
     .await?;
     assert_eq!(status.statistics.events, 1);
@@ -91,6 +93,7 @@ async fn malformed_entries_go_to_the_dead_letters_with_the_reason() -> Result<()
     assert_eq!(field(0, "reason"), "`kind` is missing");
     assert_eq!((field(0, "id"), field(0, "payment")), (bad, "pay_bad".to_owned()));
     assert!(field(1, "reason").contains("no field `event`"), "{}", field(1, "reason"));
+    assert_eq!([field(1, "fields"), field(2, "fields"), field(3, "fields")], ["note", "[masked]", "[masked]"]);
     assert!(!format!("{letters:?}").contains("ada@"), "personal data stays out");
     runtime.shutdown().await;
     Ok(())

@@ -15,14 +15,14 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// A dialog takes no keys in its first 300 ms: a person's pause.
 const PAUSE: Duration = Duration::from_millis(400);
 
-/// `apos demo` on a terminal of its own.
+/// The program on a terminal of its own.
 struct Pty {
     master: Option<Box<dyn MasterPty + Send>>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<Mutex<Seen>>,
     hung_up: Arc<AtomicBool>,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 /// What the terminal received.
@@ -41,12 +41,17 @@ fn nonzero(n: u16) -> NonZero<u16> {
 
 impl Pty {
     fn demo(cols: u16, rows: u16) -> Self {
+        Self::start((cols, rows), &["demo", "--scenario", "outage", "--seed", "7"], &[])
+    }
+
+    fn start((cols, rows): (u16, u16), arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let pair = native_pty_system().openpty(size(cols, rows)).unwrap();
         let home = tempfile::tempdir().unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_apos"));
-        command.args(["demo", "--scenario", "outage", "--seed", "7"]);
+        command.args(arguments);
         command.env_clear();
-        for (key, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin")] {
+        let usual = [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin")];
+        for (key, value) in usual.iter().chain(variables) {
             command.env(key, value);
         }
         for key in ["HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
@@ -74,7 +79,7 @@ impl Pty {
             })
             .unwrap();
         let keys = pair.master.take_writer().unwrap();
-        Self { master: Some(pair.master), keys, child, seen, hung_up, _home: home }
+        Self { master: Some(pair.master), keys, child, seen, hung_up, home }
     }
 
     /// The demo, once its world runs.
@@ -222,6 +227,35 @@ fn stopping_leaves_the_screen_and_going_on_brings_it_back() {
     pty.wait("the dashboard's screen", |seen| {
         seen.screen.screen().alternate_screen() && seen.screen.screen().contents().contains("SIMULATION")
     });
+}
+
+#[test]
+fn ctrl_z_stops_a_simulation_until_the_shell_continues_it() {
+    let mut pty = Pty::running();
+    pty.type_bytes(b"\x1a");
+    pty.wait("the shell's screen", |seen| !seen.screen.screen().alternate_screen());
+    pty.signal(Signal::CONT);
+    pty.wait("the dashboard's screen", |seen| {
+        seen.screen.screen().alternate_screen() && seen.screen.screen().contents().contains("SIMULATION")
+    });
+}
+
+#[test]
+fn a_terminal_lost_while_the_log_is_opened_leaves_the_engine_to_start_without_it() {
+    // Takes connections and never answers: the log stays half open.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", silent.local_addr().unwrap());
+    let variables =
+        [("APOS__LOG__KIND", "redis"), ("APOS__LOG__REDIS_URL", url.as_str()), ("APOS__API__LISTEN", "127.0.0.1:0")];
+    let mut pty = Pty::start((80, 24), &["run"], &variables);
+    pty.wait_for_text("waiting for the engine");
+    // No frame comes that would let the recording thread go of the terminal: the loss is told by its signal.
+    pty.signal(Signal::HUP);
+    let log = pty.home.path().join("apos/apos.log");
+    let goes_on = |log: &str| log.contains("going on without a screen");
+    pty.wait("word that it goes on", |_| std::fs::read_to_string(&log).is_ok_and(|log| goes_on(&log)));
+    pty.signal(Signal::TERM);
+    assert_eq!(pty.ended(), 0);
 }
 
 #[test]

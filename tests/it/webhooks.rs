@@ -77,6 +77,26 @@ async fn the_five_recorded_ones_are_taken_in_and_counted_once() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_no_payment_sends_is_refused_in_words_of_its_own() -> Result<()> {
+    let app = TestApp::start().await?;
+    let check = async |body: &[u8], said: &str| -> Result<()> {
+        let answer = app.post_webhook(PROFILE, body.to_vec(), Some(&sign(body))).await?;
+        let told = answer.body["error"]["message"].as_str().unwrap_or_default();
+        assert!(answer.status == 400 && told.starts_with(said), "{answer:?}");
+        Ok(())
+    };
+    check(b"[]", "the body: expected an object, found a list").await?;
+    let paid: Value = serde_json::from_slice(RECORDED[4].body)?;
+    for amount in [-5, i64::MAX] {
+        let mut changed = paid.clone();
+        changed["content"]["object"]["amount"] = json!(amount);
+        check(&serde_json::to_vec(&changed)?, &format!("content.object.amount: {amount} is not")).await?;
+    }
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn attempts_that_no_event_told_of_are_counted_as_unseen() -> Result<()> {
     let app = TestApp::start().await?;
     // The technical failure is the payment's second attempt; of the first nothing was heard.

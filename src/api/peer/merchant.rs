@@ -1,4 +1,4 @@
-//! `POST /merchant-account/create`, `GET /merchant-account/{profile}`.
+//! `POST /merchant-account/create`, `GET` and `DELETE /merchant-account/{profile}`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,12 @@ struct Found<'a> {
     gateway_success_rate_based_decider_input: &'static str,
 }
 
+#[derive(Serialize)]
+struct Deleted<'a> {
+    message: &'static str,
+    merchant_id: &'a ProfileId,
+}
+
 /// Makes a merchant known.
 pub(in crate::api) async fn create(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
     let answer = created(&request, body, &api).await.unwrap_or_else(Refused::response);
@@ -39,6 +45,12 @@ pub(in crate::api) async fn create(request: HttpRequest, body: Arrived, api: web
 /// Tells whether a merchant is known.
 pub(in crate::api) async fn get(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
     let answer = found(&path, &request, &api).unwrap_or_else(Refused::response);
+    api.requests.name(&request, api.handle.now(), answer)
+}
+
+/// Forgets how a merchant is routed: its priority list and its rules.
+pub(in crate::api) async fn delete(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
+    let answer = deleted(&path, &request, &api).await.unwrap_or_else(Refused::response);
     api.requests.name(&request, api.handle.now(), answer)
 }
 
@@ -61,10 +73,23 @@ async fn created(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
 }
 
 fn found(path: &str, request: &HttpRequest, api: &Api) -> Result<HttpResponse, Refused> {
+    let profile = known(path, request, api)?;
+    Ok(reply::ok(&Found { merchant_id: &profile, gateway_success_rate_based_decider_input: "" }))
+}
+
+/// Answers once the view no longer knows the merchant, so that the next call sees it.
+async fn deleted(path: &str, request: &HttpRequest, api: &Api) -> Result<HttpResponse, Refused> {
+    let profile = known(path, request, api)?;
+    let deletion = Body::MerchantDeleted { profile: profile.clone() };
+    let position = api.handle.append(deletion).await.map_err(ApiError::from)?;
+    api.handle.applied(position).await.map_err(ApiError::from)?;
+    Ok(reply::ok(&Deleted { message: "Merchant account deleted successfully", merchant_id: &profile }))
+}
+
+/// The merchant a path names, when it is known and the caller may ask.
+fn known(path: &str, request: &HttpRequest, api: &Api) -> Result<ProfileId, Refused> {
     api.may_call_as_peer(request)?;
     let profile = ProfileId::parse(path).map_err(|problem| Refused::Invalid("TE_00", format!("merchant_id: {problem}")))?;
-    if !api.handle.view().knows(&profile) {
-        return Err(Refused::Missing("Merchant account not found"));
-    }
-    Ok(reply::ok(&Found { merchant_id: &profile, gateway_success_rate_based_decider_input: "" }))
+    let known = api.handle.view().knows(&profile);
+    known.then_some(profile).ok_or(Refused::Missing("Merchant account not found"))
 }

@@ -47,6 +47,7 @@ impl Pseudonyms {
             Body::PeerRuleStored { profile, kind, .. } => {
                 Body::PeerRuleStored { profile: self.profile(&profile), kind, rule: "{}".to_owned() }
             }
+            Body::MerchantDeleted { profile } => Body::MerchantDeleted { profile: self.profile(&profile) },
             body @ (Body::EngineStarted { .. } | Body::Ended { .. } | Body::Sampled(_) | Body::Ticked) => body,
         }
     }

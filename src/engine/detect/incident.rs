@@ -133,6 +133,7 @@ impl Incidents {
             evidence: anomaly.evidence,
             at_risk: Vec::new(),
             at_worst: Vec::new(),
+            at_risk_total: None,
             actions: Vec::new(),
         };
         row.at_risk = at_risk(row.kind, &row.evidence, anomaly.slice, monitor);
@@ -141,14 +142,10 @@ impl Incidents {
         let now = row.evidence.clone();
         let mut changed = self.absorb(anomaly.slice, anomaly.kind, view.at);
         changed.push(row.clone());
-        self.by_id.insert(id, Incident {
-            row,
-            slice: anomaly.slice,
-            last_bad: view.at,
-            looks_recovered: false,
-            now,
-            latest: Latest::default(),
-        });
+        self.by_id.insert(
+            id,
+            Incident { row, slice: anomaly.slice, last_bad: view.at, looks_recovered: false, now, latest: Latest::default() },
+        );
         if anomaly.kind == AnomalyType::HighFailureRate {
             freeze(monitor, anomaly.slice, true);
         }

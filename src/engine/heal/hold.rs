@@ -19,9 +19,10 @@ impl Healer {
         }
         let back = change.inverse();
         let undone = |action: &&Action| {
-            action.standing.as_ref().is_some_and(|standing| {
-                super::subject::standing_after(standing, &back).as_ref() != Some(standing)
-            })
+            action
+                .standing
+                .as_ref()
+                .is_some_and(|standing| super::subject::standing_after(standing, &back).as_ref() != Some(standing))
         };
         let made_at = self.iter().filter(undone).filter_map(|action| action.executed_at).max()?;
         let times = self.iter().filter(|action| action.subject == *subject).filter_map(|action| action.executed_at);

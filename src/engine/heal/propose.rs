@@ -216,10 +216,9 @@ pub(super) fn name(view: &RoutingView, profile: &crate::domain::ProfileId) -> St
     named.unwrap_or(profile.as_str()).to_owned()
 }
 
-/// Amounts for a sentence: major units, without the cents that an estimate does not have.
+/// Amounts for a sentence.
 pub(super) fn about(amounts: &[Money]) -> String {
-    let round = |m: &Money| format!("{} {:.0}", m.currency, m.major());
-    amounts.iter().map(round).collect::<Vec<_>>().join(" + ")
+    amounts.iter().map(|amount| amount.grouped()).collect::<Vec<_>>().join(" + ")
 }
 
 /// A priority list, by connector names.

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::breaker::Breaker;
 use super::weights::Weights;
-use crate::engine::monitor::Slice;
 use crate::domain::{ConnectorAccount, ConnectorName, Decision, EventId, PaymentId, Position, ProfileId, Settings, Time};
+use crate::engine::monitor::Slice;
 use crate::engine::names::Names;
 use crate::engine::payments::{Key, Payments};
 
@@ -42,6 +42,8 @@ pub(crate) struct Merchant {
     pub(crate) priority: Vec<ConnectorAccount>,
     /// Rules of the peer's kind, in the peer's JSON, by kind.
     pub(crate) peer_rules: BTreeMap<String, String>,
+    /// Deleted, and nothing was heard of it since: as if it were not known.
+    deleted: bool,
 }
 
 /// The state of routing at one position of the log.
@@ -86,7 +88,8 @@ impl RoutingView {
     /// Whether the merchant is known: configured, created by the switch, or seen.
     #[must_use]
     pub fn knows(&self, profile: &ProfileId) -> bool {
-        self.profiles.get(profile).is_some()
+        let merchant = self.profiles.get(profile).and_then(|number| self.merchants.get(number as usize));
+        merchant.is_some_and(|merchant| !merchant.deleted)
     }
 
     /// A merchant's fixed priority list; `None` where the bandit chooses.
@@ -103,10 +106,18 @@ impl RoutingView {
         merchant.peer_rules.get(kind).map(String::as_str).filter(|rule| !rule.is_empty())
     }
 
-    /// The decision to repeat: recorded, and its attempt has not failed since.
+    /// The decision recorded for a payment's attempt, or for a later one.
     #[must_use]
-    pub fn recorded(&self, profile: &ProfileId, payment: &PaymentId) -> Option<Arc<Decision>> {
-        self.payments.get(Key::of(profile, payment))?.to_repeat().cloned()
+    pub fn recorded(&self, profile: &ProfileId, payment: &PaymentId, attempt: u16) -> Option<Arc<Decision>> {
+        self.decision(profile, payment).filter(|decision| decision.request.attempt >= attempt)
+    }
+
+    /// The attempt that a request without a number is about: the one decided last, unless it has failed, for then the
+    /// request is for the next.
+    #[must_use]
+    pub fn attempt_to_decide(&self, profile: &ProfileId, payment: &PaymentId) -> u16 {
+        let payment = self.payments.get(Key::of(profile, payment));
+        payment.map_or(1, |payment| payment.to_repeat().map_or_else(|| payment.next_attempt(), |d| d.request.attempt))
     }
 
     /// The latest decision of a payment that is still open, whatever became of it.
@@ -139,13 +150,23 @@ impl RoutingView {
         Some((number, self.accounts.get(number as usize)?))
     }
 
-    /// The merchant's number, given now if it had none.
+    /// The merchant's number, given now if it had none; it is known from now on.
     pub(crate) fn intern_profile(&mut self, profile: &ProfileId) -> Option<u32> {
         let number = self.profiles.intern(profile, MAX_MERCHANTS)?;
-        if number as usize == self.merchants.len() {
+        let index = number as usize;
+        if index == self.merchants.len() {
             self.merchants.push_back(Merchant::default());
+        } else if self.merchants.get(index).is_some_and(|merchant| merchant.deleted) {
+            self.merchants.set(index, Merchant::default());
         }
         Some(number)
+    }
+
+    /// Forgets how a merchant is routed. Its number stays: what was learnt and counted of it goes by that.
+    pub(crate) fn delete_merchant(&mut self, profile: &ProfileId) {
+        if let Some(number) = self.profiles.get(profile) {
+            self.merchants.set(number as usize, Merchant { deleted: true, ..Merchant::default() });
+        }
     }
 
     /// The account's number, given now if it had none; its connector gets one too.

@@ -144,7 +144,13 @@ fn health(state: &State, connector: u32, rate: Option<f64>, accounts: &[AccountR
 
 /// Open ones first, then by severity, then the newest.
 fn incidents(state: &State) -> Vec<IncidentRow> {
-    let mut rows: Vec<IncidentRow> = state.incidents.iter().map(|incident| incident.row.clone()).collect();
+    let rates = &state.view.settings.money;
+    let total = |row: &IncidentRow| {
+        let by_currency = row.at_risk.iter().map(|money| (money.currency, money.minor)).collect();
+        at_risk(by_currency, rates).total.filter(|_| !row.at_risk.is_empty())
+    };
+    let rows = state.incidents.iter().map(|incident| &incident.row);
+    let mut rows: Vec<IncidentRow> = rows.map(|row| IncidentRow { at_risk_total: total(row), ..row.clone() }).collect();
     rows.sort_by_key(|row| (row.resolved_at.is_some(), core::cmp::Reverse((row.severity, row.detected_at, row.id))));
     rows
 }

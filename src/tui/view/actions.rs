@@ -21,14 +21,14 @@ use crate::tui::widget::text::{figures, put, put_row, words};
 pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let Scene { snapshot, ui, theme } = scene;
     let pending = snapshot.actions.iter().filter(|row| row.status == ActionStatus::Pending).count();
-    let hint = match (ui.actions.unseen(), pending) {
+    let hint = match (ui.actions.unplaced(), pending) {
         (0, 0) => "nothing waits".into(),
         (0, 1) => "1 waits".into(),
         (0, n) => format!("{n} wait"),
         (new, _) => format!("{new} new: g"),
     };
     let focused = scene.focused(Panel::Actions);
-    let calls = pending > 0 || ui.actions.unseen() > 0;
+    let calls = pending > 0 || ui.actions.unplaced() > 0;
     let title = Title { panel: Some(Panel::Actions), name: "Healing queue", hint: &hint, focused, calls };
     let inside = titled(frame, area, &title, theme);
     if ui.actions.order().is_empty() {

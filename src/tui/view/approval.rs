@@ -16,7 +16,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::Scene;
-use crate::domain::ProfileId;
+use crate::domain::{Money, ProfileId};
 use crate::engine::snapshot::{ActionRow, ActionStatus, BlastRadius, Evidence, Prediction};
 use crate::tui::format;
 use crate::tui::widget::sheet::{field, labelled, paragraph, spark_line};
@@ -168,8 +168,13 @@ fn prediction(predicted: &Prediction) -> String {
         .map_or_else(String::new, |(low, high)| format!(" (90 % sure of {} to {})", percent(low), percent(high)));
     let (now, after) = (format::percent(predicted.rate_now), format::percent(predicted.rate_after));
     let mut parts = vec![format!("attempt rate {now} → {after}{range}")];
-    if !predicted.saved_per_min.is_empty() {
-        parts.push(format!("saves {}/min", format::amounts(&predicted.saved_per_min)));
+    let (lost, saved): (Vec<Money>, Vec<Money>) = predicted.saved_per_min.iter().partition(|amount| amount.minor < 0);
+    if !saved.is_empty() {
+        parts.push(format!("saves {}/min", format::amounts(&saved)));
+    }
+    if !lost.is_empty() {
+        let lost: Vec<Money> = lost.iter().map(|amount| Money { minor: amount.minor.saturating_neg(), ..*amount }).collect();
+        parts.push(format!("costs {}/min", format::amounts(&lost)));
     }
     if !predicted.fees_per_min.is_empty() {
         parts.push(format!("fees {}/min", format::amounts(&predicted.fees_per_min)));

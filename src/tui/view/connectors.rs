@@ -1,7 +1,7 @@
 //! Connectors: how each one does, now and over the last minute; where there is room, their accounts.
 //!
 //! ```text
-//! ── 1 Connectors ──────────────────────────────────────────────────────────────
+//! ── 1 Connectors, last 60 s ───────────────────────────────────────────────────
 //!   connector   health       rate  exp. attempts share latency circuit   last min
 //! ▸ adyen       ■ down       12 %  91 %      412  17 %   2.8 s open 1/3  ▇▇▇▆▂▁▁▁
 //! ```
@@ -35,9 +35,14 @@ pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let Scene { snapshot, ui, theme } = scene;
     let total = snapshot.connectors.len();
     let shown = usize::from(area.height.saturating_sub(2));
-    let hint = if shown < total { format!("{shown} of {total} in sight") } else { String::new() };
-    let focused = scene.focused(Panel::Connectors);
-    let title = Title { panel: Some(Panel::Connectors), name: "Connectors", hint: &hint, focused, calls: false };
+    let hint = match ui.connectors.unplaced() {
+        0 if shown < total => format!("{shown} of {total} in sight"),
+        0 => String::new(),
+        new => format!("{new} new: g"),
+    };
+    let (focused, calls) = (scene.focused(Panel::Connectors), ui.connectors.unplaced() > 0);
+    // Incidents name their own windows, which are others: a connector may be well here and have just failed there.
+    let title = Title { panel: Some(Panel::Connectors), name: "Connectors, last 60 s", hint: &hint, focused, calls };
     let inside = titled(frame, area, &title, theme);
     let columns = Columns::of(area.width);
     headings(frame, inside, &columns, theme);

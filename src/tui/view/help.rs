@@ -10,7 +10,7 @@ use crate::tui::widget::sheet::Sheet;
 pub(super) fn sheet(scene: &Scene<'_>) -> Sheet {
     let (session, theme) = (&scene.ui.session, scene.theme);
     let mut lines = Vec::new();
-    for scope in Scope::ALL {
+    for scope in Scope::ALL.into_iter().filter(|scope| session.role >= scope.role()) {
         // What works everywhere is told once, with the panels.
         let told = |binding: &&&keys::Binding| scope == Scope::Panels || !binding.everywhere();
         let bindings: Vec<_> = keys::within(scope, session.role, &session.mode).filter(|b| told(&b)).collect();

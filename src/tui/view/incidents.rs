@@ -23,13 +23,13 @@ const COST_FROM: u16 = 116;
 pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let Scene { snapshot, ui, theme } = scene;
     let open = snapshot.incidents.iter().filter(|row| row.resolved_at.is_none()).count();
-    let hint = match (ui.incidents.unseen(), open) {
+    let hint = match (ui.incidents.unplaced(), open) {
         (0, open) => format!("{open} open"),
         (new, _) => format!("{new} new: g"),
     };
     let focused = scene.focused(Panel::Incidents);
     let title =
-        Title { panel: Some(Panel::Incidents), name: "Incidents", hint: &hint, focused, calls: ui.incidents.unseen() > 0 };
+        Title { panel: Some(Panel::Incidents), name: "Incidents", hint: &hint, focused, calls: ui.incidents.unplaced() > 0 };
     let inside = titled(frame, area, &title, theme);
     if ui.incidents.order().is_empty() {
         put(frame, inside, inside.x + 2, inside.y, ("nothing out of the ordinary", theme.quiet));
@@ -48,20 +48,23 @@ fn draw_row(frame: &mut Buffer, area: Rect, row: &IncidentRow, here: bool, scene
     if here {
         put(frame, area, area.x, area.y, ("▸", theme.focus));
     }
-    let age = match row.resolved_at {
-        None => format::age(scene.since(row.detected_at)),
-        Some(at) => format!("over {}", format::age(scene.since(at))),
+    // Room for the longest of its kind: `59 min` under the title's end, `over 59 min`.
+    let (age, columns) = match row.resolved_at {
+        None => (format::age(scene.since(row.detected_at)), 9),
+        Some(at) => (format!("over {}", format::age(scene.since(at))), 11),
     };
     let cost = if area.width >= COST_FROM { 26 } else { 0 };
-    let at_risk = if row.at_risk.is_empty() { String::new() } else { format!("{}/min", format::amounts(&row.at_risk)) };
+    // The total: three currencies beside each other do not fit.
+    let at_risk = row.at_risk_total.map_or_else(|| format::largest(&row.at_risk), format::money);
+    let at_risk = if row.at_risk.is_empty() { String::new() } else { format!("{at_risk}/min") };
     let mut cells = vec![
         words(word, 10, if here { theme.selection } else { style }),
-        words(&row.sentence, area.width.saturating_sub(2 + 11 + 11 + cost), text),
+        words(&row.sentence, area.width.saturating_sub(2 + 11 + columns + 2 + cost), text),
     ];
     if cost > 0 {
         cells.push(figures(&at_risk, cost - 1, text));
     }
-    cells.push(figures(&age, 9, theme.quiet));
+    cells.push(figures(&age, columns, theme.quiet));
     put_row(frame, area, area.x + 2, area.y, &cells);
 }
 

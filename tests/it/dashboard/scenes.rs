@@ -250,6 +250,7 @@ fn incident() -> IncidentRow {
         evidence: evidence(),
         at_risk: vec![eur(98_000), usd(24_600)],
         at_worst: vec![eur(98_000), usd(24_600)],
+        at_risk_total: Some(eur(120_778)),
         actions: vec![action_id()],
     }
 }
@@ -266,6 +267,7 @@ fn resolved() -> IncidentRow {
         evidence: Evidence { metric: "mean latency (ms)".into(), observed: 1_900.0, baseline: 198.0, ..evidence() },
         at_risk: vec![],
         at_worst: vec![],
+        at_risk_total: None,
         actions: vec![],
     }
 }

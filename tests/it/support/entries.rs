@@ -121,6 +121,7 @@ pub(crate) fn every_body() -> Vec<Body> {
         Body::Ticked,
         Body::MerchantConfigured { profile: profile(), priority: vec![account("stripe:mca_1")] },
         Body::PeerRuleStored { profile: profile(), kind: "successRate".to_owned(), rule: "{}".to_owned() },
+        Body::MerchantDeleted { profile: profile() },
     ];
     bodies.extend(orders().into_iter().map(|order| Body::Commanded(Command { operator: operator.clone(), order })));
     bodies

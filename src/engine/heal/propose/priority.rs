@@ -107,7 +107,7 @@ fn alternatives(incident: &Incident, moves: &[PriorityMove], site: &Site<'_>) ->
     });
     let mut alternatives = vec![format!("Do nothing: about {risk} a minute go on being lost until the connector recovers")];
     if let Some(m) = biggest.filter(|_| moves.len() > 1) {
-        alternatives.push(format!("Move only {}, which loses most (override with one move)", name(site.view, &m.profile)));
+        alternatives.push(format!("Move only {}, which loses most", name(site.view, &m.profile)));
     }
     alternatives.push("Unpin the merchants: the bandit already avoids the connector for all that are free".to_owned());
     alternatives

@@ -53,7 +53,8 @@ fn hindered(account: &ConnectorAccount, incidents: &Incidents, site: &Site<'_>) 
 fn away(healer: &Healer, site: &Site<'_>) -> BTreeMap<Slice, Vec<PriorityMove>> {
     let mut away = BTreeMap::<Slice, Vec<PriorityMove>>::new();
     // A failed one whose change stands too: it could not be verified, or did not help.
-    let over = healer.iter().filter(|a| matches!(a.row.status, ActionStatus::Succeeded | ActionStatus::Failed) && a.row.undoable);
+    let over =
+        healer.iter().filter(|a| matches!(a.row.status, ActionStatus::Succeeded | ActionStatus::Failed) && a.row.undoable);
     for action in over {
         if let (Subject::Repair(slice), Some(Change::ReorderPriority { moves })) =
             (&action.subject, action.standing.as_ref().map(Change::inverse))
