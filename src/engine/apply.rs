@@ -268,7 +268,8 @@ impl State {
         self.healer.tick(&site, &self.incidents, asking);
         self.statistics.actions += self.healer.propose_all(&site, &mut self.incidents, asking);
         let failing = self.incidents.open_ones().map(|incident| incident.slice);
-        let mut watched: Vec<Slice> = failing.filter(|slice| matches!(slice, Slice::Connector(_) | Slice::Account(..))).collect();
+        let mut watched: Vec<Slice> =
+            failing.filter(|slice| matches!(slice, Slice::Connector(_) | Slice::Account(..))).collect();
         watched.extend(self.healer.probed(&self.incidents, &site));
         self.view.watch(&watched);
     }

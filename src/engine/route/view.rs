@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::breaker::Breaker;
 use super::weights::Weights;
-use crate::engine::monitor::Slice;
 use crate::domain::{ConnectorAccount, ConnectorName, Decision, EventId, PaymentId, Position, ProfileId, Settings, Time};
+use crate::engine::monitor::Slice;
 use crate::engine::names::Names;
 use crate::engine::payments::{Key, Payments};
 
