@@ -12,6 +12,7 @@ mod executor;
 pub mod handle;
 pub mod intake;
 mod leader;
+mod outcomes;
 pub mod overlay;
 pub mod past;
 mod projector;

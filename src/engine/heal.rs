@@ -129,7 +129,7 @@ impl Healer {
     }
 
     /// What became of the latest commands.
-    pub(crate) fn outcomes(&self) -> impl Iterator<Item = &CommandOutcome> {
+    pub(crate) fn outcomes(&self) -> impl DoubleEndedIterator<Item = &CommandOutcome> {
         self.outcomes.iter()
     }
 

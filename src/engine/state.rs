@@ -108,6 +108,12 @@ impl State {
         self.healer.outstanding().map(|(id, act)| (id, act.clone())).collect()
     }
 
+    /// What became of the command folded last, if one was.
+    #[must_use]
+    pub fn last_outcome(&self) -> Option<&super::snapshot::CommandOutcome> {
+        self.healer.outcomes().last()
+    }
+
     /// The complete state as bytes: a format byte and its postcard encoding.
     ///
     /// # Panics

@@ -207,11 +207,10 @@ impl Handle {
     /// # Errors
     /// When the log did not take it, or it was not folded within 5 s.
     pub async fn command(&self, command: Command) -> Result<CommandOutcome, AppendError> {
+        let waiting = self.0.published.outcomes().wait();
         let position = self.append(Body::Commanded(command)).await?;
         self.applied(position).await?;
-        let snapshot = self.snapshot();
-        let outcome = snapshot.outcomes.iter().rev().find(|outcome| outcome.position == position);
-        outcome.cloned().ok_or(AppendError::NotFolded(position))
+        waiting.take(position).ok_or(AppendError::NotFolded(position))
     }
 
     /// Waits until the view covers a position.

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::clock;
 use super::conditions::Conditions;
+use super::outcomes::Outcomes;
 use super::overlay::Overlay;
 use crate::domain::{Act, Body, Decision, EffectId, Position, Record, Settings, Time};
 use crate::engine::route::RoutingView;
@@ -55,6 +56,7 @@ pub(super) struct Published {
     view: ArcSwap<RoutingView>,
     snapshot: ArcSwap<Snapshot>,
     agenda: watch::Sender<Agenda>,
+    outcomes: Arc<Outcomes>,
     folded: watch::Sender<Position>,
 }
 
@@ -65,6 +67,7 @@ impl Default for Published {
             view: ArcSwap::from_pointee(state.view().clone()),
             snapshot: ArcSwap::default(),
             agenda: watch::Sender::default(),
+            outcomes: Arc::default(),
             folded: watch::Sender::default(),
         }
     }
@@ -87,6 +90,12 @@ impl Published {
     #[must_use]
     pub(super) fn agenda(&self) -> watch::Receiver<Agenda> {
         self.agenda.subscribe()
+    }
+
+    /// What became of commands.
+    #[must_use]
+    pub(super) fn outcomes(&self) -> &Arc<Outcomes> {
+        &self.outcomes
     }
 
     /// The last position that the view covers.
@@ -120,7 +129,7 @@ pub(super) struct Replica {
     /// Decisions folded since the view was published: no longer only this replica's.
     settled: Vec<Arc<Decision>>,
     acts_changed: bool,
-    /// A command was folded: somebody waits for the snapshot that tells what became of it.
+    /// A command was folded: its operator waits to see it on the screen.
     commanded: bool,
     since_checkpoint: u64,
     snapshot_at: Option<Instant>,
@@ -229,7 +238,12 @@ impl Replica {
         self.acts_changed |= self.effects.iter().any(|effect| matches!(effect, Effect::Act { .. }));
         match body {
             Body::Decided(decision) => self.settled.push(decision),
-            Body::Commanded(_) => self.commanded = true,
+            Body::Commanded(_) => {
+                self.commanded = true;
+                if let Some(outcome) = self.state.last_outcome() {
+                    self.published.outcomes.tell(outcome);
+                }
+            }
             Body::EngineStarted { .. } => {
                 self.intended.clear();
                 self.acts_changed = true;

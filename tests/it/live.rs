@@ -242,6 +242,27 @@ async fn a_command_tells_what_became_of_it() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_one_of_200_commands_at_once_is_told_what_became_of_it() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let runtime = Runtime::start(RuntimeConfig { log: LogChoice::Memory, ..config(folder.path()) }).await?;
+    let handle = runtime.handle();
+    until("ready", &handle, |status| status.ready).await?;
+    let mut given = tokio::task::JoinSet::new();
+    for number in 0..200 {
+        let (handle, operator) = (handle.clone(), OperatorName::parse(&format!("ada_{number}")).unwrap());
+        let order = Order::SetAutonomy { class: None, level: Autonomy::Suggest };
+        given.spawn(async move { (operator.clone(), handle.command(Command { operator, order }).await) });
+    }
+    while let Some(told) = given.join_next().await {
+        let (operator, outcome) = told?;
+        let outcome = outcome?;
+        ensure!(outcome.accepted && outcome.text.ends_with(&format!("set by {operator}")), "{operator}: {outcome:?}");
+    }
+    runtime.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_act_is_intended_executed_and_its_end_recorded() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut settings = Settings::default();

@@ -228,8 +228,8 @@ impl Incident {
         }
         if harm(kind, &evidence) > harm(kind, &self.row.evidence) {
             self.row.evidence = evidence.clone();
-            self.row.at_worst.clone_from(&self.row.at_risk);
         }
+        self.row.at_risk.iter().for_each(|money| raise(&mut self.row.at_worst, *money));
         self.now = evidence;
         self.row.sentence = format!("{}{}", sentence(&self.row), self.since());
     }
@@ -258,8 +258,8 @@ impl Incident {
         if self.row.kind != AnomalyType::HighFailureRate {
             return;
         }
-        if let Some(rate) = self.latest.rate(MIN_RECOVERY_ATTEMPTS) {
-            self.recovered(rate >= self.row.evidence.baseline - min_drop / 2.0, at);
+        if let Some(recovered) = self.latest.reach(self.row.evidence.baseline - min_drop / 2.0) {
+            self.recovered(recovered, at);
         }
     }
 
@@ -301,19 +301,27 @@ impl Incident {
 
     /// `: 90 % of the latest 10 attempts`, where there were enough.
     fn latest_words(&self) -> String {
-        let rate = (self.row.kind == AnomalyType::HighFailureRate).then(|| self.latest.rate(MIN_RECOVERY_ATTEMPTS)).flatten();
+        let rate = (self.row.kind == AnomalyType::HighFailureRate).then(|| self.latest.rate()).flatten();
         rate.map_or_else(String::new, |rate| format!(": {} of the latest {} attempts", percent(rate), self.latest.count()))
     }
 }
 
-/// How bad a measurement is, to tell the worst: what is lost, or how far it is off.
+/// How bad a measurement is, to tell the worst: how far it is off, and of how many attempts, as a standard error has it.
 fn harm(kind: AnomalyType, evidence: &Evidence) -> f64 {
-    let minutes = rate::as_f64(evidence.window_s.max(1)) / 60.0;
+    let weight = rate::as_f64(evidence.samples).sqrt();
     match kind {
-        AnomalyType::HighFailureRate => (evidence.baseline - evidence.observed) * rate::as_f64(evidence.samples) / minutes,
-        AnomalyType::UnusualPattern => (evidence.observed - evidence.baseline) * rate::as_f64(evidence.samples) / minutes,
+        AnomalyType::HighFailureRate => (evidence.baseline - evidence.observed) * weight,
+        AnomalyType::UnusualPattern => (evidence.observed - evidence.baseline) * weight,
         AnomalyType::VolumeDrop => evidence.baseline - evidence.observed,
         AnomalyType::VolumeSpike | AnomalyType::PotentialFraud => evidence.observed - evidence.baseline,
+    }
+}
+
+/// Raises the amount of a currency to at least this one.
+fn raise(amounts: &mut Vec<Money>, money: Money) {
+    match amounts.iter_mut().find(|known| known.currency == money.currency) {
+        Some(known) => known.minor = known.minor.max(money.minor),
+        None => amounts.push(money),
     }
 }
 

@@ -48,8 +48,10 @@ impl Healer {
 impl Action {
     /// A way back that nobody is asked about comes too soon: it waits.
     pub(super) fn hold(&mut self, until: Time, at: Time) {
+        // At `veto` a person has the whole delay in any case; at `auto` nobody is waited for.
+        let veto = if self.row.executes_by_itself { self.row.expires_at } else { at };
         self.row.executes_by_itself = true;
-        self.row.expires_at = self.row.expires_at.max(until);
+        self.row.expires_at = veto.max(until);
         let wait = until.since(at).as_secs();
         let what = format!("waits {wait} s more: what it takes back was done too lately, or has come and gone");
         self.row.why_asked = format!("{}; it {what}", self.row.why_asked);
@@ -66,7 +68,8 @@ impl Action {
             return;
         }
         self.row.why_asked = why;
-        self.row.version += 1;
+        // Approving it is still approving the same thing, unless it would have needed no approval.
+        self.row.version += u32::from(held);
         let what = match level {
             Autonomy::Observe => "held: autonomy is `observe`, nothing can be executed",
             Autonomy::Suggest => "held: autonomy is `suggest`, nothing can be executed",

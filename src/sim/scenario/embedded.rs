@@ -27,6 +27,7 @@ pub(super) const ALL: &[(&str, &str)] = embedded![
     "account-takeover",
     "slow-leak",
     "flapping-connector",
+    "second-outage",
     "bad-rule-deployed",
     "model-gone-wrong",
     "billing-run",

@@ -212,9 +212,18 @@ pub(super) fn undo_question(row: &ActionRow, columns: usize, scene: &Scene<'_>) 
     let theme = scene.theme;
     let mut fixed = paragraph(&format!("Take back: {}", row.sentence), theme.focus, columns);
     fixed.push(Line::styled("what was changed, and is put back:", theme.quiet));
-    let (changed, paged) = changes(&row.before_after, columns, scene);
+    let reversed: Vec<_> = row.before_after.iter().map(reversed).collect();
+    let (changed, paged) = changes(&reversed, columns, scene);
     fixed.extend(changed);
     fixed.extend(field("touches", &blast(&row.blast), theme.text, (columns, 2), theme));
     fixed.extend(field("undo", &row.undo, theme.text, (columns, 3), theme));
     (fixed, paged)
+}
+
+/// A pair of before and after the other way round; who it is about, `name: `, stays in front.
+fn reversed((before, after): &(String, String)) -> (String, String) {
+    match before.rsplit_once(": ") {
+        Some((subject, before)) => (format!("{subject}: {after}"), before.to_owned()),
+        None => (after.clone(), before.clone()),
+    }
 }

@@ -93,6 +93,9 @@ pub(super) fn incident(row: &IncidentRow, columns: usize, scene: &Scene<'_>) -> 
     let risk =
         if row.at_risk.is_empty() { "no money counted".to_owned() } else { format!("{}/min", format::amounts(&row.at_risk)) };
     lines.push(labelled("at risk", risk, theme.text, theme));
+    if row.at_worst != row.at_risk && !row.at_worst.is_empty() {
+        lines.push(labelled("at worst", format!("{}/min", format::amounts(&row.at_worst)), theme.text, theme));
+    }
     let at = |time| format!("{} {}", format::second(time, zone), format::offset(time, zone));
     let since = format!("{}, {}", at(row.detected_at), format::age(scene.since(row.detected_at)));
     lines.push(labelled("noticed", since, theme.text, theme));

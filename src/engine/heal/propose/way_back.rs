@@ -96,17 +96,15 @@ fn draft(slice: Slice, mut moves: Vec<PriorityMove>, incidents: &Incidents, site
     })
 }
 
-/// Whether an account works again: nothing speaks against it, its last attempts did not fail, and its connector's rate
-/// is what it was.
+/// Whether an account works again: nothing speaks against it (a breaker that opened has seen its probes succeed), and its
+/// connector succeeds as often as it did.
 fn is_proven(account: &ConnectorAccount, incidents: &Incidents, site: &Site<'_>) -> bool {
     let Some((_, state)) = site.view.account(account) else { return false };
-    let needed = site.view.settings.routing.probe_successes;
     let Some(watched) = site.monitor.get(Slice::Connector(state.connector)) else { return false };
     let sums = watched.window.sums(site.view.at, MEASURED_S);
     let usual = watched.baseline.rate().unwrap_or(0.5) - site.view.settings.detection.min_drop;
     hindered(account, incidents, site).is_none()
-        && u64::from(state.breaker.probe_successes) >= needed
-        && sums.approved >= needed
+        && sums.approved >= site.view.settings.routing.probe_successes
         && rate_of(&sums).is_some_and(|rate| rate >= usual)
 }
 
