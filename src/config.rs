@@ -109,7 +109,7 @@ impl Config {
         )?;
         let Some(reference) = self.money.reference else { return Ok(()) };
         let one = self.money.per_reference.get(&reference).is_some_and(|rate| (rate - 1.0).abs() < f64::EPSILON);
-        let problem = format!("the table of rates must have the reference currency, at 1: {reference} = 1.0");
+        let problem = format!("the table of rates must hold the reference currency at 1 ({reference} = 1.0)");
         check(["money.reference", "money.per_reference"], one, &problem)
     }
 }

@@ -25,11 +25,8 @@ impl BadField {
 
 impl fmt::Display for BadField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.field.as_str() {
-            "" if self.problem.starts_with("not JSON") => f.write_str(&self.problem),
-            "" => write!(f, "the body: {}", self.problem),
-            field => write!(f, "{field}: {}", self.problem),
-        }
+        let field = if self.field.is_empty() { "the body" } else { &self.field };
+        write!(f, "{field}: {}", self.problem)
     }
 }
 
@@ -94,7 +91,7 @@ mod tests {
         check(r#"{"inner":{"amount":"x"}}"#, r#"inner.amount: invalid type: text "x", expected a whole number"#);
         check("[]", "the body: expected an object, found a list");
         check(r#"{"inner":[]}"#, "inner: expected an object, found a list");
-        check("[", "not JSON: EOF while parsing a list at line 1 column 1");
-        check(r#"{"inner" 1"#, "not JSON: expected `:` at line 1 column 10");
+        check("[", "the body: not JSON: EOF while parsing a list at line 1 column 1");
+        check(r#"{"inner" 1"#, "the body: not JSON: expected `:` at line 1 column 10");
     }
 }

@@ -129,9 +129,11 @@ fn make_private(folder: &Path) -> anyhow::Result<()> {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     for name in ["log.db", "tables.db"].iter().flat_map(|name| ["", "-wal", "-shm"].map(|end| format!("{name}{end}"))) {
         let file = folder.join(name);
-        if is_open(&file) {
-            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))
-                .with_context(|| format!("{} can be read by others, and that cannot be changed", file.display()))?;
+        if is_open(&file)
+            && let Err(error) = std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))
+        {
+            // Another user's file in a folder that is shared on purpose: the engine may still work on it.
+            tracing::warn!(component = "runtime", file = %file.display(), %error, "others can read it");
         }
     }
     Ok(())
