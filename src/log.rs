@@ -16,6 +16,7 @@ pub mod appender;
 pub mod codec;
 mod memory;
 mod redis;
+pub mod spool;
 mod sqlite;
 mod tail;
 mod watching;
@@ -24,6 +25,7 @@ pub use appender::{Appender, GroupCommit};
 pub use codec::CodecError;
 pub use memory::Memory;
 pub use redis::RedisStream;
+pub use spool::SpoolFile;
 pub use sqlite::Sqlite;
 pub use tail::Tail;
 

@@ -10,6 +10,7 @@ mod engine;
 mod live;
 mod log;
 mod peer;
+mod spool;
 mod store;
 mod stream;
 mod support;

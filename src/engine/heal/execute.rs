@@ -26,6 +26,10 @@ impl Healer {
         match result {
             EffectResult::Done => action.executed(&act, verify, asking),
             EffectResult::Refused { reason } => action.refused(act.step, reason, asking),
+            EffectResult::Unknown { reason } => {
+                let what = format!("it is not known whether it was executed: {reason}; look at the target");
+                action.finish(ActionStatus::Failed, asking.at, "apos", &what);
+            }
         }
         self.tabulate(act.action, asking);
     }
