@@ -15,6 +15,7 @@ mod screen;
 mod serve;
 mod setup;
 mod simulate;
+mod vopr;
 mod wiring;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ use crate::domain::Role;
 pub use demo::DemoArguments;
 pub use setup::{Setup, Surroundings};
 pub use simulate::SimulateArguments;
+pub use vopr::VoprArguments;
 
 /// The command line.
 #[derive(Debug, Clone, PartialEq, Parser)]
@@ -117,6 +119,8 @@ pub enum Command {
     Serve,
     /// Run a scenario without a screen, as fast as the machine can, and report
     Simulate(SimulateArguments),
+    /// Look for broken promises: three replicas and one log under seeded faults
+    Vopr(VoprArguments),
     /// Show the configuration in force, or check it
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -200,6 +204,7 @@ fn start(arguments: Arguments, environment: &Environment) -> Result<Ended, Failu
         Some(Command::Run) => run::run(&Setup::read(&flags, environment)?),
         Some(Command::Serve) => serve::run(&Setup::read(&flags, environment)?),
         Some(Command::Simulate(simulate)) => simulate::run(&simulate, &Setup::read(&flags, environment)?),
+        Some(Command::Vopr(vopr)) => vopr::run(&vopr),
         Some(Command::Config(command)) => config::run(command, &flags, environment),
         Some(Command::Completions { shell }) => completions::run(shell, Arguments::command()),
         Some(Command::Man { command }) => man::run(command.as_deref(), Arguments::command()),

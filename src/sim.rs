@@ -11,6 +11,7 @@ mod outcome;
 pub mod scenario;
 mod switch;
 mod trouble;
+pub mod vopr;
 pub mod world;
 
 pub use driver::{Driver, Score};

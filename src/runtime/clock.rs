@@ -99,8 +99,8 @@ impl Clock {
     }
 }
 
-/// What to add to log time that is `ahead` microseconds before the wall clock.
-fn slew(ahead: i64) -> i64 {
+/// What to add, once every [`FOLLOW_EVERY`], to log time that is `ahead` microseconds before the wall clock.
+pub(crate) fn slew(ahead: i64) -> i64 {
     (-ahead).clamp(-SLEW, SLEW)
 }
 

@@ -52,15 +52,14 @@ pub(super) async fn accept(
 ) -> Result<Receipt, AppendError> {
     let fresh = events.into_iter().filter(|event| !repeated(view, event));
     let bodies: Vec<Body> = fresh.map(|event| Body::Payment(Box::new(event))).collect();
-    let intake = Intake::default();
     let route = spool.map_or(Route::Log, SpoolDoor::route);
-    if intake.arrived(bodies.len(), route) == Next::Acknowledge {
+    if Intake::arrived(bodies.len(), route) == Next::Acknowledge {
         return Ok(Receipt::Repeated);
     }
     let Some(spool) = spool else { return Ok(Receipt::Recorded(appender.append_many(bodies).await?)) };
     if route == Route::Log {
-        let appended = appender.append_many(bodies.clone()).await;
-        match (intake.appended(appended.is_ok()), appended) {
+        let outcome = appender.append_many(bodies.clone()).await;
+        match (Intake::default().appended(outcome.is_ok()), outcome) {
             (_, Ok(position)) => return Ok(Receipt::Recorded(position)),
             // Nothing is wrong with the log: shutting down, or an entry that cannot be written anywhere.
             (_, Err(error @ (LogError::Closed | LogError::Encoding(_)))) => return Err(error.into()),

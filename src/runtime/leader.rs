@@ -41,16 +41,16 @@ impl Leader {
         let mut machine = Leadership::new(Planted::default());
         let mut agenda = self.published.agenda();
         loop {
-            let step = {
+            let due = {
                 let agenda = agenda.borrow_and_update();
                 // Another leader's clock may have been ahead; time must not stand still until this one's catches up.
                 self.clock.at_least(agenda.at);
                 machine.next(self.clock.uptime(), self.clock.now(), &agenda, &self.settings)
             };
-            let Step::Wait(until) = step else {
+            let Step::Wait(until) = due else {
                 tokio::select! {
                     () = stop.at(Phase::Quiet) => break,
-                    () = self.take(step, &mut machine) => {}
+                    () = self.take(due, &mut machine) => {}
                 }
                 continue;
             };

@@ -265,6 +265,7 @@ impl Spooler {
             return self.conditions.clear("spool");
         }
         let minutes = oldest.map_or(0, |at| self.clock.now().since(at).as_secs() / 60);
-        self.conditions.set("spool", format!("events wait on disk for the log, the oldest for {minutes} min; see spool in the status"));
+        self.conditions
+            .set("spool", format!("events wait on disk for the log, the oldest for {minutes} min; see spool in the status"));
     }
 }

@@ -39,10 +39,11 @@ impl Healer {
         let action = self.actions.get(&id).ok_or_else(|| unknown(id))?;
         let class = action.row.class;
         pending(action, version)?;
-        if level(class) == Autonomy::Suggest {
+        if level(class) < Autonomy::Approve {
             return Err(format!(
-                "{id} is a suggestion: the level of autonomy for {} is `suggest`; raise it to approve",
-                class.as_str()
+                "{id} is a suggestion: the level of autonomy for {} is `{}`; raise it to approve",
+                class.as_str(),
+                level(class)
             ));
         }
         if let Some(change) = other {

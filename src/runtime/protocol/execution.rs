@@ -82,10 +82,23 @@ struct Work {
     deadline: Duration,
 }
 
+/// What every act is looked at with.
+#[derive(Clone, Copy)]
+struct Round<'a> {
+    now: Duration,
+    /// What is left of the lease.
+    left: Duration,
+    agenda: &'a Agenda,
+    timeout: Duration,
+}
+
 /// The machine.
 #[derive(Debug, Clone)]
 pub struct Executions {
+    /// The leadership whose acts are in hand, be it over or not.
     epoch: Option<u64>,
+    /// Whether this process led when it looked last.
+    leads: bool,
     works: BTreeMap<EffectId, Work>,
     intend_from: Duration,
     planted: Planted,
@@ -95,7 +108,7 @@ impl Executions {
     /// Nothing in hand.
     #[must_use]
     pub const fn new(planted: Planted) -> Self {
-        Self { epoch: None, works: BTreeMap::new(), intend_from: Duration::ZERO, planted }
+        Self { epoch: None, leads: false, works: BTreeMap::new(), intend_from: Duration::ZERO, planted }
     }
 
     /// What to do now. Nothing while this process does not lead, or while its own `EngineStarted` is not folded: acts of
@@ -103,29 +116,24 @@ impl Executions {
     pub fn next(&mut self, now: Duration, lease: Option<Lease>, agenda: &Agenda, timeout: Duration) -> Vec<Move> {
         let unchecked = self.planted.has(Bug::SendsWithoutLease);
         let lease = lease.filter(|lease| unchecked || !lease.left(now).is_zero());
-        let epoch = lease.map(|lease| lease.epoch);
-        if self.epoch != epoch {
-            self.works.clear();
-            self.epoch = epoch;
-        }
+        self.leads = lease.is_some();
         let Some(lease) = lease.filter(|lease| lease.epoch == agenda.epoch) else { return Vec::new() };
+        // A lease that lapsed and is renewed under its old epoch is the same leadership: what it sent stays sent.
+        if self.epoch != Some(lease.epoch) {
+            self.works.clear();
+            self.epoch = Some(lease.epoch);
+        }
         if !self.works.is_empty() {
             let outstanding: BTreeSet<EffectId> = agenda.outstanding.iter().map(|(id, _)| *id).collect();
             self.works.retain(|id, _| outstanding.contains(id));
         }
-        let left = if unchecked { timeout } else { lease.left(now) };
-        agenda.outstanding.iter().filter_map(|(id, act)| self.about(now, (*id, act), left, agenda, timeout)).collect()
+        let round = Round { now, left: if unchecked { timeout } else { lease.left(now) }, agenda, timeout };
+        agenda.outstanding.iter().filter_map(|(id, act)| self.about(*id, act, &round)).collect()
     }
 
     /// What to do about one act.
-    fn about(
-        &mut self,
-        now: Duration,
-        (id, act): (EffectId, &Act),
-        left: Duration,
-        agenda: &Agenda,
-        timeout: Duration,
-    ) -> Option<Move> {
+    fn about(&mut self, id: EffectId, act: &Act, round: &Round<'_>) -> Option<Move> {
+        let Round { now, left, agenda, timeout } = *round;
         let intended = agenda.intended.contains(&id) || self.planted.has(Bug::ActsBeforeIntent);
         let stage = self.works.get(&id).map(|work| &work.stage);
         if intended && matches!(stage, None | Some(Stage::Intending)) {
@@ -161,7 +169,9 @@ impl Executions {
     /// When something is due that no answer and no entry will tell.
     #[must_use]
     pub fn wake_at(&self, agenda: &Agenda) -> Option<Duration> {
-        self.epoch?;
+        if !self.leads || self.epoch != Some(agenda.epoch) {
+            return None;
+        }
         let waits = self.works.values().filter_map(|work| match work.stage {
             Stage::ToRead { from } | Stage::ToEnd { from, .. } => Some(from),
             _ => None,
@@ -311,13 +321,26 @@ mod tests {
         executions.set(NOW, 3, id, Err(lost()));
         for pause in [2, 4] {
             let due = executions.wake_at(&folded).unwrap();
-            assert!(executions.next(due - Duration::from_millis(1), lease, &folded, TIMEOUT).is_empty());
+            assert!(executions.next(due.saturating_sub(Duration::from_millis(1)), lease, &folded, TIMEOUT).is_empty());
             assert!(matches!(executions.next(due, lease, &folded, TIMEOUT)[..], [Move::Read { .. }]), "{pause} s");
             executions.read(due, 3, id, Err(lost()));
         }
         let due = executions.wake_at(&folded).unwrap();
         let ends = executions.next(due, lease, &folded, TIMEOUT);
         assert!(matches!(&ends[..], [Move::End(_, EffectResult::Unknown { .. })]), "{ends:?}");
+    }
+
+    #[test]
+    fn a_lease_that_lapses_and_is_renewed_forgets_nothing_that_was_sent() {
+        let ((id, _), mut executions) = (act(10), Executions::new(Planted::default()));
+        let folded = agenda(3, &[10], &[10]);
+        assert!(matches!(executions.next(NOW, LEASE, &folded, TIMEOUT)[..], [Move::Set { .. }]));
+        assert!(executions.next(NOW + TIMEOUT, LEASE, &folded, TIMEOUT).is_empty(), "the lease has lapsed");
+        assert_eq!(executions.wake_at(&folded), None);
+        let renewed = Some(Lease { epoch: 3, until: NOW * 2 });
+        assert!(executions.next(NOW + TIMEOUT, renewed, &folded, TIMEOUT).is_empty(), "its answer is still to come");
+        executions.set(NOW + TIMEOUT, 3, id, Ok(()));
+        assert!(matches!(executions.next(NOW + TIMEOUT, renewed, &folded, TIMEOUT)[..], [Move::End(..)]));
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Intake {
 
     /// A delivery of which `fresh` events were not seen before; `route` is where new events go now.
     #[must_use]
-    pub const fn arrived(self, fresh: usize, route: Route) -> Next {
+    pub const fn arrived(fresh: usize, route: Route) -> Next {
         match (fresh, route) {
             (0, _) => Next::Acknowledge,
             (_, Route::Log) => Next::Append,
@@ -56,7 +56,7 @@ impl Intake {
 
     /// The spool has it on disk, or failed, or is full.
     #[must_use]
-    pub const fn spooled(self, taken: bool) -> Next {
+    pub const fn spooled(taken: bool) -> Next {
         if taken { Next::Acknowledge } else { Next::Refuse }
     }
 }
@@ -68,9 +68,9 @@ mod tests {
     #[test]
     fn a_sender_is_told_only_what_is_durable() {
         let intake = Intake::default();
-        assert_eq!(intake.arrived(0, Route::File), Next::Acknowledge, "all of it was seen");
-        assert_eq!((intake.arrived(2, Route::Log), intake.arrived(2, Route::File)), (Next::Append, Next::Spool));
+        assert_eq!(Intake::arrived(0, Route::File), Next::Acknowledge, "all of it was seen");
+        assert_eq!((Intake::arrived(2, Route::Log), Intake::arrived(2, Route::File)), (Next::Append, Next::Spool));
         assert_eq!((intake.appended(true), intake.appended(false)), (Next::Acknowledge, Next::Spool));
-        assert_eq!((intake.spooled(true), intake.spooled(false)), (Next::Acknowledge, Next::Refuse));
+        assert_eq!((Intake::spooled(true), Intake::spooled(false)), (Next::Acknowledge, Next::Refuse));
     }
 }
