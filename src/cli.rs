@@ -18,6 +18,7 @@ mod screen;
 mod serve;
 mod setup;
 mod simulate;
+mod vopr;
 mod wiring;
 
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ pub use log::{ExportArguments, LogCommand};
 pub use replay::ReplayArguments;
 pub use setup::{Setup, Surroundings};
 pub use simulate::SimulateArguments;
+pub use vopr::VoprArguments;
 
 /// The command line.
 #[derive(Debug, Clone, PartialEq, Parser)]
@@ -127,6 +129,8 @@ pub enum Command {
     /// Look after the log and its archive: what there is, whether it is whole, a stretch of it to take elsewhere
     #[command(subcommand)]
     Log(LogCommand),
+    /// Look for broken promises: three replicas and one log under seeded faults
+    Vopr(VoprArguments),
     /// Show the configuration in force, or check it
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -212,6 +216,7 @@ fn start(arguments: Arguments, environment: &Environment) -> Result<Ended, Failu
         Some(Command::Simulate(simulate)) => simulate::run(&simulate, &Setup::read(&flags, environment)?),
         Some(Command::Replay(replay)) => replay::run(&replay, &Setup::read(&flags, environment)?),
         Some(Command::Log(command)) => log::run(&command, &Setup::read(&flags, environment)?),
+        Some(Command::Vopr(vopr)) => vopr::run(&vopr),
         Some(Command::Config(command)) => config::run(command, &flags, environment),
         Some(Command::Completions { shell }) => completions::run(shell, Arguments::command()),
         Some(Command::Man { command }) => man::run(command.as_deref(), Arguments::command()),

@@ -22,6 +22,7 @@ pub mod ladder;
 mod memory;
 mod redis;
 pub mod segment;
+pub mod spool;
 mod sqlite;
 mod tail;
 mod watching;
@@ -36,6 +37,7 @@ pub use ladder::Ladder;
 pub use memory::Memory;
 pub use redis::RedisStream;
 pub use segment::SegmentError;
+pub use spool::SpoolFile;
 pub use sqlite::Sqlite;
 pub use tail::Tail;
 

@@ -16,9 +16,11 @@ mod outcomes;
 pub mod overlay;
 pub mod past;
 mod projector;
+pub mod protocol;
 mod replica;
 pub mod retention;
 mod sampler;
+mod spool;
 pub mod status;
 pub mod stream;
 mod supervisor;
@@ -27,6 +29,7 @@ mod tail;
 pub use handle::{DecideError, Handle};
 pub use intake::{AppendError, Receipt};
 pub use retention::RetentionConfig;
+pub use spool::SpoolError;
 pub use status::Status;
 pub use stream::StreamConfig;
 
@@ -45,6 +48,7 @@ use conditions::Conditions;
 use overlay::Overlay;
 use projector::{Projector, TableHolder};
 use replica::Published;
+use spool::SpoolDoor;
 use status::SharedGauges;
 use supervisor::{Phase, Stop, Supervisor};
 
@@ -210,12 +214,13 @@ struct Parts {
     log: Log,
     clock: Clock,
     appender: Appender,
+    spool: Option<SpoolDoor>,
     published: Arc<Published>,
     overlay: Arc<Overlay>,
     conditions: Conditions,
     gauges: SharedGauges,
     actuators: Actuators,
-    lease: watch::Sender<Option<leader::Lease>>,
+    lease: watch::Sender<Option<protocol::Lease>>,
     tables: TableHolder,
     supervisor: Supervisor,
 }
@@ -227,11 +232,19 @@ impl Parts {
         let stamps = clock.clone();
         let (appender, group_commit) = Appender::new(log.clone(), move || stamps.now());
         supervisor.task("appender", Phase::Drained, group_commit.run());
+        let spool = (config.log != LogChoice::Memory).then(|| {
+            let path = config.data_dir.join("spool.db");
+            let (door, spooler) = SpoolDoor::new(path, log.clone(), clock.clone(), conditions.clone());
+            let stop = supervisor.stop();
+            supervisor.task("spool", Phase::Drained, spooler.run(stop));
+            door
+        });
         let instances = u16::try_from(config.settings.scaling.min_instances).unwrap_or(u16::MAX);
         Self {
             log,
             clock,
             appender,
+            spool,
             published: Arc::default(),
             overlay: Arc::default(),
             conditions,
@@ -249,6 +262,7 @@ impl Parts {
             overlay: self.overlay.clone(),
             log: self.log.clone(),
             appender: self.appender.clone(),
+            spool: self.spool.clone(),
             clock: self.clock.clone(),
             conditions: self.conditions.clone(),
             gauges: self.gauges.clone(),

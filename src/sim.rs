@@ -21,6 +21,7 @@ mod switch;
 pub mod trial;
 mod trouble;
 mod verdict;
+pub mod vopr;
 pub mod world;
 
 pub use driver::{Driver, Score};

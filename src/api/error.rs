@@ -135,7 +135,7 @@ impl ApiError {
             Self::Undecided(DecideError::UnknownMerchant) => "unknown_merchant",
             Self::Undecided(DecideError::NoCandidate(_)) => "no_candidate",
             Self::Undecided(DecideError::NotRecorded(_)) => "not_recorded",
-            Self::NotTaken(AppendError::Log(_)) => "log_unavailable",
+            Self::NotTaken(AppendError::Log(_) | AppendError::Spool(_)) => "log_unavailable",
             Self::NotTaken(AppendError::NotFolded(_)) => "not_folded",
             Self::Internal(_) => "internal",
         }

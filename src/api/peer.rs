@@ -101,7 +101,8 @@ async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     let told: UpdateRequest = json::read(&api.body(body)?)?;
     let event = told.event(api.handle.now())?;
     let payment_known = payment_known(api, &told);
-    let (Receipt::Recorded(_) | Receipt::Repeated) = api.handle.accept(vec![event]).await.map_err(ApiError::from)?;
+    let (Receipt::Recorded(_) | Receipt::Spooled | Receipt::Repeated) =
+        api.handle.accept(vec![event]).await.map_err(ApiError::from)?;
     Ok(reply::ok(&UpdateResponse {
         message: "Gateway score updated successfully",
         merchant_id: &told.merchant_id,

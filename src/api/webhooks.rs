@@ -15,6 +15,7 @@ use crate::runtime::Receipt;
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     recorded: AtomicU64,
+    spooled: AtomicU64,
     repeated: AtomicU64,
     ignored: AtomicU64,
     refused: AtomicU64,
@@ -25,6 +26,8 @@ pub(super) struct Counts {
 pub(super) struct Counted {
     /// Durable in the log.
     recorded: u64,
+    /// Durable in the spool: the log did not take it then.
+    spooled: u64,
     /// Of an event seen before.
     repeated: u64,
     /// Of a kind that says nothing of a payment's attempts.
@@ -38,6 +41,7 @@ impl Counts {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Counted {
             recorded: read(&self.recorded),
+            spooled: read(&self.spooled),
             repeated: read(&self.repeated),
             ignored: read(&self.ignored),
             refused: read(&self.refused),
@@ -85,6 +89,7 @@ async fn take(path: &str, request: &HttpRequest, body: Arrived, api: &Api) -> Re
         Delivery::Ignored { .. } => (&api.webhooks.ignored, "ignored", None),
         Delivery::Payment(event) => match api.handle.accept(vec![*event]).await? {
             Receipt::Recorded(position) => (&api.webhooks.recorded, "recorded", Some(position)),
+            Receipt::Spooled => (&api.webhooks.spooled, "spooled", None),
             Receipt::Repeated => (&api.webhooks.repeated, "repeated", None),
         },
     };

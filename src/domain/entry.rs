@@ -188,6 +188,11 @@ pub enum EffectResult {
         /// Why, for the operator.
         reason: String,
     },
+    /// It was sent, or may have been, and the target does not tell what became of it: a person has to look.
+    Unknown {
+        /// Why it is not known.
+        reason: String,
+    },
 }
 
 /// One measurement of the resources the switch runs on.

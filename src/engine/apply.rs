@@ -254,6 +254,7 @@ impl State {
         let text = match result {
             EffectResult::Done => format!("effect {id} done"),
             EffectResult::Refused { reason } => format!("effect {id} refused: {reason}"),
+            EffectResult::Unknown { reason } => format!("effect {id} unknown: {reason}"),
         };
         self.feed.push(&self.view, Line::Engine(text));
     }

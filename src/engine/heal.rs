@@ -98,10 +98,12 @@ impl Asking<'_> {
 }
 
 impl Healer {
-    /// Takes over levels of autonomy that a configuration changes; one that stays the same leaves what operators set since.
+    /// Takes over levels of autonomy that a configuration changes; one that stays the same leaves what operators set since,
+    /// and the first one leaves what they set before it.
     pub(crate) fn configure(&mut self, before: &Levels, now: &Levels, configured: bool) {
         for class in ActionClass::ALL {
-            if !configured || before.of(class) != now.of(class) {
+            let ordered = !configured && self.levels.of(class) != before.of(class);
+            if before.of(class) != now.of(class) && !ordered {
                 self.levels.set(class, now.of(class));
             }
         }
@@ -257,5 +259,20 @@ impl Action {
         self.phase = Phase::Over;
         self.set(status);
         self.note(at, who, what);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_overrides_operators_but_not_what_they_set_before_the_first() {
+        let mut healer = Healer { levels: Levels { exclusion: Autonomy::Observe, ..Levels::default() }, ..Healer::default() };
+        let first = Levels { exclusion: Autonomy::Auto, scaling: Autonomy::Auto, ..Levels::default() };
+        healer.configure(&Levels::default(), &first, false);
+        assert_eq!((healer.levels.exclusion, healer.levels.scaling), (Autonomy::Observe, Autonomy::Auto));
+        healer.configure(&first, &Levels { exclusion: Autonomy::Veto, ..first.clone() }, true);
+        assert_eq!((healer.levels.exclusion, healer.levels.scaling), (Autonomy::Veto, Autonomy::Auto));
     }
 }

@@ -91,6 +91,12 @@ impl State {
         self.epoch
     }
 
+    /// Running totals since the log began.
+    #[must_use]
+    pub const fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
     /// When the leader has to tell that time passed, unless an entry does before.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {

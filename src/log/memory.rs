@@ -28,8 +28,16 @@ struct Lease {
     expires: Time,
 }
 
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Memory {
-    pub(super) fn new() -> Self {
+    /// An empty log.
+    #[must_use]
+    pub fn new() -> Self {
         Self { held: Arc::default(), last: watching::Last::new(0) }
     }
 
@@ -43,6 +51,16 @@ impl Memory {
         drop(held);
         self.last.advance(number);
         Ok(Stamp { number, at })
+    }
+
+    /// As [`super::Log::append`], at once: for a simulator, which has no runtime to wait in.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn append(&self, epoch: u64, now: Time, bodies: Vec<Body>) -> Result<Record, LogError> {
+        assert!(!bodies.is_empty(), "a record holds at least one entry");
+        let Stamp { number, at } = self.commit(epoch, now, &bodies)?;
+        Ok(Record { number, at, epoch, bodies })
     }
 
     pub(super) fn read(&self, from: u64, limit: usize) -> Vec<Record> {
@@ -90,7 +108,9 @@ impl Memory {
         }
     }
 
-    pub(super) fn acquire_lease(&self, holder: &str, ttl: Duration, now: Time) -> Option<u64> {
+    /// As [`super::Log::acquire_lease`], at once.
+    #[must_use]
+    pub fn acquire_lease(&self, holder: &str, ttl: Duration, now: Time) -> Option<u64> {
         let lease = &mut self.held().lease;
         if lease.holder.as_deref().is_some_and(|other| other != holder) && now < lease.expires {
             return None;
@@ -99,7 +119,9 @@ impl Memory {
         Some(lease.epoch)
     }
 
-    pub(super) fn renew_lease(&self, holder: &str, epoch: u64, ttl: Duration, now: Time) -> bool {
+    /// As [`super::Log::renew_lease`], at once.
+    #[must_use]
+    pub fn renew_lease(&self, holder: &str, epoch: u64, ttl: Duration, now: Time) -> bool {
         let lease = &mut self.held().lease;
         let held = lease.epoch == epoch && lease.holder.as_deref() == Some(holder);
         if held {

@@ -3,18 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use super::protocol::Refusal;
 use crate::domain::Change;
-
-/// Why an act was not done.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
-    /// The target said no: trying again changes nothing.
-    #[error("{0}")]
-    Refused(String),
-    /// The target did not answer: worth another try.
-    #[error("not reachable: {0}")]
-    Unreachable(String),
-}
 
 /// Every actuator there is.
 #[derive(Debug, Clone)]
@@ -38,6 +28,19 @@ impl Actuators {
     /// Takes up the number of instances that the log knows of, after a restart.
     pub(super) fn resume(&self, instances: u16) {
         self.scaler.instances.store(instances, Ordering::Relaxed);
+    }
+
+    /// Whether the target of a change is as the change wants it.
+    ///
+    /// # Errors
+    /// [`Refusal`], telling whether another try is worth it.
+    #[expect(clippy::unused_async, reason = "actuators over the network answer later")]
+    pub(super) async fn reads(&self, change: &Change) -> Result<bool, Refusal> {
+        Ok(match change {
+            // In force once the result is folded, and there is no result yet.
+            Change::ReorderPriority { .. } | Change::ExcludeAccount { .. } | Change::RestoreAccount { .. } => false,
+            Change::Scale { to, .. } => self.instances() == *to,
+        })
     }
 
     /// Sets the target of a change to what the change wants.
@@ -82,6 +85,7 @@ mod tests {
         for _ in 0..2 {
             actuators.set(&Change::Scale { from: 2, to: 3 }).await.unwrap();
             assert_eq!(actuators.instances(), 3);
+            assert_eq!(actuators.reads(&Change::Scale { from: 2, to: 3 }).await, Ok(true));
         }
         assert!(actuators.set(&Change::Scale { from: 1, to: 0 }).await.is_err());
     }

@@ -68,6 +68,11 @@ impl Clock {
         Time::from_micros(before.max(now))
     }
 
+    /// Moves log time forward to the log's own latest where it lies behind: another machine's clock was ahead.
+    pub fn at_least(&self, latest: Time) {
+        self.inner.base.fetch_max(latest.micros().saturating_sub(self.elapsed_us()), Ordering::Relaxed);
+    }
+
     /// How long this clock has been running.
     #[must_use]
     pub fn uptime(&self) -> Duration {
@@ -94,8 +99,8 @@ impl Clock {
     }
 }
 
-/// What to add to log time that is `ahead` microseconds before the wall clock.
-fn slew(ahead: i64) -> i64 {
+/// What to add, once every [`FOLLOW_EVERY`], to log time that is `ahead` microseconds before the wall clock.
+pub(crate) fn slew(ahead: i64) -> i64 {
     (-ahead).clamp(-SLEW, SLEW)
 }
 
@@ -136,6 +141,16 @@ mod tests {
             before = now;
         }
         assert!(clock.ahead_us() < 600_000_000 - 98 * SLEW, "slewed back: {} µs ahead", clock.ahead_us());
+    }
+
+    #[test]
+    fn log_time_is_never_behind_the_log() {
+        let clock = Clock::start(Time::ZERO);
+        let (before, ahead) = (clock.now(), clock.now() + Duration::from_mins(5));
+        clock.at_least(before);
+        assert!(clock.now() < ahead);
+        clock.at_least(ahead);
+        assert!(clock.now() >= ahead);
     }
 
     #[test]

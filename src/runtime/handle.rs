@@ -10,9 +10,10 @@ use tokio::sync::watch;
 use super::clock::Clock;
 use super::conditions::Conditions;
 use super::intake::{self, AppendError, Receipt};
-use super::leader::Lease;
 use super::overlay::Overlay;
+use super::protocol::Lease;
 use super::replica::Published;
+use super::spool::SpoolDoor;
 use super::status::{self, DecisionStatus, LogStatus, SharedGauges, Status};
 use super::{Durability, TableHolder};
 use crate::domain::{Body, Command, Decision, PaymentEvent, PaymentId, Position, ProfileId, Request, Time};
@@ -51,6 +52,8 @@ pub(super) struct Shared {
     pub(super) overlay: Arc<Overlay>,
     pub(super) log: Log,
     pub(super) appender: Appender,
+    /// None where the log is in memory.
+    pub(super) spool: Option<SpoolDoor>,
     pub(super) clock: Clock,
     pub(super) conditions: Conditions,
     pub(super) gauges: SharedGauges,
@@ -175,12 +178,13 @@ impl Handle {
         Ok((stands, fresh))
     }
 
-    /// Acknowledges payment events: all that were not seen before are durable when this returns.
+    /// Acknowledges payment events: all that were not seen before are durable when this returns, in the log or, while it
+    /// does not take them, in the spool.
     ///
     /// # Errors
-    /// When the log did not take them; none is acknowledged then.
+    /// When neither took them; none is acknowledged then.
     pub async fn accept(&self, events: Vec<PaymentEvent>) -> Result<Receipt, AppendError> {
-        intake::accept(&self.view(), &self.0.appender, events).await
+        intake::accept(&self.view(), &self.0.appender, self.0.spool.as_ref(), events).await
     }
 
     /// Appends an entry; it is durable when this returns.
@@ -244,6 +248,7 @@ impl Handle {
             leader: shared.lease.borrow().is_some(),
             epoch: shared.published.agenda().borrow().epoch,
             log: self.log_status(),
+            spool: shared.spool.as_ref().map(|spool| spool.status(self.now())),
             decisions: DecisionStatus {
                 answered: gauges.answered.load(Ordering::Relaxed),
                 repeated: gauges.repeated.load(Ordering::Relaxed),

@@ -1,8 +1,10 @@
-//! Taking events in: when may a sender be told "I have it"?
+//! Taking events in: does what the [`Intake`] machine says, against the log and the spool.
 //!
-//! Only once the event is durable in the log, or when the view has already seen the sender's id of it. Everything that
-//! takes events in (webhooks, the stream, feedback) goes through here, so that there is one answer to that question.
+//! Everything that takes events in (webhooks, the stream, feedback) goes through here, so that there is one answer to
+//! the question when a sender may be told "I have it".
 
+use super::protocol::{Intake, Next, Route};
+use super::spool::{SpoolDoor, SpoolError};
 use crate::domain::{Body, PaymentEvent, Position};
 use crate::engine::route::RoutingView;
 use crate::log::{Appender, LogError};
@@ -12,6 +14,8 @@ use crate::log::{Appender, LogError};
 pub enum Receipt {
     /// It is durable in the log, at or before this position.
     Recorded(Position),
+    /// The log does not take it now; it is durable in the spool, and will be in the log once.
+    Spooled,
     /// Its id was seen before: nothing changes.
     Repeated,
 }
@@ -22,6 +26,9 @@ pub enum AppendError {
     /// The log did not take it.
     #[error("the log did not take it")]
     Log(#[from] LogError),
+    /// Neither the log nor the spool took it.
+    #[error("neither the log nor the spool took it")]
+    Spool(#[from] SpoolError),
     /// It is in the log, but folding stopped or fell far behind: what became of it is not known.
     #[error("recorded at {0}, but not folded in time; the status says why")]
     NotFolded(Position),
@@ -33,14 +40,32 @@ fn repeated(view: &RoutingView, event: &PaymentEvent) -> bool {
 }
 
 /// Acknowledges events: returns once every one that was not seen before is durable. Either all are acknowledged or none.
+/// Without a spool (a log in memory) the log alone can make them so.
 ///
 /// # Errors
-/// When the log did not take them.
-pub async fn accept(view: &RoutingView, appender: &Appender, events: Vec<PaymentEvent>) -> Result<Receipt, AppendError> {
+/// When neither the log nor the spool took them.
+pub(super) async fn accept(
+    view: &RoutingView,
+    appender: &Appender,
+    spool: Option<&SpoolDoor>,
+    events: Vec<PaymentEvent>,
+) -> Result<Receipt, AppendError> {
     let fresh = events.into_iter().filter(|event| !repeated(view, event));
     let bodies: Vec<Body> = fresh.map(|event| Body::Payment(Box::new(event))).collect();
-    if bodies.is_empty() {
+    let route = spool.map_or(Route::Log, SpoolDoor::route);
+    if Intake::arrived(bodies.len(), route) == Next::Acknowledge {
         return Ok(Receipt::Repeated);
     }
-    Ok(Receipt::Recorded(appender.append_many(bodies).await?))
+    let Some(spool) = spool else { return Ok(Receipt::Recorded(appender.append_many(bodies).await?)) };
+    if route == Route::Log {
+        let outcome = appender.append_many(bodies.clone()).await;
+        match (Intake::default().appended(outcome.is_ok()), outcome) {
+            (_, Ok(position)) => return Ok(Receipt::Recorded(position)),
+            // Nothing is wrong with the log: shutting down, or an entry that cannot be written anywhere.
+            (_, Err(error @ (LogError::Closed | LogError::Encoding(_)))) => return Err(error.into()),
+            (_, Err(_)) => {}
+        }
+    }
+    spool.write(bodies).await?;
+    Ok(Receipt::Spooled)
 }

@@ -1,52 +1,20 @@
-//! Leadership: one process at a time ticks, samples and executes.
+//! The leader's shell: does what [`Leadership`] says, against the log.
 //!
-//! A lease with a fencing epoch lies in the log's own store. Each leadership opens with `EngineStarted`, followed by
-//! the configuration where the log's differs. What the leader appends carries its epoch, and the log refuses an epoch
-//! that is not the latest, so that a leader that slept cannot act on.
+//! A lease with a fencing epoch lies in the log's own store. What the leader appends carries its epoch, and the log
+//! refuses an epoch that is not the latest, so that a leader that slept cannot act on.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::clock::{self, Clock};
+use super::clock::Clock;
 use super::conditions::Conditions;
-use super::replica::{Agenda, Published};
+use super::protocol::leadership::LEASE;
+use super::protocol::{Appended, Leadership, Lease, Planted, Step};
+use super::replica::Published;
 use super::supervisor::{Phase, Stop};
-use crate::domain::{Body, Settings, Time};
+use crate::domain::{Body, Position, Settings};
 use crate::log::{Log, LogError};
-
-/// How long a lease lasts: after a leader's death its work rests for so long at most. Below 3 s a slow disk would cost
-/// leadership; above a minute an operator would notice the pause.
-pub(super) const LEASE: Duration = Duration::from_secs(10);
-
-/// How often it is renewed: two renewals may be lost before it ends.
-const RENEW_EVERY: Duration = Duration::from_secs(3);
-
-/// Ticks are at least so far apart.
-const TICK_MIN: Duration = Duration::from_secs(1);
-
-/// This process's leadership.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lease {
-    /// Its fencing epoch.
-    pub(super) epoch: u64,
-    /// When it ends unless renewed.
-    pub(super) until: Instant,
-}
-
-impl Lease {
-    /// What is left of it.
-    #[must_use]
-    pub(super) fn left(&self) -> Duration {
-        self.until.saturating_duration_since(clock::instant())
-    }
-}
-
-/// When the next tick is due: at the engine's deadline, but never in a burst.
-fn next_tick(agenda: &Agenda, ticked: Time) -> Option<Time> {
-    Some(agenda.deadline?.max(ticked + TICK_MIN))
-}
 
 /// The leader's shell.
 #[derive(Debug)]
@@ -70,119 +38,94 @@ pub(super) struct Leader {
 impl Leader {
     /// Runs until the runtime is quiet; then gives the lease back.
     pub(super) async fn run(self, stop: Stop) {
+        let mut machine = Leadership::new(Planted::default());
         let mut agenda = self.published.agenda();
-        let mut ticked = Time::ZERO;
-        let mut renew = tokio::time::interval(RENEW_EVERY);
         loop {
-            let leads = self.lease.borrow().is_some();
-            let tick = next_tick(&agenda.borrow_and_update(), ticked).filter(|_| leads);
-            let due = tick.unwrap_or_default().since(self.clock.now());
+            let due = {
+                let agenda = agenda.borrow_and_update();
+                // Another leader's clock may have been ahead; time must not stand still until this one's catches up.
+                self.clock.at_least(agenda.at);
+                machine.next(self.clock.uptime(), self.clock.now(), &agenda, &self.settings)
+            };
+            let Step::Wait(until) = due else {
+                tokio::select! {
+                    () = stop.at(Phase::Quiet) => break,
+                    () = self.take(due, &mut machine) => {}
+                }
+                continue;
+            };
+            let leads = machine.lease().is_some();
             tokio::select! {
                 () = stop.at(Phase::Quiet) => break,
-                _ = renew.tick() => self.renew(&stop).await,
                 changed = agenda.changed(), if leads => if changed.is_err() { break },
-                () = tokio::time::sleep(due), if tick.is_some() => {
-                    ticked = self.clock.now();
-                    self.append(vec![Body::Ticked]).await;
+                () = tokio::time::sleep(until.saturating_sub(self.clock.uptime())) => {}
+            }
+        }
+        self.release(machine.lease()).await;
+    }
+
+    /// Does one step and tells the machine and the others what came of it.
+    async fn take(&self, step: Step, machine: &mut Leadership) {
+        match step {
+            Step::Wait(_) => {}
+            Step::Acquire => match self.log.acquire_lease(&self.holder, LEASE, self.clock.now()).await {
+                Ok(epoch) => {
+                    machine.acquired(self.clock.uptime(), epoch);
+                    if let Some(epoch) = epoch {
+                        tracing::info!(component = "leader", epoch, "leading");
+                        self.conditions.clear("lease");
+                    }
                 }
-            }
-        }
-        self.release().await;
-    }
-
-    /// Renews the lease, or tries for it.
-    async fn renew(&self, stop: &Stop) {
-        let (asked, now) = (clock::instant(), self.clock.now());
-        let held = *self.lease.borrow();
-        let until = asked + LEASE;
-        let Some(lease) = held else {
-            match self.log.acquire_lease(&self.holder, LEASE, now).await {
-                Ok(Some(epoch)) => self.take_over(Lease { epoch, until }, stop).await,
-                Ok(None) => {}
                 Err(error) => self.conditions.set("lease", format!("the log does not answer: {error}")),
+            },
+            Step::Renew(epoch) => self.renew(epoch, machine).await,
+            Step::Start(epoch) => {
+                let version = env!("CARGO_PKG_VERSION").to_owned();
+                self.append(epoch, Body::EngineStarted { version, epoch }, machine).await;
             }
-            return;
-        };
-        match self.log.renew_lease(&self.holder, lease.epoch, LEASE, now).await {
-            Ok(true) => _ = self.lease.send_replace(Some(Lease { until, ..lease })),
-            Ok(false) => self.step_down("another process took the lease"),
-            Err(_) if !lease.left().is_zero() => {}
-            Err(error) => self.step_down(&format!("the lease ended while the log did not answer: {error}")),
+            Step::Configure(epoch) => self.append(epoch, Body::Configured(self.settings.clone()), machine).await,
+            Step::Tick(epoch) => self.append(epoch, Body::Ticked, machine).await,
         }
-        if held.is_some() && self.lease.borrow().is_some() {
-            self.conditions.clear("lease");
+        self.tell(machine.lease());
+    }
+
+    async fn renew(&self, epoch: u64, machine: &mut Leadership) {
+        let renewed = self.log.renew_lease(&self.holder, epoch, LEASE, self.clock.now()).await;
+        let leads = machine.renewed(self.clock.uptime(), renewed.as_ref().ok().copied());
+        match renewed {
+            Ok(true) => self.conditions.clear("lease"),
+            Ok(false) => tracing::warn!(component = "leader", "no longer leading: another process took the lease"),
+            Err(error) if leads => tracing::warn!(component = "leader", %error, "the lease was not renewed"),
+            Err(error) => tracing::warn!(component = "leader", %error, "no longer leading: the lease ended unrenewed"),
         }
     }
 
-    /// Opens a leadership: says so, and brings this process's configuration into force.
-    async fn take_over(&self, lease: Lease, stop: &Stop) {
-        tracing::info!(component = "leader", epoch = lease.epoch, "leading");
-        self.conditions.clear("lease");
-        self.lease.send_replace(Some(lease));
-        let started = Body::EngineStarted { version: env!("CARGO_PKG_VERSION").to_owned(), epoch: lease.epoch };
-        let Some(position) = self.append(vec![started]).await else { return };
-        tokio::select! {
-            () = stop.at(Phase::Quiet) => return,
-            // The lease is not renewed while this waits; it must not end unnoticed.
-            () = tokio::time::sleep(lease.left() / 2) => {}
-            () = self.published.folded_to(position) => {}
-        }
-        self.configure().await;
-    }
-
-    /// Appends this process's configuration where the log's differs. Until the fold has caught up this cannot be told:
-    /// then it is repeated, which changes nothing.
-    async fn configure(&self) {
-        let differs = self.published.agenda().borrow().settings.as_ref() != Some(&self.settings);
-        if differs {
-            self.append(vec![Body::Configured(self.settings.clone())]).await;
-        }
-    }
-
-    async fn append(&self, bodies: Vec<Body>) -> Option<crate::domain::Position> {
-        let lease = (*self.lease.borrow())?;
-        match self.log.append(lease.epoch, self.clock.now(), bodies).await {
-            Ok(record) => Some(crate::domain::Position { record: record.number, index: 0 }),
+    async fn append(&self, epoch: u64, body: Body, machine: &mut Leadership) {
+        let outcome = match self.log.append(epoch, self.clock.now(), vec![body]).await {
+            Ok(record) => Appended::At(Position { record: record.number, index: 0 }),
             Err(LogError::Fenced { .. }) => {
-                self.step_down("another process leads");
-                None
+                tracing::warn!(component = "leader", epoch, "no longer leading: another process leads");
+                Appended::Fenced
             }
             Err(error) => {
                 tracing::warn!(component = "leader", %error, "the log did not take an entry");
-                None
+                Appended::Failed
             }
-        }
-    }
-
-    fn step_down(&self, why: &str) {
-        tracing::warn!(component = "leader", why, "no longer leading");
-        self.lease.send_replace(None);
-    }
-
-    async fn release(&self) {
-        let held = *self.lease.borrow();
-        if let Some(lease) = held {
-            if let Err(error) = self.log.release_lease(&self.holder, lease.epoch).await {
-                tracing::warn!(component = "leader", %error, "the lease is left to lapse");
-            }
-            self.lease.send_replace(None);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_follow_the_deadline_a_second_apart_at_most() {
-        let check = |deadline: Option<i64>, ticked, expected: Option<i64>| {
-            let agenda = Agenda { deadline: deadline.map(Time::from_secs), ..Agenda::default() };
-            assert_eq!(next_tick(&agenda, Time::from_secs(ticked)), expected.map(Time::from_secs));
         };
-        check(Some(105), 90, Some(105));
-        check(Some(99), 99, Some(100));
-        check(Some(99), 100, Some(101));
-        check(None, 90, None);
+        machine.appended(self.clock.uptime(), outcome);
+    }
+
+    /// Tells the others, where it changed.
+    fn tell(&self, lease: Option<Lease>) {
+        self.lease.send_if_modified(|told| std::mem::replace(told, lease) != lease);
+    }
+
+    async fn release(&self, held: Option<Lease>) {
+        self.tell(None);
+        if let Some(lease) = held
+            && let Err(error) = self.log.release_lease(&self.holder, lease.epoch).await
+        {
+            tracing::warn!(component = "leader", %error, "the lease is left to lapse");
+        }
     }
 }

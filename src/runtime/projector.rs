@@ -8,13 +8,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::TablesChoice;
 use super::background;
 use super::checkpoints;
 use super::clock;
 use super::conditions::Conditions;
+use super::protocol::projection::ROWS;
+use super::protocol::{Planted, Projection};
 use super::status::{self, SharedGauges};
 use super::supervisor::{Phase, Stop};
 use crate::domain::{Body, Entry, Position, Record, wording};
@@ -22,16 +24,13 @@ use crate::engine::{self, Effect, State};
 use crate::log::{Log, Tail};
 use crate::store::{Row, StoreError, Tables};
 
-/// Rows written at once at the latest. A transaction of 2,000 rows takes some 20 ms; larger ones are hardly faster.
-const ROWS: usize = 2_000;
-
-/// How long a row may wait for others: what a report may be late by, without load.
-const WAIT: Duration = Duration::from_millis(200);
-
 /// How long the rest may take at the end: shorter than a thread's time to stop.
 const LAST_WRITES: Duration = Duration::from_secs(4);
 
-/// Pauses between tries while the database does not answer.
+/// Pause after the log failed to give a record.
+const ERROR_PAUSE: Duration = Duration::from_millis(200);
+
+/// Pauses between tries to connect to the database.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -76,38 +75,20 @@ pub(super) fn place(choice: &TablesChoice, data_dir: &Path) -> Place {
     }
 }
 
-/// Rows that wait to be written, and how far they go.
-#[derive(Debug, Default)]
-struct Batch {
-    rows: Vec<Row>,
-    /// All before and at this position is in `rows`, or needs no row.
-    upto: Position,
-    since: Option<Instant>,
-}
-
-impl Batch {
-    fn add(&mut self, entry: Entry, effects: &mut Vec<Effect>, now: Instant) {
-        self.upto = entry.position;
-        self.since.get_or_insert(now);
-        let Entry { position, at, body } = entry;
-        match body {
-            Body::Payment(event) => self.rows.push(Row::Payment { position, at, event }),
-            Body::Decided(decision) => self.rows.push(Row::Decision { position, at, decision }),
-            _ => {}
-        }
-        self.rows.extend(effects.drain(..).filter_map(|effect| match effect {
-            Effect::Incident(row) => Some(Row::Incident { position, row }),
-            Effect::Action(row) => Some(Row::Action { position, row }),
-            Effect::Act { .. } => None,
-        }));
-    }
-
-    /// How long the batch may still wait for more; nothing while it is empty.
-    fn patience(&self, now: Instant) -> Option<Duration> {
-        let since = self.since?;
-        let left = WAIT.saturating_sub(now.duration_since(since));
-        Some(if self.rows.len() >= ROWS { Duration::ZERO } else { left })
-    }
+/// The rows of an entry.
+fn rows(entry: Entry, effects: &mut Vec<Effect>) -> Vec<Row> {
+    let Entry { position, at, body } = entry;
+    let own = match body {
+        Body::Payment(event) => Some(Row::Payment { position, at, event }),
+        Body::Decided(decision) => Some(Row::Decision { position, at, decision }),
+        _ => None,
+    };
+    let others = effects.drain(..).filter_map(|effect| match effect {
+        Effect::Incident(row) => Some(Row::Incident { position, row }),
+        Effect::Action(row) => Some(Row::Action { position, row }),
+        Effect::Act { .. } => None,
+    });
+    own.into_iter().chain(others).collect()
 }
 
 /// The projector's shell.
@@ -162,12 +143,15 @@ impl Projector {
     }
 
     async fn project(&self, tables: &Tables, cursor: Position, stop: &Stop) {
-        let mut state = checkpoints::restore(&self.log, Some(cursor)).await;
+        let began = clock::instant();
+        let mut folded = Folded {
+            state: checkpoints::restore(&self.log, Some(cursor)).await,
+            projection: Projection::resume(cursor, Planted::default()),
+        };
         // The rest of the record that holds the checkpoint's last entry is still to be folded.
-        let mut tail = self.log.tail(state.position().record);
-        let mut batch = Batch::default();
+        let mut tail = self.log.tail(folded.state.position().record);
         loop {
-            let patience = batch.patience(clock::instant());
+            let patience = folded.projection.patience(began.elapsed());
             let record = match patience {
                 Some(left) if left.is_zero() => None,
                 Some(left) => tokio::time::timeout(left, tail.next()).await.ok(),
@@ -179,90 +163,80 @@ impl Projector {
             match record {
                 Some(Ok(record)) => {
                     self.conditions.clear("projector");
-                    fold(&mut state, record, cursor, &mut batch);
+                    folded.fold(record, began.elapsed());
                 }
                 Some(Err(error)) => {
                     self.conditions.set("projector", wording::chain(&error));
-                    if !stop.sleep(FIRST_PAUSE, Phase::Folded).await {
+                    if !stop.sleep(ERROR_PAUSE, Phase::Folded).await {
                         return;
                     }
-                    tail = self.log.tail(state.position().record);
+                    tail = self.log.tail(folded.state.position().record);
                 }
-                None if !self.write(tables, std::mem::take(&mut batch), stop).await => return,
+                None if !self.write(tables, &mut folded.projection, stop).await => return,
                 None => {}
             }
         }
         // What takes longer than this is made up for at the next start.
-        let _ = tokio::time::timeout(LAST_WRITES, self.finish(tables, (state, tail), cursor, stop)).await;
+        let _ = tokio::time::timeout(LAST_WRITES, self.finish(tables, folded, tail, stop)).await;
     }
 
     /// Writes what the log holds at the end, so that after an orderly stop the tables are complete.
-    async fn finish(&self, tables: &Tables, (mut state, mut tail): (State, Tail), cursor: Position, stop: &Stop) {
+    async fn finish(&self, tables: &Tables, mut folded: Folded, mut tail: Tail, stop: &Stop) {
         let Ok(last) = self.log.last().await else { return };
-        let mut batch = Batch::default();
-        while state.position().record < last {
+        while folded.state.position().record < last {
             let Ok(record) = tail.next().await else { return };
-            fold(&mut state, record, cursor, &mut batch);
-            if (batch.rows.len() >= ROWS || state.position().record >= last)
-                && !self.write(tables, std::mem::take(&mut batch), stop).await
-            {
+            folded.fold(record, Duration::ZERO);
+            let full = folded.projection.batch().0.len() >= ROWS;
+            if (full || folded.state.position().record >= last) && !self.write(tables, &mut folded.projection, stop).await {
                 return;
             }
         }
     }
 
-    /// Writes a batch, however long it takes; `false` when the runtime stops and the database does not answer.
-    async fn write(&self, tables: &Tables, batch: Batch, stop: &Stop) -> bool {
-        let mut pause = FIRST_PAUSE;
+    /// Writes what is gathered, however long it takes; `false` when the runtime stops and the database does not answer.
+    async fn write(&self, tables: &Tables, projection: &mut Projection<Row>, stop: &Stop) -> bool {
         loop {
-            match tables.write(&batch.rows, batch.upto).await {
+            let (rows, upto) = projection.batch();
+            match tables.write(rows, upto).await {
                 Ok(()) => {
                     self.conditions.clear("tables");
-                    status::write(&self.gauges.tables.cursor, batch.upto);
-                    self.gauges.tables.rows.fetch_add(batch.rows.len() as u64, Ordering::Relaxed);
+                    status::write(&self.gauges.tables.cursor, upto);
+                    self.gauges.tables.rows.fetch_add(rows.len() as u64, Ordering::Relaxed);
+                    projection.written();
                     return true;
                 }
                 Err(error) => self.conditions.set("tables", wording::chain(&error)),
             }
-            if !stop.sleep(pause, Phase::Folded).await {
+            if !stop.sleep(projection.failed(), Phase::Folded).await {
                 return false;
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }
 
-/// Folds a record; what lies after the cursor becomes rows.
-///
-/// # Panics
-/// On a poison entry, as the engine's thread does: the thread ends, the tables stay where they are, the status says so.
-fn fold(state: &mut State, record: Record, cursor: Position, batch: &mut Batch) {
-    let mut effects = Vec::new();
-    for entry in record.entries() {
-        if entry.position <= state.position() {
-            continue;
-        }
-        engine::apply(state, &entry, &mut effects);
-        if entry.position > cursor {
-            batch.add(entry, &mut effects, clock::instant());
-        }
-        effects.clear();
-    }
+/// The projector's own fold, and what of it is still to be written.
+struct Folded {
+    state: State,
+    projection: Projection<Row>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::Time;
-
-    #[test]
-    fn a_batch_waits_for_company_but_not_for_long() {
-        let (mut batch, now) = (Batch::default(), clock::instant());
-        assert_eq!(batch.patience(now), None);
-        let position = Position { record: 7, index: 0 };
-        batch.add(Entry { position, at: Time::ZERO, body: Body::Ticked }, &mut Vec::new(), now);
-        assert_eq!((batch.rows.len(), batch.upto), (0, position));
-        assert_eq!(batch.patience(now), Some(WAIT));
-        assert_eq!(batch.patience(now + WAIT), Some(Duration::ZERO));
+impl Folded {
+    /// Folds a record; what the tables do not have becomes rows.
+    ///
+    /// # Panics
+    /// On a poison entry, as the engine's thread does: the thread ends, the tables stay where they are, the status says so.
+    fn fold(&mut self, record: Record, now: Duration) {
+        let mut effects = Vec::new();
+        for entry in record.entries() {
+            let position = entry.position;
+            if position <= self.state.position() {
+                continue;
+            }
+            engine::apply(&mut self.state, &entry, &mut effects);
+            if self.projection.wants(position) {
+                self.projection.take(now, position, rows(entry, &mut effects));
+            }
+            effects.clear();
+        }
     }
 }

@@ -4,7 +4,6 @@
 //! times a second, and only when something was folded, the snapshot. Others read both without ever making it wait.
 //! A panic in `apply` halts folding at that position for good: the last view goes on deciding, and readiness says so.
 
-use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +15,8 @@ use super::clock;
 use super::conditions::Conditions;
 use super::outcomes::Outcomes;
 use super::overlay::Overlay;
-use crate::domain::{Act, Body, Decision, EffectId, Position, Record, Settings, Time};
+use super::protocol::{Acts, Agenda};
+use crate::domain::{Body, Decision, Position, Record};
 use crate::engine::route::RoutingView;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::{self, Effect, State};
@@ -30,25 +30,6 @@ const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
 
 /// Entries between checkpoints: what a restart folds at most, in about a second.
 pub(super) const CHECKPOINT_EVERY: u64 = 200_000;
-
-/// What the leader and the executor follow: all that is due, as of one position.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Agenda {
-    /// The last entry folded.
-    pub(super) position: Position,
-    /// The log's time there.
-    pub(super) at: Time,
-    /// When the next tick is due.
-    pub(super) deadline: Option<Time>,
-    /// The epoch of the latest leadership.
-    pub(super) epoch: u64,
-    /// The configuration in force, once one has entered the log.
-    pub(super) settings: Option<Arc<Settings>>,
-    /// Acts that were asked for and have not ended.
-    pub(super) outstanding: Vec<(EffectId, Act)>,
-    /// Those among them whose intent was appended under the latest leadership.
-    pub(super) intended: BTreeSet<EffectId>,
-}
 
 /// What the engine's thread lets others see.
 #[derive(Debug)]
@@ -125,7 +106,7 @@ pub(super) struct Replica {
     conditions: Conditions,
     checkpoints: mpsc::Sender<State>,
     effects: Vec<Effect>,
-    intended: BTreeSet<EffectId>,
+    acts: Acts,
     /// Decisions folded since the view was published: no longer only this replica's.
     settled: Vec<Arc<Decision>>,
     acts_changed: bool,
@@ -155,7 +136,7 @@ impl Replica {
             conditions,
             checkpoints,
             effects: Vec::new(),
-            intended: BTreeSet::new(),
+            acts: Acts::default(),
             settled: Vec::new(),
             acts_changed: true,
             commanded: false,
@@ -225,7 +206,7 @@ impl Replica {
                 self.conditions.set("engine", reason);
                 return Err(Poisoned);
             }
-            self.note(entry.body);
+            self.note(entry.position, entry.body);
             self.effects.clear();
         }
         self.checkpoint();
@@ -233,9 +214,10 @@ impl Replica {
     }
 
     /// What the shell must know of an entry that was folded.
-    fn note(&mut self, body: Body) {
+    fn note(&mut self, position: Position, body: Body) {
         self.since_checkpoint += 1;
         self.acts_changed |= self.effects.iter().any(|effect| matches!(effect, Effect::Act { .. }));
+        self.acts_changed |= self.acts.note(position, &body);
         match body {
             Body::Decided(decision) => self.settled.push(decision),
             Body::Commanded(_) => {
@@ -243,15 +225,6 @@ impl Replica {
                 if let Some(outcome) = self.state.last_outcome() {
                     self.published.outcomes.tell(outcome);
                 }
-            }
-            Body::EngineStarted { .. } => {
-                self.intended.clear();
-                self.acts_changed = true;
-            }
-            Body::Intended { id, .. } => self.acts_changed |= self.intended.insert(id),
-            Body::Ended { id, .. } => {
-                self.intended.remove(&id);
-                self.acts_changed = true;
             }
             _ => {}
         }
@@ -267,22 +240,13 @@ impl Replica {
             self.show(clock::instant());
         }
         self.published.folded.send_replace(self.state.position());
-        let acts = self.acts_changed.then(|| (self.state.outstanding(), self.intended.clone()));
-        self.acts_changed = false;
-        let (position, at, deadline) = (self.state.position(), self.state.at(), self.state.deadline());
-        let epoch = self.state.epoch();
-        let settings = self.state.settings();
+        let acts_changed = std::mem::take(&mut self.acts_changed);
         self.published.agenda.send_if_modified(|agenda| {
-            let news = acts.is_some()
-                || agenda.deadline != deadline
-                || agenda.epoch != epoch
-                || agenda.settings.is_some() != settings.is_some();
-            agenda.settings = settings.cloned();
-            (agenda.position, agenda.at, agenda.deadline, agenda.epoch) = (position, at, deadline, epoch);
-            if let Some((outstanding, intended)) = acts {
-                (agenda.outstanding, agenda.intended) = (outstanding, intended);
+            let news = agenda.follow(&self.state);
+            if acts_changed {
+                agenda.take(&self.state, &self.acts);
             }
-            news
+            news || acts_changed
         });
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::actuators::Actuators;
 use super::clock::Clock;
 use super::conditions::Conditions;
-use super::leader::Lease;
+use super::protocol::Lease;
 use super::supervisor::{Phase, Stop};
 use crate::domain::{Body, ResourceSample};
 use crate::log::{Appender, Log};

@@ -27,6 +27,8 @@ pub struct Status {
     pub epoch: u64,
     /// The log.
     pub log: LogStatus,
+    /// The spool, where the log is not in memory.
+    pub spool: Option<SpoolStatus>,
     /// Routing decisions of this process.
     pub decisions: DecisionStatus,
     /// The tables, where there are any.
@@ -52,6 +54,15 @@ pub struct LogStatus {
     pub queue_depth: usize,
     /// The newest checkpoint written by this process.
     pub checkpoint: Option<Position>,
+}
+
+/// The spool: acknowledged events that wait for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SpoolStatus {
+    /// Events that wait.
+    pub depth: u64,
+    /// How long the oldest has waited, in seconds of the log's time.
+    pub oldest_s: Option<u64>,
 }
 
 /// Routing decisions of this process.

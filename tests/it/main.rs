@@ -13,6 +13,7 @@ mod past;
 mod peer;
 mod rehearsal;
 mod scenario_schema;
+mod spool;
 mod store;
 mod stream;
 mod support;

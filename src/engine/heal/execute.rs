@@ -27,6 +27,10 @@ impl Healer {
         match &result {
             EffectResult::Done => action.executed(&act, verify, asking),
             EffectResult::Refused { reason } => action.refused(act.step, reason, asking),
+            EffectResult::Unknown { reason } => {
+                let what = format!("it is not known whether it was executed: {reason}; look at the target");
+                action.finish(ActionStatus::Failed, asking.at, "apos", &what);
+            }
         }
         if result == EffectResult::Done && act.step == Step::Execute {
             self.supersede(act.action, &act.change, targets.view, asking);
