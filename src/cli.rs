@@ -3,6 +3,7 @@
 //! One file a subcommand. Standard output is data, standard error is talk. Exit codes: 0 fine, 1 failed, 2 wrong usage
 //! or configuration, 130 interrupted.
 
+mod backtest;
 mod completions;
 mod config;
 mod demo;
@@ -25,6 +26,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::config::{Environment, Level};
 use crate::domain::Role;
 
+pub use backtest::{BacktestCommand, RoutingArguments, Seeds};
 pub use demo::DemoArguments;
 pub use setup::{Setup, Surroundings};
 pub use simulate::SimulateArguments;
@@ -117,6 +119,9 @@ pub enum Command {
     Serve,
     /// Run a scenario without a screen, as fast as the machine can, and report
     Simulate(SimulateArguments),
+    /// Judge how the engine decides on payments of the past, or on our own scenarios
+    #[command(subcommand)]
+    Backtest(BacktestCommand),
     /// Show the configuration in force, or check it
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -200,6 +205,7 @@ fn start(arguments: Arguments, environment: &Environment) -> Result<Ended, Failu
         Some(Command::Run) => run::run(&Setup::read(&flags, environment)?),
         Some(Command::Serve) => serve::run(&Setup::read(&flags, environment)?),
         Some(Command::Simulate(simulate)) => simulate::run(&simulate, &Setup::read(&flags, environment)?),
+        Some(Command::Backtest(command)) => backtest::run(&command, &Setup::read(&flags, environment)?),
         Some(Command::Config(command)) => config::run(command, &flags, environment),
         Some(Command::Completions { shell }) => completions::run(shell, Arguments::command()),
         Some(Command::Man { command }) => man::run(command.as_deref(), Arguments::command()),
