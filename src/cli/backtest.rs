@@ -148,7 +148,8 @@ fn judged(case: &Case, policy: PolicyName, settings: &Settings, meter: &mut Mete
 fn suite(arguments: &RoutingArguments, seeds: Seeds, settings: &Settings) -> Result<Ended, Failure> {
     let named = arguments.scenario.as_deref().map(|name| {
         let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
-        Scenario::find(name).ok_or_else(|| Failure::usage(format!("there is no scenario {name}; there are {}", names.join(", "))))
+        Scenario::find(name)
+            .ok_or_else(|| Failure::usage(format!("there is no scenario {name}; there are {}", names.join(", "))))
     });
     let named = named.transpose()?;
     let range = if seeds == Seeds::Report { REPORT } else { DEVELOP };
@@ -180,9 +181,9 @@ fn suite(arguments: &RoutingArguments, seeds: Seeds, settings: &Settings) -> Res
 
 fn write_files(case: &Case, folder: &Path, name: &str) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let create = |path: &Path| File::create(path).map(BufWriter::new).with_context(|| format!("{} cannot be written", path.display()));
-    let (payments, outcomes) =
-        (folder.join(format!("{name}.payments.jsonl")), folder.join(format!("{name}.outcomes.jsonl")));
+    let create =
+        |path: &Path| File::create(path).map(BufWriter::new).with_context(|| format!("{} cannot be written", path.display()));
+    let (payments, outcomes) = (folder.join(format!("{name}.payments.jsonl")), folder.join(format!("{name}.outcomes.jsonl")));
     let written = write(case, &mut create(&payments)?, &mut create(&outcomes)?);
     Ok(written.with_context(|| format!("{name} cannot be written to {}", folder.display()))?)
 }
@@ -225,10 +226,12 @@ impl SuiteReport {
             "scenario", "seed", "success", "lost", "fixed", "last-125", "ece"
         )];
         lines.extend(self.scenarios.iter().map(|row| {
-            let Report { success_rate, regret_per_1000, best_fixed_regret_per_1000, last_n_regret_per_1000, ece, .. } = &row.report;
+            let Report { success_rate, regret_per_1000, best_fixed_regret_per_1000, last_n_regret_per_1000, ece, .. } =
+                &row.report;
             let tenth = |value: &Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1}"));
             let percent = success_rate.map_or("-".to_owned(), |rate| format!("{:.2}", rate * 100.0));
-            let (lost, fixed, last) = (tenth(regret_per_1000), tenth(best_fixed_regret_per_1000), tenth(last_n_regret_per_1000));
+            let (lost, fixed, last) =
+                (tenth(regret_per_1000), tenth(best_fixed_regret_per_1000), tenth(last_n_regret_per_1000));
             let ece = ece.map_or("-".to_owned(), |ece| format!("{ece:.4}"));
             format!("{:<16} {:>5} {percent:>8} {lost:>8} {fixed:>8} {last:>8} {ece:>7}", row.scenario, row.seed)
         }));

@@ -26,7 +26,10 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("backtest", &["domain", "engine", "adapters", "sim"]),
     ("config", &["domain"]),
     ("telemetry", &["config"]),
-    ("cli", &["domain", "engine", "log", "store", "adapters", "runtime", "api", "tui", "sim", "backtest", "config", "telemetry"]),
+    (
+        "cli",
+        &["domain", "engine", "log", "store", "adapters", "runtime", "api", "tui", "sim", "backtest", "config", "telemetry"],
+    ),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{
-    Body, Decision, Entry, EventKind, PaymentEvent, Position, Request, Settings, Source, Time,
-};
+use crate::domain::{Body, Decision, Entry, EventKind, PaymentEvent, Position, Request, Settings, Source, Time};
 use crate::engine::{Effect, State, apply, decide};
 
 use super::case::{Case, Choice, Outcome, Payment};

@@ -22,7 +22,8 @@ use smallvec::SmallVec;
 use super::case::{Case, Outcome, Payment};
 use crate::adapters::decline::Codes;
 use crate::domain::{
-    Bin, ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, Method, Money, Network, PaymentId, ProfileId, Time,
+    Bin, ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, Method, Money, Network, PaymentId, ProfileId,
+    Time,
 };
 
 /// Something in a file that cannot be used.
@@ -111,7 +112,8 @@ pub fn read(
             }
         }
     }
-    let refused = |(line, (field, problem)): (usize, Wrong), file: &str| Refused { file: file.to_owned(), line, field, problem };
+    let refused =
+        |(line, (field, problem)): (usize, Wrong), file: &str| Refused { file: file.to_owned(), line, field, problem };
     reader.lacking_outcomes().map_or(Ok(()), |wrong| Err(refused(wrong, payments_file)))?;
     reader.some_but_not_all().map_or(Ok(()), |wrong| Err(refused(wrong, outcomes_file)))?;
     Ok(reader.finish())
@@ -137,7 +139,9 @@ struct Reader {
 
 impl Reader {
     fn take(&mut self, what: What, text: &str, line: usize) -> Result<(), Wrong> {
-        let json = |error: serde_json::Error| ("(line)", format!("it is not an object of this form: {error}; see apos backtest routing --help"));
+        let json = |error: serde_json::Error| {
+            ("(line)", format!("it is not an object of this form: {error}; see apos backtest routing --help"))
+        };
         match what {
             What::Payments => self.payment(&serde_json::from_str(text).map_err(json)?, line),
             What::Outcomes => self.outcome(&serde_json::from_str(text).map_err(json)?, line),
@@ -225,7 +229,8 @@ impl Reader {
             return Ok(*number);
         }
         let account = ConnectorAccount::parse(name).map_err(|problem| ("connectors", problem))?;
-        let number = u16::try_from(self.connectors.len()).map_err(|_| ("connectors", "there are more than 65,536 names".to_owned()))?;
+        let number =
+            u16::try_from(self.connectors.len()).map_err(|_| ("connectors", "there are more than 65,536 names".to_owned()))?;
         self.connectors.push(account);
         self.numbers.insert(name.to_owned(), number);
         Ok(number)
@@ -234,7 +239,8 @@ impl Reader {
     fn outcome(&mut self, line: &OutcomeLine, number: usize) -> Result<(), Wrong> {
         let id = text("id", &line.id)?;
         let place = self.by_id.get(id.as_str()).copied();
-        let place = place.ok_or_else(|| ("id", format!("there is no payment {id}: add its line to the payments or remove this one")))?;
+        let place = place
+            .ok_or_else(|| ("id", format!("there is no payment {id}: add its line to the payments or remove this one")))?;
         if self.outcomes[place].is_some() {
             return Err(("id", format!("{id} has outcomes already: give each payment one line")));
         }
@@ -262,7 +268,8 @@ impl Reader {
 
     /// The first line with some but not all outcomes, or with all of them in a log.
     fn some_but_not_all(&self) -> Option<(usize, Wrong)> {
-        let counts = || self.payments.iter().zip(&self.outcomes).filter_map(|((_, p), o)| Some((p.connectors.len(), o.as_ref()?)));
+        let counts =
+            || self.payments.iter().zip(&self.outcomes).filter_map(|((_, p), o)| Some((p.connectors.len(), o.as_ref()?)));
         let log = counts().any(|(connectors, (_, outcomes))| outcomes.len() == 1 && connectors > 1);
         let odd = |(connectors, (_, outcomes)): &(usize, &(usize, SmallVec<[Outcome; 8]>))| {
             outcomes.len() > 1 && (log || outcomes.len() < *connectors)
@@ -286,7 +293,8 @@ impl Reader {
 }
 
 fn outcome(connector: u16, value: &OutcomeValue, of_line: &Value) -> Result<Outcome, Wrong> {
-    let success = value.success.as_bool().ok_or_else(|| ("success", format!("true or false is wanted, not {}", value.success)))?;
+    let success =
+        value.success.as_bool().ok_or_else(|| ("success", format!("true or false is wanted, not {}", value.success)))?;
     let propensity = if value.propensity.is_null() { of_line } else { &value.propensity };
     let error = optional("error", &value.error)?.filter(|_| !success);
     let latency_ms = number("latency_ms", &value.latency_ms, f64::from(u32::MAX))?;
@@ -358,7 +366,8 @@ mod tests {
     use super::*;
 
     const PAYMENT: &str = r#"{"id":"p1","t":3.25,"merchant":"m","amount":65.4,"currency":"EUR","country":"DE","method":"card","network":"visa","bin":411111,"connectors":["a","b"]}"#;
-    const BOTH: &str = r#"{"id":"p1","outcomes":{"a":{"success":true,"p":0.9,"observed_after_s":1.5},"b":{"success":false,"error":"91"}}}"#;
+    const BOTH: &str =
+        r#"{"id":"p1","outcomes":{"a":{"success":true,"p":0.9,"observed_after_s":1.5},"b":{"success":false,"error":"91"}}}"#;
 
     fn tried(payments: &str, outcomes: &str) -> Result<(Case, Unnamed), Refused> {
         read(("P.jsonl", payments.as_bytes()), ("O.jsonl", outcomes.as_bytes()), &mut |_| {})

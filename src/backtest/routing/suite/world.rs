@@ -11,7 +11,8 @@ use super::super::case::{Case, Outcome, Payment};
 use super::faults::{Fault, Symptom};
 use super::{PAYMENTS, Scenario};
 use crate::domain::{
-    Bin, ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, Method, Money, Network, PaymentId, ProfileId, Time,
+    Bin, ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, Method, Money, Network, PaymentId, ProfileId,
+    Time,
 };
 use crate::sim::chance::{Family, Stream, log_normal, pick, running_totals, whole};
 
@@ -172,7 +173,8 @@ impl World {
     fn logit(&self, connector: u16, traits: &Traits, at: f64) -> f64 {
         let own = self.connectors[usize::from(connector)].logit(&self.scenario, traits, at);
         let issuer = traits.bin.map_or(0.0, |bin| self.issuer[bin]);
-        BASE + issuer + self.merchant[traits.merchant] + self.country[traits.country] - 0.15 * libm::log(traits.amount / 40.0) + own
+        BASE + issuer + self.merchant[traits.merchant] + self.country[traits.country] - 0.15 * libm::log(traits.amount / 40.0)
+            + own
     }
 }
 
@@ -182,7 +184,12 @@ impl Connector {
         let quality = scenario.quality * stream.normal();
         let step = scenario.drift / 10.0;
         let steps = normals(100, step, stream).into_iter();
-        let walk = steps.scan(0.0, |sum, step| { *sum += step; Some(*sum) }).collect();
+        let walk = steps
+            .scan(0.0, |sum, step| {
+                *sum += step;
+                Some(*sum)
+            })
+            .collect();
         Self {
             quality,
             method: normals(METHODS.len(), own, stream),
