@@ -10,12 +10,13 @@ use super::feed::Feed;
 use super::heal::Healer;
 use super::monitor::Monitor;
 use super::route::RoutingView;
+use super::route::silence::Silence;
 use super::scale::Scaler;
 use super::snapshot::Statistics;
 use crate::domain::{Act, EffectId, Position, Time};
 
 /// The checkpoint's format; raised whenever State changes shape. An older one is not read: the log is folded afresh.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 /// With traffic, time is told once a second: what detection resolves.
 const TICK: Duration = Duration::from_secs(1);
 /// Without traffic, once in half a minute is enough for deadlines and silence.
@@ -31,6 +32,7 @@ pub struct State {
     pub(super) analyst: Analyst,
     pub(super) scaler: Scaler,
     pub(super) feed: Feed,
+    pub(super) silence: Silence,
     pub(super) statistics: Statistics,
     pub(super) configured: bool,
     pub(super) version: String,
@@ -174,6 +176,7 @@ mod tests {
                 );
             }),
             Box::new(|s| s.feed.push(&RoutingView::default(), Line::Engine("x".to_owned()))),
+            Box::new(|s| s.silence.answered(Duration::from_secs(1))),
             Box::new(|s| s.statistics.repeats = 1),
             Box::new(|s| s.configured = true),
             Box::new(|s| s.version.push('1')),

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use apos::domain::{
-    Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, Change, Command, ConnectorAccount, Context, Country, Currency,
-    Decision, Decline, DeclineClass, EffectId, EffectResult, EventId, EventKind, Exclusion, Method, Money, Network,
-    OperatorName, Order, PaymentEvent, PaymentId, Position, PriorityMove, ProfileId, Request, ResourceSample, Settings, Source,
-    Step, Time,
+    Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, CardType, Change, Command, ConnectorAccount, Context, Country,
+    Currency, Decision, Decline, DeclineClass, EffectId, EffectResult, EventId, EventKind, Exclusion, Initiator, Method, Money,
+    Network, OperatorName, Order, PaymentEvent, PaymentId, Position, PriorityMove, ProfileId, Request, ResourceSample,
+    Settings, Source, Step, Time,
 };
 
 pub(crate) fn account(text: &str) -> ConnectorAccount {
@@ -29,6 +29,10 @@ fn context() -> Context {
         country: Country::parse("DE").ok(),
         bin: Bin::parse("424242").ok(),
         three_ds: Some(true),
+        initiator: Some(Initiator::Customer),
+        card_type: Some(CardType::Credit),
+        token: Some(false),
+        cross_border: Some(true),
     }
 }
 
