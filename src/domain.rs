@@ -19,7 +19,7 @@ pub use command::{Command, Order, Role};
 pub use decision::{Approach, Candidate, Decision, Exclusion, Request};
 pub use entry::{Act, Body, EffectId, EffectResult, Entry, Position, Record, ResourceSample, Step};
 pub use ids::{ActionId, ConnectorAccount, ConnectorName, EventId, IncidentId, OperatorName, PaymentId, ProfileId};
-pub use kinds::{Autonomy, CardType, DeclineClass, EventKind, Initiator, Method, Network, Source};
+pub use kinds::{Autonomy, DeclineClass, EventKind, Method, Network, Source};
 pub use money::{Currency, Money};
 pub use payment::{Bin, Context, Country, Decline, PaymentEvent};
 pub use settings::Settings;

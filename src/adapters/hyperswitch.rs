@@ -11,8 +11,8 @@ use sha2::Sha512;
 use super::decline::Codes;
 use super::json::{self, BadField};
 use crate::domain::{
-    Bin, CardType, ConnectorAccount, Context, Country, Currency, Decline, EventId, EventKind, Initiator, Method, Money,
-    Network, PaymentEvent, PaymentId, ProfileId, Source, Time,
+    Bin, ConnectorAccount, Context, Country, Currency, Decline, EventId, EventKind, Method, Money, Network, PaymentEvent,
+    PaymentId, ProfileId, Source, Time,
 };
 
 /// The header that carries the signature: hex of HMAC-SHA512 over the raw body.
@@ -116,8 +116,6 @@ struct Payment {
     payment_method: Option<String>,
     payment_method_data: Option<MethodData>,
     authentication_type: Option<String>,
-    /// A payment without its customer: on a mandate.
-    off_session: Option<bool>,
     error_code: Option<String>,
     unified_code: Option<String>,
     error_details: Option<ErrorDetails>,
@@ -137,7 +135,6 @@ struct Card {
     card_network: Option<String>,
     card_issuing_country: Option<String>,
     card_isin: Option<String>,
-    card_type: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -305,9 +302,6 @@ fn context(object: &Payment) -> Context {
             Some("no_three_ds") => Some(false),
             _ => None,
         },
-        initiator: object.off_session.map(|off| if off { Initiator::Merchant } else { Initiator::Customer }),
-        card_type: card.and_then(|card| CardType::parse(card.card_type.as_deref()?)),
-        ..Context::default()
     }
 }
 

@@ -85,7 +85,6 @@ impl PaymentInfo {
             country: None,
             bin: self.card_isin.as_deref().and_then(|digits| Bin::parse(digits).ok()),
             three_ds: self.auth_type.as_deref().and_then(three_ds),
-            ..Context::default()
         }
     }
 

@@ -22,8 +22,6 @@
 //! | `amount`, `currency` | both or none | minor units; ISO 4217 |
 //! | `method`, `network` | | by Hyperswitch's names; an unknown word counts as `other` |
 //! | `country`, `bin` | | ISO 3166-1 alpha-2; six to eight digits |
-//! | `three_ds`, `token`, `cross_border` | | true or false |
-//! | `initiator`, `card_type` | | `customer`, `merchant`; `credit`, `debit`, `prepaid`; another word stays unknown |
 //! | `latency_ms`, `attempts_made` | | whole numbers |
 //! | `occurred_at` | | RFC 3339. Absent: the time in the entry's id |
 //!
@@ -37,8 +35,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::{
-    Bin, CardType, ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, EventId, EventKind, Initiator, Method,
-    Money, Network, PaymentEvent, PaymentId, ProfileId, Source, Time,
+    Bin, ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, EventId, EventKind, Method, Money, Network,
+    PaymentEvent, PaymentId, ProfileId, Source, Time,
 };
 
 /// The field of an entry that holds the event.
@@ -122,10 +120,6 @@ struct Own {
     country: Value,
     bin: Value,
     three_ds: Value,
-    initiator: Value,
-    card_type: Value,
-    token: Value,
-    cross_border: Value,
     latency_ms: Value,
     attempts_made: Value,
     occurred_at: Value,
@@ -159,20 +153,12 @@ fn context(own: &Own) -> Result<Context, Malformed> {
         network: text("network", &own.network)?.map(|word| Network::parse(word).unwrap_or(Network::Other)),
         country: country.map_err(|_| Malformed::Invalid { field: "country", expected: "a two-letter country code" })?,
         bin: bin.map_err(|_| Malformed::Invalid { field: "bin", expected: "six to eight digits" })?,
-        three_ds: flag("three_ds", &own.three_ds)?,
-        initiator: text("initiator", &own.initiator)?.and_then(Initiator::parse),
-        card_type: text("card_type", &own.card_type)?.and_then(CardType::parse),
-        token: flag("token", &own.token)?,
-        cross_border: flag("cross_border", &own.cross_border)?,
+        three_ds: match &own.three_ds {
+            Value::Null => None,
+            Value::Bool(asked) => Some(*asked),
+            _ => return Err(Malformed::Invalid { field: "three_ds", expected: "true or false" }),
+        },
     })
-}
-
-fn flag(field: &'static str, value: &Value) -> Result<Option<bool>, Malformed> {
-    match value {
-        Value::Null => Ok(None),
-        Value::Bool(flag) => Ok(Some(*flag)),
-        _ => Err(Malformed::Invalid { field, expected: "true or false" }),
-    }
 }
 
 /// A failure always has a decline, be it an unclassified one; nothing else has one.

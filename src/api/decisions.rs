@@ -7,8 +7,8 @@ use super::reply::{self, Arrived};
 use super::{Api, ApiError};
 use crate::adapters::json::{self, BadField};
 use crate::domain::{
-    Approach, Bin, Candidate, CardType, ConnectorAccount, Context, Country, Decision, Initiator, Method, Money, Network,
-    PaymentId, Position, ProfileId, Request, Role,
+    Approach, Bin, Candidate, ConnectorAccount, Context, Country, Decision, Method, Money, Network, PaymentId, Position,
+    ProfileId, Request, Role,
 };
 
 /// `POST /v1/decisions`.
@@ -33,10 +33,6 @@ struct AskedContext {
     country: Option<Country>,
     bin: Option<String>,
     three_ds: Option<bool>,
-    initiator: Option<Initiator>,
-    card_type: Option<CardType>,
-    token: Option<bool>,
-    cross_border: Option<bool>,
 }
 
 /// The query of `GET /v1/decisions/{payment}`.
@@ -108,14 +104,14 @@ pub(super) async fn get(
 
 impl Asked {
     fn request(self, attempt: u16) -> Result<Request, BadField> {
-        let AskedContext { method, network, country, bin, three_ds, initiator, card_type, token, cross_border } = self.context;
+        let AskedContext { method, network, country, bin, three_ds } = self.context;
         let bin = bin.map(|digits| Bin::parse(&digits)).transpose().map_err(|problem| BadField::new("context.bin", problem))?;
         Ok(Request {
             profile: self.profile,
             payment: self.payment,
             attempt,
             amount: self.amount,
-            context: Context { method, network, country, bin, three_ds, initiator, card_type, token, cross_border },
+            context: Context { method, network, country, bin, three_ds },
             eligible: self.eligible,
         })
     }

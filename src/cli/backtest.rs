@@ -230,10 +230,10 @@ impl SuiteReport {
                 &row.report;
             let tenth = |value: &Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1}"));
             let percent = success_rate.map_or("-".to_owned(), |rate| format!("{:.2}", rate * 100.0));
-            let (lost, fixed, last) =
+            let (lost, fixed, latest) =
                 (tenth(regret_per_1000), tenth(best_fixed_regret_per_1000), tenth(last_n_regret_per_1000));
             let ece = ece.map_or("-".to_owned(), |ece| format!("{ece:.4}"));
-            format!("{:<16} {:>5} {percent:>8} {lost:>8} {fixed:>8} {last:>8} {ece:>7}", row.scenario, row.seed)
+            format!("{:<16} {:>5} {percent:>8} {lost:>8} {fixed:>8} {latest:>8} {ece:>7}", row.scenario, row.seed)
         }));
         lines.push(format!(
             "\nmean: success {:.2} %, lost {:.2} of a thousand (worst scenario {:.1}, {}), best fixed {:.2}, last-125 {:.2}",

@@ -61,21 +61,6 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// Who starts a payment.
-    Initiator {
-        /// The customer, who is there and can be asked.
-        Customer = "customer",
-        /// The merchant, on a mandate: a subscription, an instalment.
-        Merchant = "merchant",
-    }
-}
-
-vocabulary! {
-    /// What kind of card a card is.
-    CardType { Credit = "credit", Debit = "debit", Prepaid = "prepaid" }
-}
-
-vocabulary! {
     /// What a payment event says happened, per attempt.
     EventKind {
         /// The attempt was sent to the connector.

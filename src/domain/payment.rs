@@ -6,10 +6,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{
-    CardType, ConnectorAccount, DeclineClass, EventId, EventKind, Initiator, Method, Money, Network, PaymentId, ProfileId,
-    Source, Time,
-};
+use super::{ConnectorAccount, DeclineClass, EventId, EventKind, Method, Money, Network, PaymentId, ProfileId, Source, Time};
 
 /// An ISO 3166-1 alpha-2 country code.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,14 +116,6 @@ pub struct Context {
     pub bin: Option<Bin>,
     /// Whether 3DS is asked for.
     pub three_ds: Option<bool>,
-    /// Who started it.
-    pub initiator: Option<Initiator>,
-    /// Credit, debit or prepaid.
-    pub card_type: Option<CardType>,
-    /// Whether a network token stands for the card number.
-    pub token: Option<bool>,
-    /// Whether card and merchant are of different countries.
-    pub cross_border: Option<bool>,
 }
 
 impl Context {
@@ -139,10 +128,6 @@ impl Context {
             country: self.country.or(other.country),
             bin: self.bin.or(other.bin),
             three_ds: self.three_ds.or(other.three_ds),
-            initiator: self.initiator.or(other.initiator),
-            card_type: self.card_type.or(other.card_type),
-            token: self.token.or(other.token),
-            cross_border: self.cross_border.or(other.cross_border),
         }
     }
 }

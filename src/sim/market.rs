@@ -192,7 +192,6 @@ impl Cell {
             country: Some(self.country),
             bin: self.bin,
             three_ds: (self.method == Method::Card).then_some(three_ds),
-            ..Context::default()
         }
     }
 }

@@ -67,7 +67,7 @@ impl Mix {
                 network: Some(Network::Visa),
                 country: Some(Country::parse("DE").unwrap()),
                 bin: Some(Bin::parse(&format!("4{:05}", n * 13 % BINS)).unwrap()),
-                ..Context::default()
+                three_ds: None,
             },
             eligible: (0..self.connectors)
                 .map(|c| ConnectorAccount::parse(&format!("connector{c}:mca_{merchant}")).unwrap())

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::{Malformed, code, entry_time, identifier, money, required, text, whole};
 use crate::domain::{
-    Bin, CardType, ConnectorAccount, Context, Country, Decline, DeclineClass, EventId, EventKind, Method, Network,
-    PaymentEvent, PaymentId, ProfileId, Source, Time,
+    Bin, ConnectorAccount, Context, Country, Decline, DeclineClass, EventId, EventKind, Method, Network, PaymentEvent,
+    PaymentId, ProfileId, Source, Time,
 };
 
 /// The fields that are read, each any JSON so that it can be refused by its name.
@@ -151,8 +151,6 @@ fn context(attempt: &Attempt) -> Result<Context, Malformed> {
             Some("no_three_ds") => Some(false),
             _ => None,
         },
-        card_type: card.card_type.and_then(|word| CardType::parse(&word)),
-        ..Context::default()
     })
 }
 
@@ -168,7 +166,6 @@ struct Card {
     card_isin: Option<CompactString>,
     card_network: Option<CompactString>,
     card_issuing_country: Option<CompactString>,
-    card_type: Option<CompactString>,
 }
 
 /// The card's BIN, network and country, out of JSON within JSON. What cannot be read there is unknown: methods other

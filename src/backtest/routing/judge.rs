@@ -83,7 +83,7 @@ pub fn judge(case: &Case, name: PolicyName, settings: &Settings, clock: Clock<'_
         success_rate,
         oracle_success_rate: exact(oracle.mean()),
         regret_per_1000: exact(regret(&measured.measures)),
-        best_fixed: fixed.as_ref().and_then(|fixed| fixed.most_chosen()).and_then(|c| case.connectors.get(c).cloned()),
+        best_fixed: fixed.as_ref().and_then(Measures::most_chosen).and_then(|c| case.connectors.get(c).cloned()),
         best_fixed_regret_per_1000: fixed.as_ref().map(regret),
         last_n_regret_per_1000: last_n.as_ref().map(regret),
         gained_on_best_fixed_per_1000: fixed.as_ref().map(gained),
@@ -105,7 +105,7 @@ struct Measured {
 }
 
 /// An outcome on its way: when it will be known, which choice it belongs to, which payment and outcome it is.
-type Due = Reverse<(Time, usize, usize)>;
+type Due = Reverse<Lesson>;
 
 fn replay(case: &Case, name: PolicyName, settings: &Settings, clock: Clock<'_>, progress: &mut dyn FnMut(usize)) -> Measured {
     let mut policy = Policy::new(name, case, settings);
@@ -115,7 +115,7 @@ fn replay(case: &Case, name: PolicyName, settings: &Settings, clock: Clock<'_>, 
     for (index, payment) in case.payments.iter().enumerate() {
         while let Some(Reverse((at, payment_index, outcome_index))) = due.peek().copied().filter(|d| d.0.0 <= payment.at) {
             due.pop();
-            learn(&mut policy, &mut measures, case, (payment_index, outcome_index), at, clock);
+            learn(&mut policy, &mut measures, case, (at, payment_index, outcome_index), clock);
         }
         let before = clock();
         let choice = policy.choose(case, index);
@@ -124,7 +124,8 @@ fn replay(case: &Case, name: PolicyName, settings: &Settings, clock: Clock<'_>, 
         estimator.observe(case, index, &choice);
         let outcomes = &case.outcomes[index];
         let found = outcomes.iter().position(|outcome| outcome.connector == choice.connector);
-        measures.chose(&choice, found.map(|place| &outcomes[place]), outcomes);
+        let name = case.connectors[usize::from(choice.connector)].as_str();
+        measures.chose((&choice, name), found.map(|place| &outcomes[place]), outcomes);
         if let Some(place) = found {
             due.push(Reverse((payment.at + outcomes[place].observed_after, index, place)));
         }
@@ -133,19 +134,15 @@ fn replay(case: &Case, name: PolicyName, settings: &Settings, clock: Clock<'_>, 
         }
     }
     while let Some(Reverse((at, payment, outcome))) = due.pop() {
-        learn(&mut policy, &mut measures, case, (payment, outcome), at, clock);
+        learn(&mut policy, &mut measures, case, (at, payment, outcome), clock);
     }
     Measured { policy, measures, estimator }
 }
 
-fn learn(
-    policy: &mut Policy,
-    measures: &mut Measures,
-    case: &Case,
-    (payment, outcome): (usize, usize),
-    at: Time,
-    clock: Clock<'_>,
-) {
+/// An outcome and when it is known.
+type Lesson = (Time, usize, usize);
+
+fn learn(policy: &mut Policy, measures: &mut Measures, case: &Case, (at, payment, outcome): Lesson, clock: Clock<'_>) {
     let before = clock();
     policy.learn(case, payment, &case.outcomes[payment][outcome], at);
     measures.learnt(clock().saturating_sub(before));

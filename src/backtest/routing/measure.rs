@@ -90,10 +90,10 @@ impl Measures {
         self.lessons.add(took.as_secs_f64() * 1e6);
     }
 
-    /// A choice, its outcome where that is known, and every outcome that is.
-    pub(super) fn chose(&mut self, choice: &Choice, outcome: Option<&Outcome>, all: &[Outcome]) {
+    /// A choice and the connector's name, its outcome where that is known, and every outcome that is.
+    pub(super) fn chose(&mut self, (choice, name): (&Choice, &str), outcome: Option<&Outcome>, all: &[Outcome]) {
         self.chosen[usize::from(choice.connector)] += 1;
-        self.choices.update(&choice.connector.to_le_bytes());
+        self.choices.update(name.as_bytes()).update(&[0]);
         self.choices.update(&choice.expected.unwrap_or(-1.0).to_bits().to_le_bytes());
         let Some(outcome) = outcome else { return };
         self.success.add(outcome.value());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Bin, CardType, Context, Country, Initiator, Method, Money, Network};
+use crate::domain::{Bin, Context, Country, Method, Money, Network};
 
 /// One value of one feature. Effects are kept per value; what is not known of a payment has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -12,10 +12,6 @@ pub(crate) enum Feature {
     Bin(Bin),
     Network(Network),
     ThreeDs(bool),
-    Initiator(Initiator),
-    CardType(CardType),
-    Token(bool),
-    CrossBorder(bool),
     Merchant(u32),
     Amount(u8),
 }
@@ -44,12 +40,7 @@ impl Feature {
     pub(super) const fn shared(self) -> Option<Prior> {
         let (variance, memory) = match self {
             Self::Method(_) => (0.15, 3_000.0),
-            Self::Country(_)
-            | Self::ThreeDs(_)
-            | Self::Initiator(_)
-            | Self::CardType(_)
-            | Self::Token(_)
-            | Self::CrossBorder(_) => (0.1, 3_000.0),
+            Self::Country(_) | Self::ThreeDs(_) => (0.1, 3_000.0),
             Self::Bin(_) => (0.17, 1_500.0),
             Self::Merchant(_) => (0.25, 500.0),
             Self::Amount(_) => (0.1, 6_000.0),
@@ -64,10 +55,7 @@ impl Feature {
             Self::Method(_) => (0.08, 6_000.0),
             Self::Bin(_) => (0.08, 11_500.0),
             Self::Country(_) => (0.06, 6_000.0),
-            Self::Network(_) => (0.04, 9_000.0),
-            Self::ThreeDs(_) | Self::Initiator(_) | Self::CardType(_) | Self::Token(_) | Self::CrossBorder(_) => {
-                (0.04, 9_000.0)
-            }
+            Self::Network(_) | Self::ThreeDs(_) => (0.04, 9_000.0),
             Self::Merchant(_) | Self::Amount(_) => return None,
         };
         Some(Prior { variance, memory })
@@ -85,7 +73,7 @@ impl Feature {
 }
 
 /// How many features a payment has.
-pub(crate) const FEATURES: usize = 11;
+pub(crate) const FEATURES: usize = 7;
 
 /// A payment's features, in a fixed order.
 pub(crate) fn features(context: &Context, merchant: Option<u32>, amount: Option<Money>) -> [Option<Feature>; FEATURES] {
@@ -95,10 +83,6 @@ pub(crate) fn features(context: &Context, merchant: Option<u32>, amount: Option<
         context.bin.map(Feature::Bin),
         context.network.map(Feature::Network),
         context.three_ds.map(Feature::ThreeDs),
-        context.initiator.map(Feature::Initiator),
-        context.card_type.map(Feature::CardType),
-        context.token.map(Feature::Token),
-        context.cross_border.map(Feature::CrossBorder),
         merchant.map(Feature::Merchant),
         amount.map(|amount| Feature::Amount(bucket(amount))),
     ]

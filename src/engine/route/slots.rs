@@ -30,8 +30,8 @@ pub(super) enum Given {
 }
 
 impl Slots {
-    pub(super) fn get(&self, feature: &Feature) -> Option<u32> {
-        self.index.get(feature).copied()
+    pub(super) fn get(&self, feature: Feature) -> Option<u32> {
+        self.index.get(&feature).copied()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -45,7 +45,7 @@ impl Slots {
 
     /// Touches a value's slot, giving it one if it has none; at most `limit` are kept.
     pub(super) fn touch(&mut self, feature: Feature, clock: u64, limit: usize) -> Given {
-        if let Some(slot) = self.get(&feature) {
+        if let Some(slot) = self.get(feature) {
             if let Some((_, touched)) = self.list.get_mut(slot as usize) {
                 *touched = clock;
             }
@@ -102,8 +102,8 @@ mod tests {
         }
         assert!(matches!(slots.touch(Feature::Merchant(0), 9, 3), Given::Had(0)));
         assert!(matches!(slots.touch(Feature::Merchant(7), 10, 3), Given::New(1)), "merchant 1 was touched longest ago");
-        assert_eq!((slots.get(&Feature::Merchant(1)), slots.get(&Feature::Merchant(7)), slots.len()), (None, Some(1), 3));
+        assert_eq!((slots.get(Feature::Merchant(1)), slots.get(Feature::Merchant(7)), slots.len()), (None, Some(1), 3));
         let back: Slots = postcard::from_bytes(&postcard::to_allocvec(&slots).unwrap()).unwrap();
-        assert_eq!((back.get(&Feature::Merchant(7)), back.hand), (Some(1), slots.hand));
+        assert_eq!((back.get(Feature::Merchant(7)), back.hand), (Some(1), slots.hand));
     }
 }
