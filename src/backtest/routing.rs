@@ -1,7 +1,7 @@
 //! How well a policy routes: payments are met in the order of their times, an outcome is revealed only for the
 //! connector that was chosen, and only as long after the choice as it took.
 //!
-//! [`Case`] is what happened, [`Policy`] chooses, [`judge`] replays and measures. Where every connector's outcome is
+//! [`Case`] is what happened, [`Policy`] chooses, [`judge()`] replays and measures. Where every connector's outcome is
 //! known (a simulation) the figures are exact; where only the chosen one's is (a log) they are estimates.
 
 mod bdl;

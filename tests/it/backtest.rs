@@ -79,7 +79,7 @@ fn a_log_with_propensities_tells_what_a_policy_would_have_come_to() {
     let mut log = complete.clone();
     for (n, outcomes) in log.outcomes.iter_mut().enumerate() {
         let count = outcomes.len();
-        let kept = outcomes[(n * 2_654_435_761 >> 16) % count].clone();
+        let kept = outcomes[((n * 2_654_435_761) >> 16) % count].clone();
         outcomes.clear();
         outcomes.push(apos::backtest::routing::Outcome {
             propensity: Some(1.0 / f64::from(u32::try_from(count).unwrap())),
