@@ -3,6 +3,7 @@
 //! One file a subcommand. Standard output is data, standard error is talk. Exit codes: 0 fine, 1 failed, 2 wrong usage
 //! or configuration, 130 interrupted.
 
+mod backtest;
 mod completions;
 mod config;
 mod demo;
@@ -29,6 +30,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::config::{Environment, Level};
 use crate::domain::{Role, wording};
 
+pub use backtest::{BacktestCommand, RoutingArguments, Seeds};
 pub use demo::DemoArguments;
 pub use log::{ExportArguments, LogCommand};
 pub use replay::ReplayArguments;
@@ -131,6 +133,9 @@ pub enum Command {
     Log(LogCommand),
     /// Look for broken promises: three replicas and one log under seeded faults
     Vopr(VoprArguments),
+    /// Judge how the engine decides on payments of the past, or on our own scenarios
+    #[command(subcommand)]
+    Backtest(BacktestCommand),
     /// Show the configuration in force, or check it
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -217,6 +222,7 @@ fn start(arguments: Arguments, environment: &Environment) -> Result<Ended, Failu
         Some(Command::Replay(replay)) => replay::run(&replay, &Setup::read(&flags, environment)?),
         Some(Command::Log(command)) => log::run(&command, &Setup::read(&flags, environment)?),
         Some(Command::Vopr(vopr)) => vopr::run(&vopr),
+        Some(Command::Backtest(command)) => backtest::run(&command, &Setup::read(&flags, environment)?),
         Some(Command::Config(command)) => config::run(command, &flags, environment),
         Some(Command::Completions { shell }) => completions::run(shell, Arguments::command()),
         Some(Command::Man { command }) => man::run(command.as_deref(), Arguments::command()),

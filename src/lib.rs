@@ -7,6 +7,7 @@
 
 pub mod adapters;
 pub mod api;
+pub mod backtest;
 pub mod cli;
 pub mod config;
 pub mod domain;

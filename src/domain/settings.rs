@@ -161,7 +161,7 @@ impl Default for Routing {
     fn default() -> Self {
         Self {
             auto_create_merchants: true,
-            exploration: 0.8,
+            exploration: 1.16,
             pending_damping: 0.3,
             uniform_share: 0.01,
             uniform_margin: 0.05,

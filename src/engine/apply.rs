@@ -9,9 +9,9 @@ use super::detect;
 use super::feed::Line;
 use super::heal::{Asking, Site, Targets};
 use super::monitor::{Outcome, Slice};
-use super::payments::{Horizon, Key, Merge};
+use super::payments::{Horizon, Key, Merge, Payment, Silent};
 use super::route::breaker::Turn;
-use super::route::weights::{Observation, Subject};
+use super::route::{Observation, Subject};
 use super::snapshot::IncidentRow;
 use super::state::State;
 use crate::domain::payment::LATE_AFTER;
@@ -19,6 +19,9 @@ use crate::domain::{
     Body, Command, ConnectorAccount, Decision, DeclineClass, EffectId, EffectResult, Entry, EventKind, PaymentEvent, ProfileId,
     Settings, Time,
 };
+
+/// Attempts looked at for an answer with each entry folded: more than are sent with one.
+const LISTENED_TO_PER_ENTRY: usize = 4;
 
 /// Folds one entry. Pure, and without failure: what cannot be is ignored and counted.
 ///
@@ -44,6 +47,7 @@ pub fn apply(state: &mut State, entry: &Entry, effects: &mut Vec<Effect>) {
         Body::MerchantDeleted { profile } => state.view.delete_merchant(profile),
     }
     state.busy |= matches!(entry.body, Body::Payment(_) | Body::Decided(_) | Body::Commanded(_) | Body::Ended { .. });
+    state.listen();
     state.forget();
 }
 
@@ -92,14 +96,18 @@ impl State {
         let merchant = self.view.intern_profile(&request.profile);
         let account = self.view.intern_account(&decision.chosen().account);
         let at = self.view.at;
-        let (payment, new) = self.view.payments.entry(Key::of(&request.profile, &request.payment), at);
-        let launched = payment.decided(decision, account);
+        let key = Key::of(&request.profile, &request.payment);
+        let (payment, new) = self.view.payments.entry(key, at);
+        let launched = payment.decided(decision, account, at);
         self.statistics.payments += u64::from(new);
         if let Some(account) = account.filter(|_| launched) {
             self.view.launch(account);
         }
         if let Some(merchant) = merchant.filter(|_| launched) {
             self.volume(merchant, account, at);
+            if let Some(subject) = account.and_then(|account| self.subject(account)) {
+                self.silence.sent(at, key, subject, merchant);
+            }
         }
     }
 
@@ -125,8 +133,13 @@ impl State {
         let (payment, new) = self.view.payments.entry(Key::of(&event.profile, &event.payment), at);
         let merge = payment.merge(event, account);
         let unseen = payment.newly_unseen(event);
+        let (delay, silent) = if matches!(merge, Merge::Outcome { .. }) { payment.answered(at) } else { (None, Silent::No) };
+        let shown = payment.shown(account.and_then(|a| self.view.account_names.name(a)));
         let known = Known {
             merchant,
+            shown,
+            delay,
+            silent,
             account: account.or_else(|| payment.attempts.last()?.account),
             context: payment.context,
             amount: payment.amount,
@@ -183,8 +196,15 @@ impl State {
             self.statistics.approved += 1;
         }
         let Some(account) = known.account else { return };
-        let Some(connector) = self.view.accounts.get(account as usize).map(|a| a.connector) else { return };
-        self.learn(known, Subject { connector, account }, failure);
+        let Some(subject) = self.subject(account) else { return };
+        let connector = subject.connector;
+        if let Some(delay) = known.delay {
+            self.silence.answered(delay);
+        }
+        if failure.is_none() && known.silent != Silent::No {
+            self.silence.acquit(connector);
+        }
+        self.learn(known, subject, failure);
         let at = event.occurred_at.min(self.view.at);
         let latency_ms = event.latency_ms.filter(|_| !late(event, self.view.at));
         let outcome = Outcome { at, failure, latency_ms, amount: known.amount, method: known.context.method };
@@ -217,9 +237,15 @@ impl State {
     }
 
     fn learn(&mut self, known: &Known, subject: Subject, failure: Option<DeclineClass>) {
-        let seen = Observation { context: known.context, merchant: known.merchant, amount: known.amount };
-        let expected = self.view.weights.learn(subject, seen, failure);
-        if self.view.settings.routing.change_points && self.view.weights.watch(subject.connector, expected, failure) {
+        let Known { merchant, shown, context, amount, .. } = *known;
+        let seen = Observation { context, merchant, amount, shown };
+        // What was presumed to have failed has taught so.
+        let known_before = failure.is_some() && known.silent == Silent::Presumed;
+        let expected = if known_before { None } else { self.view.weights.learn(subject, &seen, failure) };
+        if self.view.settings.routing.change_points
+            && let Some(expected) = expected
+            && self.view.weights.watch(subject.connector, &seen, expected, failure)
+        {
             let name = self.view.connectors.name(subject.connector).map_or("?", |name| name.as_str());
             let text = format!("change-point on {name}: what was learnt of it is re-opened");
             self.feed.push(&self.view, Line::Engine(text));
@@ -228,8 +254,11 @@ impl State {
         let Some(account) = self.view.accounts.get_mut(subject.account as usize) else { return };
         let turn = match failure {
             None => account.breaker.succeed(&settings.routing),
-            Some(class) => account.breaker.fail(class, expected, at, &settings.routing),
+            Some(class) => account.breaker.fail(class, expected.or(known.shown).unwrap_or(0.5), at, &settings.routing),
         };
+        if turn == Turn::Closed {
+            self.view.weights.renew(subject);
+        }
         let name = || self.view.account_names.name(subject.account).map_or("?", |name| name.as_str());
         let text = match turn {
             Turn::Stayed => return,
@@ -237,6 +266,26 @@ impl State {
             Turn::Closed => format!("breaker of {} closed: its probes succeed", name()),
         };
         self.feed.push(&self.view, Line::Engine(text));
+    }
+
+    fn subject(&self, account: u32) -> Option<Subject> {
+        let connector = self.view.accounts.get(account as usize)?.connector;
+        Some(Subject { connector, account })
+    }
+
+    /// Attempts that should have been answered by now: the silent ones of a connector that hangs teach a failure.
+    fn listen(&mut self) {
+        for _ in 0..LISTENED_TO_PER_ENTRY {
+            let Some(sent) = self.silence.next_due(self.view.at) else { return };
+            let silent = self.view.payments.get(sent.payment).is_some_and(Payment::waits);
+            let presumed = self.silence.count(sent.subject.connector, silent);
+            let Some(payment) = self.view.payments.get_mut(sent.payment).filter(|_| silent) else { continue };
+            payment.fell_silent(presumed);
+            let seen = Observation { context: payment.context, merchant: sent.merchant, amount: payment.amount, shown: None };
+            if presumed {
+                self.view.weights.learn(sent.subject, &seen, Some(DeclineClass::Unclassified));
+            }
+        }
     }
 
     fn command(&mut self, command: &Command, asking: &mut Asking<'_>) {
@@ -306,6 +355,12 @@ impl State {
 /// What is known of the payment an event is about, from all sources so far.
 struct Known {
     merchant: u32,
+    /// The probability of success its decision showed.
+    shown: Option<f64>,
+    /// How long after its decision an outcome came.
+    delay: Option<Duration>,
+    /// What it was taken for before it came.
+    silent: Silent,
     account: Option<u32>,
     context: crate::domain::Context,
     amount: Option<crate::domain::Money>,

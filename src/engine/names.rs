@@ -58,11 +58,6 @@ impl<T: Clone + Eq + Hash> Names<T> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         (0..).zip(self.list.iter())
     }
-
-    /// How many names there are.
-    pub(crate) fn len(&self) -> usize {
-        self.list.len()
-    }
 }
 
 impl<T: Clone + Serialize> Serialize for Names<T> {

@@ -3,13 +3,14 @@
 //! A payment is *open* while its decision may be asked for again or an attempt is in flight; then only the statuses of
 //! its attempts stay, until the deduplication horizon. Both are bounded in time and in number.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::domain::{Context, Decision, EventId, EventKind, Money, PaymentEvent, PaymentId, ProfileId, Time};
+use crate::domain::{ConnectorAccount, Context, Decision, EventId, EventKind, Money, PaymentEvent, PaymentId, ProfileId, Time};
 
 /// Most payments kept open: at about 2 KB each (a decision over ten connectors) 100 MB; a quarter of an hour at 50 a
 /// second, three seconds at 15,000. One that goes early is decided anew when it is asked for again.
@@ -91,8 +92,24 @@ pub(crate) struct Payment {
     pub(crate) amount: Option<Money>,
     /// Attempts that the switch says it made.
     attempts_made: u16,
+    /// When that decision was folded.
+    decided_at: Time,
+    /// What its lack of an answer was taken for.
+    silence: Silent,
     /// How many of those no event told of, when that was asked last.
     unseen: u16,
+}
+
+/// What the lack of an answer was taken for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Silent {
+    /// It was answered in time, or it is not yet time.
+    #[default]
+    No,
+    /// It was noticed.
+    Noticed,
+    /// The attempt was presumed to have failed, and taught so.
+    Presumed,
 }
 
 /// What an event meant for the attempt it is about.
@@ -134,6 +151,11 @@ pub(crate) struct Horizon {
 }
 
 impl Payments {
+    /// The payment, if it is remembered.
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Payment> {
+        self.by_key.get_mut(&key)
+    }
+
     /// The payment, if it is remembered.
     pub(crate) fn get(&self, key: Key) -> Option<&Payment> {
         self.by_key.get(&key)
@@ -219,8 +241,14 @@ impl Payment {
         counted.max(self.attempts_made).max(highest).saturating_add(1)
     }
 
+    /// The probability of success that the decision showed, if it chose this account.
+    pub(crate) fn shown(&self, account: Option<&ConnectorAccount>) -> Option<f64> {
+        let chosen = self.decision.as_ref()?.chosen();
+        account.is_none_or(|account| *account == chosen.account).then_some(chosen.expected)
+    }
+
     /// Records a decision: its attempt is in flight from now on. `false` when it repeats one already recorded.
-    pub(crate) fn decided(&mut self, decision: &Arc<Decision>, account: Option<u32>) -> bool {
+    pub(crate) fn decided(&mut self, decision: &Arc<Decision>, account: Option<u32>, at: Time) -> bool {
         self.context = decision.request.context.or(self.context);
         self.amount = Some(decision.request.amount);
         self.decision = Some(Arc::clone(decision));
@@ -232,7 +260,27 @@ impl Payment {
         }
         let index = known.unwrap_or(self.attempts.len().saturating_sub(1));
         self.decided = u16::try_from(index).unwrap_or(0);
+        if fresh {
+            (self.decided_at, self.silence) = (at, Silent::No);
+        }
         fresh
+    }
+
+    /// Whether the attempt last decided is still without an answer.
+    pub(crate) fn waits(&self) -> bool {
+        let decided = self.attempts.get(usize::from(self.decided));
+        self.open && self.decision.is_some() && decided.is_some_and(|attempt| attempt.status == Status::Pending)
+    }
+
+    /// Notes what the lack of an answer was taken for.
+    pub(crate) fn fell_silent(&mut self, presumed: bool) {
+        self.silence = if presumed { Silent::Presumed } else { Silent::Noticed };
+    }
+
+    /// An answer has come: how long after the decision, if there was one, and what its lack was taken for.
+    pub(crate) fn answered(&mut self, at: Time) -> (Option<Duration>, Silent) {
+        let delay = self.decision.as_ref().map(|_| at.since(self.decided_at));
+        (delay, core::mem::take(&mut self.silence))
     }
 
     /// Merges an event about an attempt. The first terminal status wins, in any order of arrival.

@@ -3,20 +3,30 @@
 //! [`decide`] is pure: a view, the attempts in flight that the view does not know yet, and the request. Its only
 //! randomness is a hash of (seed, merchant, payment, attempt), so the same inputs give the same decision, anywhere.
 
+mod belief;
 pub(crate) mod breaker;
-pub(crate) mod change_point;
-pub(crate) mod features;
-pub(crate) mod score;
+mod calibration;
+mod change_point;
+mod customers;
+mod features;
+mod score;
+mod share;
+pub(crate) mod silence;
+mod slots;
 mod view;
 pub(crate) mod weights;
 
 pub(crate) use view::Account;
 pub use view::RoutingView;
+pub(crate) use weights::{Observation, Subject};
 
 use score::Scored;
 
 use crate::domain::decision::ELIGIBLE_MAX;
 use crate::domain::{Approach, Candidate, ConnectorAccount, Decision, Exclusion, Request};
+
+/// Outcomes between two probes of an account that are due by time: at most one payment in fifty is put at risk.
+const LEAST_OUTCOMES_BETWEEN_PROBES: u64 = 50;
 
 /// There was nothing to choose from: the request's list of accounts is empty, or longer than a caller's may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -112,13 +122,18 @@ fn probes(scored: &[Scored<'_>]) -> Vec<usize> {
     (0..scored.len()).filter(|&i| matches!(scored[i].excluded, Some(Exclusion::BreakerOpen | Exclusion::Operator))).collect()
 }
 
-/// A probe is due by its share of traffic, or because there has been none for a while and none is in flight.
+/// A probe is due by its share of traffic; or because there has been none for a while and none is in flight; or, once
+/// one has succeeded, as soon as none is in flight, for then the next ones tell soon whether the account is well.
 fn draw_probe(view: &RoutingView, scored: &[Scored<'_>], probes: &[usize], draw: &Draw) -> Option<Choice> {
     let routing = &view.settings.routing;
     let interval = core::time::Duration::from_secs(routing.probe_interval_s);
+    // A probe is a payment at risk: where traffic is thin, time alone must not make every tenth one.
+    let rested = |a: &Account| {
+        view.at.since(a.last_attempt) >= interval && view.weights.learnt() - a.learnt_before >= LEAST_OUTCOMES_BETWEEN_PROBES
+    };
+    let recovering = |a: &Account| a.breaker.open.is_some() && a.breaker.probe_successes > 0;
     let due = |i: &usize| {
-        scored[*i].state.is_some_and(|a| a.pending == 0 && view.at.since(a.last_attempt) >= interval)
-            && scored[*i].in_flight == 0
+        scored[*i].state.is_some_and(|a| a.pending == 0 && (recovering(a) || rested(a))) && scored[*i].in_flight == 0
     };
     // What is in trouble is probed even where nothing excludes it: traffic that was moved away would never see it recover.
     let unseen = |i: &usize| {

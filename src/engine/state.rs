@@ -10,6 +10,7 @@ use super::feed::Feed;
 use super::heal::Healer;
 use super::monitor::Monitor;
 use super::route::RoutingView;
+use super::route::silence::Silence;
 use super::scale::Scaler;
 use super::snapshot::Statistics;
 use crate::domain::{Act, EffectId, Position, Time};
@@ -31,6 +32,7 @@ pub struct State {
     pub(super) analyst: Analyst,
     pub(super) scaler: Scaler,
     pub(super) feed: Feed,
+    pub(super) silence: Silence,
     pub(super) statistics: Statistics,
     pub(super) configured: bool,
     pub(super) version: String,
@@ -192,6 +194,7 @@ mod tests {
                 );
             }),
             Box::new(|s| s.feed.push(&RoutingView::default(), Line::Engine("x".to_owned()))),
+            Box::new(|s| s.silence.answered(Duration::from_secs(1))),
             Box::new(|s| s.statistics.repeats = 1),
             Box::new(|s| s.configured = true),
             Box::new(|s| s.version.push('1')),

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which parts may use which. The lowest come first; a part may always use itself.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("engine", &["domain"]),
     ("log", &["domain", "engine"]),
@@ -24,9 +24,14 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("sim/driver", &["domain", "engine", "sim"]),
     // The fault simulator drives the runtime's own machines.
     ("sim/vopr", &["domain", "engine", "log", "runtime", "sim"]),
+    // It judges what the engine does, on files or on scenarios of its own.
+    ("backtest", &["domain", "engine", "adapters", "sim"]),
     ("config", &["domain"]),
     ("telemetry", &["config"]),
-    ("cli", &["domain", "engine", "log", "store", "adapters", "runtime", "api", "tui", "sim", "config", "telemetry"]),
+    (
+        "cli",
+        &["domain", "engine", "log", "store", "adapters", "runtime", "api", "tui", "sim", "backtest", "config", "telemetry"],
+    ),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

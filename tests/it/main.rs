@@ -3,6 +3,7 @@
 
 mod api;
 mod arrows;
+mod backtest;
 mod commands;
 mod config;
 mod dashboard;

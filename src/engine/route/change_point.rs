@@ -1,42 +1,38 @@
 //! Change-points: has a connector become worse than what is believed of it?
 //!
-//! A Bernoulli CUSUM of each connector's failures, p₀ = what was expected, p₁ = .45·p₀: the log-likelihood ratio of
-//! "it has dropped by half" against "it is as expected". Above the threshold the belief is re-opened, so that the
-//! next outcomes teach fast.
-
-use serde::{Deserialize, Serialize};
+//! A Bernoulli CUSUM of each connector's failures, altogether and by method, country and BIN, p₀ = what was expected,
+//! p₁ = .45·p₀: the log-likelihood ratio of "it has dropped by half" against "it is as expected". Above the threshold
+//! the belief is re-opened, so that the next outcomes teach fast; and what a connector is in the long run becomes again
+//! what it was when the evidence was last none, for the change says nothing of it.
 
 use crate::domain::DeclineClass;
 
-/// Evidence (in nats) that a change happened: e⁸, about 3,000 to 1; below it stationary traffic re-opens too often.
-const THRESHOLD: f64 = 8.0;
+/// When a belief is re-opened, and by how much.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rule {
+    /// Evidence (in nats) that a change happened; below it stationary traffic re-opens too often.
+    pub(super) threshold: f64,
+    /// Added to the variance then.
+    pub(super) reopen: f64,
+}
+
+/// For a connector as a whole, and for it on one method, country or BIN: tuned with the priors.
+pub(super) const CONNECTOR: Rule = Rule { threshold: 8.0, reopen: 0.42 };
+pub(super) const SEGMENT: Rule = Rule { threshold: 6.5, reopen: 2.0 };
+
 /// The rate to be told apart from the expected one, as a share of it.
 const DROP: f64 = 0.45;
 /// Gateway errors are stronger evidence, issuers' declines weaker.
 const GATEWAY_WEIGHT: f64 = 1.3;
 const ISSUER_WEIGHT: f64 = 0.4;
 
-/// The running sum of one connector.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct Cusum {
-    sum: f64,
-}
-
-impl Cusum {
-    /// Adds one outcome of which success was expected with probability `expected`; `true` at a change-point.
-    pub(crate) fn observe(&mut self, expected: f64, failure: Option<DeclineClass>) -> bool {
-        let before = expected.clamp(0.25, 0.985);
-        let after = DROP * before;
-        let step = match failure {
-            None => libm::log(after / before),
-            Some(class) => weight(class) * libm::log((1.0 - after) / (1.0 - before)),
-        };
-        self.sum = (self.sum + step).max(0.0);
-        if self.sum <= THRESHOLD {
-            return false;
-        }
-        self.sum = 0.0;
-        true
+/// What one outcome, of which success was expected with probability `expected`, adds to the evidence, in nats.
+pub(super) fn evidence(expected: f64, failure: Option<DeclineClass>) -> f64 {
+    let before = expected.clamp(0.25, 0.985);
+    let after = DROP * before;
+    match failure {
+        None => libm::log(after / before),
+        Some(class) => weight(class) * libm::log((1.0 - after) / (1.0 - before)),
     }
 }
 
@@ -50,11 +46,14 @@ const fn weight(class: DeclineClass) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::belief::Weight;
+    use super::super::features::Prior;
     use super::*;
 
     fn alarms(outcomes: impl Iterator<Item = Option<DeclineClass>>) -> usize {
-        let mut cusum = Cusum::default();
-        outcomes.filter(|failure| cusum.observe(0.9, *failure)).count()
+        let prior = Prior { variance: 0.2, memory: 400.0 };
+        let mut weight = Weight::fresh(prior);
+        outcomes.filter(|failure| weight.watch(evidence(0.9, *failure), &CONNECTOR, prior, 0)).count()
     }
 
     #[test]

@@ -3,20 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Bin, Context, Country, Method, Money, Network};
-use crate::engine::names::Names;
 
-/// Most distinct feature values kept; a value beyond them is treated as unknown. 200,000 × 24 B × connectors bounds
-/// the weights: 5 MB a connector at the very most.
-const MAX_FEATURES: usize = 200_000;
-
-/// One value of one feature. Effects are kept per value.
+/// One value of one feature. Effects are kept per value; what is not known of a payment has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum Feature {
-    Method(Option<Method>),
-    Country(Option<Country>),
-    Bin(Option<Bin>),
-    MethodBin(Option<Method>, Bin),
-    Network(Option<Network>),
+    Method(Method),
+    Country(Country),
+    Bin(Bin),
+    Network(Network),
+    ThreeDs(bool),
     Merchant(u32),
     Amount(u8),
 }
@@ -30,35 +25,50 @@ pub(crate) struct Prior {
     pub(crate) memory: f64,
 }
 
-/// Prior of a connector's bias. All priors are the measured ones of the drifting Bayesian logistic bandit: on thirteen
-/// non-stationary scenarios they lost 17.7 payments per thousand against a per-payment oracle.
-pub(crate) const CONNECTOR_BIAS: Prior = Prior { variance: 0.4, memory: 500.0 };
+/// Prior of what a connector is in the long run. All priors were tuned together on the development seeds of the routing
+/// scenarios (`apos backtest routing --suite develop`).
+pub(super) const CONNECTOR_BIAS: Prior = Prior { variance: 0.55, memory: 4_000.0 };
+/// Prior of how a connector is now, beside that.
+pub(super) const CONNECTOR_NOW: Prior = Prior { variance: 0.2, memory: 400.0 };
 /// Prior of an account's bias: one merchant's bad credentials must not blame the connector for all.
-pub(crate) const ACCOUNT_BIAS: Prior = Prior { variance: 0.3, memory: 500.0 };
+pub(super) const ACCOUNT_BIAS: Prior = Prior { variance: 0.1, memory: 750.0 };
 /// Prior of the bias shared by all connectors.
-pub(crate) const SHARED_BIAS: Prior = Prior { variance: 1.0, memory: 4_000.0 };
+pub(super) const SHARED_BIAS: Prior = Prior { variance: 1.0, memory: 4_000.0 };
 
 impl Feature {
     /// Prior of the effect that all connectors share: the issuer's or the merchant's part. None: there is no such effect.
-    pub(crate) const fn shared(self) -> Option<Prior> {
-        match self {
-            Self::Method(_) => Some(Prior { variance: 0.15, memory: 3_000.0 }),
-            Self::Country(_) => Some(Prior { variance: 0.10, memory: 3_000.0 }),
-            Self::Bin(_) => Some(Prior { variance: 0.45, memory: 500.0 }),
-            Self::Merchant(_) => Some(Prior { variance: 0.25, memory: 500.0 }),
-            Self::Amount(_) => Some(Prior { variance: 0.10, memory: 6_000.0 }),
-            Self::MethodBin(..) | Self::Network(_) => None,
-        }
+    pub(super) const fn shared(self) -> Option<Prior> {
+        let (variance, memory) = match self {
+            Self::Method(_) => (0.15, 3_000.0),
+            Self::Country(_) | Self::ThreeDs(_) => (0.1, 3_000.0),
+            Self::Bin(_) => (0.17, 1_500.0),
+            Self::Merchant(_) => (0.25, 500.0),
+            Self::Amount(_) => (0.1, 6_000.0),
+            Self::Network(_) => return None,
+        };
+        Some(Prior { variance, memory })
     }
 
     /// Prior of the effect a single connector has. None: there is no such effect.
-    pub(crate) const fn own(self) -> Option<Prior> {
-        match self {
-            Self::Method(_) | Self::Bin(_) | Self::MethodBin(..) => Some(Prior { variance: 0.08, memory: 6_000.0 }),
-            Self::Country(_) => Some(Prior { variance: 0.06, memory: 6_000.0 }),
-            Self::Network(_) => Some(Prior { variance: 0.04, memory: 9_000.0 }),
-            Self::Merchant(_) | Self::Amount(_) => None,
-        }
+    pub(super) const fn own(self) -> Option<Prior> {
+        let (variance, memory) = match self {
+            Self::Method(_) => (0.08, 6_000.0),
+            Self::Bin(_) => (0.08, 11_500.0),
+            Self::Country(_) => (0.06, 6_000.0),
+            Self::Network(_) | Self::ThreeDs(_) => (0.04, 9_000.0),
+            Self::Merchant(_) | Self::Amount(_) => return None,
+        };
+        Some(Prior { variance, memory })
+    }
+
+    /// Whether connectors have effects of their own for it.
+    pub(crate) const fn is_segment(self) -> bool {
+        !matches!(self, Self::Merchant(_) | Self::Amount(_))
+    }
+
+    /// Whether a change-point of a single connector is looked for among its payments.
+    pub(crate) const fn watched(self) -> bool {
+        matches!(self, Self::Method(_) | Self::Country(_) | Self::Bin(_))
     }
 }
 
@@ -68,11 +78,11 @@ pub(crate) const FEATURES: usize = 7;
 /// A payment's features, in a fixed order.
 pub(crate) fn features(context: &Context, merchant: Option<u32>, amount: Option<Money>) -> [Option<Feature>; FEATURES] {
     [
-        Some(Feature::Method(context.method)),
-        Some(Feature::Country(context.country)),
-        Some(Feature::Bin(context.bin)),
-        context.bin.map(|bin| Feature::MethodBin(context.method, bin)),
-        Some(Feature::Network(context.network)),
+        context.method.map(Feature::Method),
+        context.country.map(Feature::Country),
+        context.bin.map(Feature::Bin),
+        context.network.map(Feature::Network),
+        context.three_ds.map(Feature::ThreeDs),
         merchant.map(Feature::Merchant),
         amount.map(|amount| Feature::Amount(bucket(amount))),
     ]
@@ -82,17 +92,4 @@ pub(crate) fn features(context: &Context, merchant: Option<u32>, amount: Option<
 fn bucket(amount: Money) -> u8 {
     let major = amount.minor.unsigned_abs() / 10_u64.pow(amount.currency.exponent());
     u8::try_from(u64::BITS - major.leading_zeros()).unwrap_or(u8::MAX)
-}
-
-/// Slots of the features seen so far; a payment's features as slots.
-pub(crate) type Slots = [Option<(u32, Feature)>; FEATURES];
-
-/// Looks the slots up; a feature never seen has none, so its prior holds.
-pub(crate) fn find(names: &Names<Feature>, features: [Option<Feature>; FEATURES]) -> Slots {
-    features.map(|feature| feature.and_then(|f| names.get(&f).map(|slot| (slot, f))))
-}
-
-/// Looks the slots up, giving new ones.
-pub(crate) fn intern(names: &mut Names<Feature>, features: [Option<Feature>; FEATURES]) -> Slots {
-    features.map(|feature| feature.and_then(|f| names.intern(&f, MAX_FEATURES).map(|slot| (slot, f))))
 }

@@ -3,9 +3,9 @@
 use core::cmp::Ordering;
 
 use super::RoutingView;
-use super::features::Slots;
+use super::belief::Belief;
 use super::view::Account;
-use super::weights::{Belief, Weights};
+use super::weights::{Seen, Weights};
 use crate::domain::{Candidate, ConnectorAccount, Exclusion, Request, Settings};
 
 /// A candidate with its score.
@@ -29,10 +29,10 @@ pub(crate) fn all<'v>(
     in_flight: &dyn Fn(&ConnectorAccount) -> u16,
     request: &Request,
 ) -> Vec<Scored<'v>> {
-    let slots = view.weights.slots(&request.context, view.profiles.get(&request.profile), request.amount);
-    let shared = view.weights.shared(&slots);
-    let prior = Weights::own_prior(&slots);
-    let scorer = Scorer { view, request, slots, shared, prior };
+    let seen = view.weights.seen(&request.context, view.profiles.get(&request.profile), request.amount);
+    let shared = view.weights.shared(&seen);
+    let prior = Weights::own_prior(&seen);
+    let scorer = Scorer { view, request, seen, shared, prior };
     request.eligible.iter().enumerate().map(|(rank, account)| scorer.score(rank, account, in_flight(account))).collect()
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn all<'v>(
 struct Scorer<'v, 'r> {
     view: &'v RoutingView,
     request: &'r Request,
-    slots: Slots,
+    seen: Seen,
     shared: Belief,
     /// Variance of an own part of which nothing is known.
     prior: f64,
@@ -53,12 +53,13 @@ impl<'v> Scorer<'v, '_> {
         let known = self.view.account(account);
         let state = known.map(|(_, state)| state);
         let connector = self.connector(account, state);
-        let own = self.view.weights.own(connector, known.map(|(number, _)| number), &self.slots);
-        let expected = self.shared.plus(own).probability();
+        let part = self.view.weights.own(connector, known.map(|(number, _)| number), &self.seen);
+        let own = part.belief;
+        let expected = self.view.weights.expected(self.shared.plus(own));
         let routing = &self.view.settings.routing;
         let folded = connector.and_then(|c| self.view.pending.get(c as usize)).copied().unwrap_or(0);
         let pending = f64::from(folded) + f64::from(in_flight);
-        let bonus = routing.exploration * (own.variance / (1.0 + routing.pending_damping * own.variance * pending)).sqrt();
+        let bonus = routing.exploration * (part.lasting / (1.0 + routing.pending_damping * part.lasting * pending)).sqrt();
         Scored {
             account: account.clone(),
             state,

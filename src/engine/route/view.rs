@@ -31,6 +31,8 @@ pub(crate) struct Account {
     pub(crate) excluded: Option<Time>,
     /// When an attempt was sent to it last.
     pub(crate) last_attempt: Time,
+    /// How many outcomes had been learnt then.
+    pub(crate) learnt_before: u64,
     /// Attempts in flight.
     pub(crate) pending: u32,
 }
@@ -186,10 +188,10 @@ impl RoutingView {
 
     /// One attempt more in flight.
     pub(crate) fn launch(&mut self, account: u32) {
-        let at = self.at;
+        let (at, learnt) = (self.at, self.weights.learnt());
         let Some(state) = self.accounts.get_mut(account as usize) else { return };
         state.pending = state.pending.saturating_add(1);
-        state.last_attempt = at;
+        (state.last_attempt, state.learnt_before) = (at, learnt);
         if !self.watched.is_empty() {
             for slice in [Slice::Connector(state.connector), Slice::Account(state.connector, account)] {
                 if let Some(last) = self.watched.get_mut(&slice) {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use apos::domain::settings::Routing;
 use apos::domain::{
     Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, Change, Command, ConnectorAccount, Context, Country, Currency,
     Decision, Decline, DeclineClass, EffectId, EffectResult, EventId, EventKind, Exclusion, Method, Money, Network,
@@ -102,6 +103,11 @@ fn orders() -> Vec<Order> {
     ]
 }
 
+/// The settings as they were by default when the golden records were written.
+fn settings() -> Settings {
+    Settings { routing: Routing { exploration: 0.8, ..Routing::default() }, ..Settings::default() }
+}
+
 /// Every variant of [`Body`], and of what it is made of.
 pub(crate) fn every_body() -> Vec<Body> {
     let id = EffectId { position: at(9, 1), number: 1 };
@@ -109,7 +115,7 @@ pub(crate) fn every_body() -> Vec<Body> {
     let operator = OperatorName::parse("maria").unwrap();
     let mut bodies = vec![
         Body::EngineStarted { version: "0.1.0".to_owned(), epoch: 3 },
-        Body::Configured(Arc::new(Settings::default())),
+        Body::Configured(Arc::new(settings())),
         Body::Payment(Box::new(payment(1))),
         Body::Decided(Arc::new(decision(1))),
         Body::Intended { id, act: act(reorder()) },

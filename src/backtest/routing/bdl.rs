@@ -1,0 +1,84 @@
+//! The engine as a policy: the very `decide` and `apply` that are shipped, fed with entries.
+
+use std::sync::Arc;
+
+use crate::domain::{Body, Decision, Entry, EventKind, PaymentEvent, Position, Request, Settings, Source, Time};
+use crate::engine::{Effect, State, apply, decide};
+
+use super::case::{Case, Choice, Outcome, Payment};
+
+/// The engine's state, and the decision on its way into it.
+#[derive(Debug)]
+pub struct Bdl {
+    state: State,
+    effects: Vec<Effect>,
+    decided: Option<Decision>,
+}
+
+impl Bdl {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let mut bdl = Self { state: State::new(), effects: Vec::new(), decided: None };
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        bdl.push(Time::ZERO, Body::EngineStarted { version, epoch: 1 });
+        bdl.push(Time::ZERO, Body::Configured(Arc::new(settings.clone())));
+        bdl
+    }
+
+    /// Decides. The decision becomes an entry with [`Bdl::commit`], as behind an answer.
+    pub(super) fn choose(&mut self, case: &Case, index: usize) -> Choice {
+        let payment = &case.payments[index];
+        let request = Request {
+            profile: payment.merchant.clone(),
+            payment: payment.id.clone(),
+            attempt: 1,
+            amount: payment.amount,
+            context: payment.context,
+            eligible: payment.connectors.iter().map(|c| case.connectors[usize::from(*c)].clone()).collect(),
+        };
+        let Ok(decision) = decide(self.state.view(), &|_| 0, request) else {
+            unreachable!("a payment names at least one connector: it was read so")
+        };
+        let chosen = decision.chosen();
+        let place = decision.request.eligible.iter().position(|account| *account == chosen.account);
+        let connector = payment.connectors[place.unwrap_or(0)];
+        let choice = Choice { connector, expected: Some(chosen.expected), propensity: decision.propensity };
+        self.decided = Some(decision);
+        choice
+    }
+
+    pub(super) fn commit(&mut self, payment: &Payment) {
+        if let Some(decision) = self.decided.take() {
+            self.push(payment.at, Body::Decided(Arc::new(decision)));
+        }
+    }
+
+    pub(super) fn learn(&mut self, case: &Case, index: usize, outcome: &Outcome, at: Time) {
+        let payment = &case.payments[index];
+        let event = PaymentEvent {
+            source: Source::Feedback,
+            event_id: None,
+            profile: payment.merchant.clone(),
+            payment: payment.id.clone(),
+            attempt: None,
+            account: Some(case.connectors[usize::from(outcome.connector)].clone()),
+            kind: if outcome.success { EventKind::Captured } else { EventKind::Failed },
+            decline: outcome.decline.clone(),
+            amount: Some(payment.amount),
+            context: payment.context,
+            latency_ms: outcome.latency_ms,
+            attempts_made: None,
+            occurred_at: at,
+        };
+        self.push(at, Body::Payment(Box::new(event)));
+    }
+
+    pub(super) fn fingerprint(&self) -> blake3::Hash {
+        self.state.fingerprint()
+    }
+
+    fn push(&mut self, at: Time, body: Body) {
+        let position = Position { record: self.state.position().record + 1, index: 0 };
+        apply(&mut self.state, &Entry { position, at, body }, &mut self.effects);
+        self.effects.clear();
+    }
+}

@@ -1,0 +1,423 @@
+//! Reads a case from two files of JSON lines; the first thing that is wrong is refused with its line and a remedy.
+//!
+//! ```json
+//! {"id":"pay_1","t":12.5,"merchant":"pro_1","amount":65.4,"currency":"EUR","country":"DE","method":"card",
+//!  "network":"Visa","bin":"411111","connectors":["adyen","stripe"]}
+//! {"id":"pay_1","outcomes":{"adyen":{"success":true,"p":0.91,"latency_ms":412,"observed_after_s":1.5},
+//!  "stripe":{"success":false,"p":0.84,"observed_after_s":2,"error":"do_not_honor"}}}
+//! ```
+//!
+//! `t` is in seconds, of any origin; `amount` in major units. Country, method, network and BIN may be missing: then
+//! they are unknown. An outcome line names all of the payment's connectors (a simulation) or the one that was chosen
+//! (a log), then with the `propensity` of that choice where it is known.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::BufRead;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use smallvec::SmallVec;
+
+use super::case::{Case, Outcome, Payment};
+use crate::adapters::decline::Codes;
+use crate::domain::{
+    Bin, ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, Method, Money, Network, PaymentId, ProfileId,
+    Time,
+};
+
+/// Something in a file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}, line {line}, field `{field}`: {problem}")]
+pub struct Refused {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The field.
+    pub field: &'static str,
+    /// What is wrong with it, and what to do.
+    pub problem: String,
+}
+
+/// Words that the vocabularies lack: they count as `other`.
+pub type Unnamed = BTreeSet<String>;
+
+/// A field that is wrong, and why.
+type Wrong = (&'static str, String);
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct PaymentLine {
+    id: Value,
+    t: Value,
+    merchant: Value,
+    amount: Value,
+    currency: Value,
+    country: Value,
+    method: Value,
+    network: Value,
+    bin: Value,
+    connectors: Value,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct OutcomeLine {
+    id: Value,
+    outcomes: BTreeMap<String, OutcomeValue>,
+    propensity: Value,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct OutcomeValue {
+    success: Value,
+    p: Value,
+    latency_ms: Value,
+    observed_after_s: Value,
+    error: Value,
+    propensity: Value,
+}
+
+/// Reads the payments and their outcomes, each from its file (named for errors), in any order.
+///
+/// # Errors
+/// [`Refused`]: the first line that cannot be read or used.
+pub fn read(
+    (payments_file, payments): (&str, impl BufRead),
+    (outcomes_file, outcomes): (&str, impl BufRead),
+    progress: &mut dyn FnMut(usize),
+) -> Result<(Case, Unnamed), Refused> {
+    let mut reader = Reader::default();
+    let mut lines = 0;
+    for (file, what, input) in [
+        (payments_file, What::Payments, &mut { payments } as &mut dyn BufRead),
+        (outcomes_file, What::Outcomes, &mut { outcomes } as &mut dyn BufRead),
+    ] {
+        let mut text = String::new();
+        for line in 1.. {
+            let refused = |(field, problem): Wrong| Refused { file: file.to_owned(), line, field, problem };
+            text.clear();
+            let end = input.read_line(&mut text).map_err(|error| refused(("(line)", format!("it cannot be read: {error}"))))?;
+            if end == 0 {
+                break;
+            }
+            lines += 1;
+            if lines % 10_000 == 0 {
+                progress(lines);
+            }
+            if !text.trim().is_empty() {
+                reader.take(what, &text, line).map_err(refused)?;
+            }
+        }
+    }
+    let refused =
+        |(line, (field, problem)): (usize, Wrong), file: &str| Refused { file: file.to_owned(), line, field, problem };
+    reader.lacking_outcomes().map_or(Ok(()), |wrong| Err(refused(wrong, payments_file)))?;
+    reader.some_but_not_all().map_or(Ok(()), |wrong| Err(refused(wrong, outcomes_file)))?;
+    Ok(reader.finish())
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Payments,
+    Outcomes,
+}
+
+/// What has been read so far.
+#[derive(Debug, Default)]
+struct Reader {
+    connectors: Vec<ConnectorAccount>,
+    numbers: BTreeMap<String, u16>,
+    payments: Vec<(usize, Payment)>,
+    by_id: BTreeMap<PaymentId, usize>,
+    /// By payment: the line they were on, and they.
+    outcomes: Vec<Option<(usize, SmallVec<[Outcome; 8]>)>>,
+    unnamed: Unnamed,
+}
+
+impl Reader {
+    fn take(&mut self, what: What, text: &str, line: usize) -> Result<(), Wrong> {
+        let json = |error: serde_json::Error| {
+            ("(line)", format!("it is not an object of this form: {error}; see apos backtest routing --help"))
+        };
+        match what {
+            What::Payments => self.payment(&serde_json::from_str(text).map_err(json)?, line),
+            What::Outcomes => self.outcome(&serde_json::from_str(text).map_err(json)?, line),
+        }
+    }
+
+    fn payment(&mut self, line: &PaymentLine, number: usize) -> Result<(), Wrong> {
+        let id = PaymentId::parse(&text("id", &line.id)?).map_err(|problem| ("id", problem))?;
+        if self.by_id.contains_key(&id) {
+            return Err(("id", format!("{id} was read before: give every payment its own")));
+        }
+        let currency = Currency::parse(&text("currency", &line.currency)?).map_err(|problem| ("currency", problem))?;
+        let payment = Payment {
+            at: time(&line.t)?,
+            merchant: ProfileId::parse(&text("merchant", &line.merchant)?).map_err(|problem| ("merchant", problem))?,
+            amount: amount(&line.amount, currency)?,
+            context: self.context(line)?,
+            connectors: self.eligible(&line.connectors)?,
+            id: id.clone(),
+        };
+        self.by_id.insert(id, self.payments.len());
+        self.payments.push((number, payment));
+        self.outcomes.push(None);
+        Ok(())
+    }
+
+    fn context(&mut self, line: &PaymentLine) -> Result<Context, Wrong> {
+        let country = optional("country", &line.country)?.map(|text| Country::parse(&text));
+        let bin = optional("bin", &line.bin)?.map(|text| Bin::parse(&format!("{text:0>6}")));
+        Ok(Context {
+            method: optional("method", &line.method)?.map(|word| self.method(&word)),
+            network: optional("network", &line.network)?.map(|word| self.network(&word)),
+            country: country.transpose().map_err(|problem| ("country", problem))?,
+            bin: bin.transpose().map_err(|problem| ("bin", problem))?,
+            ..Context::default()
+        })
+    }
+
+    fn method(&mut self, word: &str) -> Method {
+        let known = Method::parse(word).or(match word.to_ascii_lowercase().as_str() {
+            "credit" | "debit" | "credit_card" | "debit_card" => Some(Method::Card),
+            "apple_pay" | "google_pay" | "paypal" => Some(Method::Wallet),
+            "ideal" | "sofort" | "eps" | "giropay" | "netbanking" => Some(Method::BankRedirect),
+            "sepa" | "ach" | "bacs" => Some(Method::BankDebit),
+            "klarna" | "affirm" | "bnpl" => Some(Method::PayLater),
+            "pix" => Some(Method::RealTimePayment),
+            _ => None,
+        });
+        known.unwrap_or_else(|| {
+            self.unnamed.insert(format!("method {word}"));
+            Method::Other
+        })
+    }
+
+    fn network(&mut self, word: &str) -> Network {
+        let known = Network::parse(word).or(match word.to_ascii_lowercase().as_str() {
+            "amex" | "american_express" => Some(Network::AmericanExpress),
+            "mc" | "master_card" => Some(Network::Mastercard),
+            "diners" => Some(Network::DinersClub),
+            _ => None,
+        });
+        known.unwrap_or_else(|| {
+            self.unnamed.insert(format!("network {word}"));
+            Network::Other
+        })
+    }
+
+    fn eligible(&mut self, value: &Value) -> Result<SmallVec<[u16; 8]>, Wrong> {
+        const FIELD: &str = "connectors";
+        let names = value.as_array().filter(|names| !names.is_empty());
+        let names = names.ok_or((FIELD, "a list of at least one connector's name is wanted".to_owned()))?;
+        let mut numbers = SmallVec::new();
+        for name in names {
+            let number = self.connector(&text(FIELD, name)?)?;
+            if numbers.contains(&number) {
+                return Err((FIELD, format!("{name} is named twice: name each connector once")));
+            }
+            numbers.push(number);
+        }
+        Ok(numbers)
+    }
+
+    fn connector(&mut self, name: &str) -> Result<u16, Wrong> {
+        if let Some(number) = self.numbers.get(name) {
+            return Ok(*number);
+        }
+        let account = ConnectorAccount::parse(name).map_err(|problem| ("connectors", problem))?;
+        let number =
+            u16::try_from(self.connectors.len()).map_err(|_| ("connectors", "there are more than 65,536 names".to_owned()))?;
+        self.connectors.push(account);
+        self.numbers.insert(name.to_owned(), number);
+        Ok(number)
+    }
+
+    fn outcome(&mut self, line: &OutcomeLine, number: usize) -> Result<(), Wrong> {
+        let id = text("id", &line.id)?;
+        let place = self.by_id.get(id.as_str()).copied();
+        let place = place
+            .ok_or_else(|| ("id", format!("there is no payment {id}: add its line to the payments or remove this one")))?;
+        if self.outcomes[place].is_some() {
+            return Err(("id", format!("{id} has outcomes already: give each payment one line")));
+        }
+        if line.outcomes.is_empty() {
+            return Err(("outcomes", "an outcome for at least one connector is wanted".to_owned()));
+        }
+        let mut outcomes = SmallVec::new();
+        for (name, value) in &line.outcomes {
+            let connector = self.numbers.get(name).copied().filter(|c| self.payments[place].1.connectors.contains(c));
+            let connector = connector.ok_or_else(|| {
+                ("outcomes", format!("{name} is not among the connectors of payment {id}: list it there or remove it here"))
+            })?;
+            outcomes.push(outcome(connector, value, &line.propensity)?);
+        }
+        self.outcomes[place] = Some((number, outcomes));
+        Ok(())
+    }
+
+    /// The first payment without an outcome.
+    fn lacking_outcomes(&self) -> Option<(usize, Wrong)> {
+        let lacking = self.payments.iter().zip(&self.outcomes).find(|(_, outcomes)| outcomes.is_none());
+        let ((line, payment), _) = lacking?;
+        Some((*line, ("id", format!("{} has no line among the outcomes: add one or remove the payment", payment.id))))
+    }
+
+    /// The first line with some but not all outcomes, or with all of them in a log.
+    fn some_but_not_all(&self) -> Option<(usize, Wrong)> {
+        let counts =
+            || self.payments.iter().zip(&self.outcomes).filter_map(|((_, p), o)| Some((p.connectors.len(), o.as_ref()?)));
+        let log = counts().any(|(connectors, (_, outcomes))| outcomes.len() == 1 && connectors > 1);
+        let odd = |(connectors, (_, outcomes)): &(usize, &(usize, SmallVec<[Outcome; 8]>))| {
+            outcomes.len() > 1 && (log || outcomes.len() < *connectors)
+        };
+        let (connectors, (line, outcomes)) = counts().find(odd)?;
+        let problem = format!(
+            "{} of {connectors} connectors have an outcome: give all of them on every line (a simulation) or one on every line (a log)",
+            outcomes.len()
+        );
+        Some((*line, ("outcomes", problem)))
+    }
+
+    fn finish(self) -> (Case, Unnamed) {
+        let outcomes = self.outcomes.into_iter().map(|outcomes| outcomes.map(|(_, outcomes)| outcomes).unwrap_or_default());
+        let mut rows: Vec<_> = self.payments.into_iter().map(|(_, payment)| payment).zip(outcomes).collect();
+        // Stable: payments of one time stay in the file's order.
+        rows.sort_by_key(|(payment, _)| payment.at);
+        let (payments, outcomes) = rows.into_iter().unzip();
+        (Case { connectors: self.connectors, payments, outcomes }, self.unnamed)
+    }
+}
+
+fn outcome(connector: u16, value: &OutcomeValue, of_line: &Value) -> Result<Outcome, Wrong> {
+    let success =
+        value.success.as_bool().ok_or_else(|| ("success", format!("true or false is wanted, not {}", value.success)))?;
+    let propensity = if value.propensity.is_null() { of_line } else { &value.propensity };
+    let error = optional("error", &value.error)?.filter(|_| !success);
+    let latency_ms = number("latency_ms", &value.latency_ms, f64::from(u32::MAX))?;
+    Ok(Outcome {
+        connector,
+        success,
+        p: number("p", &value.p, 1.0)?,
+        latency_ms: latency_ms.map(crate::sim::chance::whole),
+        observed_after: Duration::from_secs_f64(number("observed_after_s", &value.observed_after_s, 1e9)?.unwrap_or(0.0)),
+        decline: error.map(|code| decline(&code)),
+        propensity: number("propensity", propensity, 1.0)?,
+    })
+}
+
+/// A code in any of the known vocabularies, or the class itself.
+fn decline(code: &str) -> Decline {
+    let told = Codes { standardised: Some(code), issuer: Some(code), unified: Some(code), connector: Some(code) }.decline();
+    let word = code.to_ascii_lowercase().replace(['-', ' '], "_");
+    let class = match DeclineClass::parse(&word) {
+        Some(class) => class,
+        None if told.class == DeclineClass::Unclassified && (word.contains("timeout") || word.contains("time_out")) => {
+            DeclineClass::Gateway
+        }
+        None => told.class,
+    };
+    Decline { class, code: told.code }
+}
+
+/// A text, or a whole number as one.
+fn text(field: &'static str, value: &Value) -> Result<String, Wrong> {
+    optional(field, value)?.ok_or_else(|| (field, "it is missing: a text is wanted".to_owned()))
+}
+
+fn optional(field: &'static str, value: &Value) -> Result<Option<String>, Wrong> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone())),
+        Value::Number(number) if number.is_i64() || number.is_u64() => Ok(Some(number.to_string())),
+        other => Err((field, format!("a text is wanted, not {other}"))),
+    }
+}
+
+/// A number from 0 to a most, where there is one.
+fn number(field: &'static str, value: &Value, most: f64) -> Result<Option<f64>, Wrong> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let number = value.as_f64().filter(|number| (0.0..=most).contains(number));
+    number.map(Some).ok_or_else(|| (field, format!("a number from 0 to {most} is wanted, not {value}")))
+}
+
+fn time(value: &Value) -> Result<Time, Wrong> {
+    let seconds = number("t", value, 1e11)?.ok_or_else(|| ("t", "it is missing: a time in seconds is wanted".to_owned()))?;
+    #[expect(clippy::cast_possible_truncation, reason = "at most 10^17 microseconds")]
+    let micros = libm::round(seconds * 1e6) as i64;
+    Ok(Time::from_micros(micros))
+}
+
+fn amount(value: &Value, currency: Currency) -> Result<Money, Wrong> {
+    let missing = || ("amount", "it is missing: an amount in major units is wanted, such as 65.40".to_owned());
+    let major = number("amount", value, 1e12)?.ok_or_else(missing)?;
+    #[expect(clippy::cast_possible_truncation, reason = "at most 10^16 minor units")]
+    let minor = libm::round(major * f64::from(10_u32.pow(currency.exponent()))) as i64;
+    Ok(Money::new(minor, currency))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAYMENT: &str = r#"{"id":"p1","t":3.25,"merchant":"m","amount":65.4,"currency":"EUR","country":"DE","method":"card","network":"visa","bin":411111,"connectors":["a","b"]}"#;
+    const BOTH: &str =
+        r#"{"id":"p1","outcomes":{"a":{"success":true,"p":0.9,"observed_after_s":1.5},"b":{"success":false,"error":"91"}}}"#;
+
+    fn tried(payments: &str, outcomes: &str) -> Result<(Case, Unnamed), Refused> {
+        read(("P.jsonl", payments.as_bytes()), ("O.jsonl", outcomes.as_bytes()), &mut |_| {})
+    }
+
+    #[test]
+    fn a_case_is_read_and_written_and_read_again() {
+        let (case, unnamed) = tried(PAYMENT, BOTH).unwrap();
+        assert!(unnamed.is_empty() && case.is_complete());
+        let payment = &case.payments[0];
+        assert_eq!((payment.at.millis(), payment.amount.to_string().as_str()), (3_250, "EUR 65.40"));
+        assert_eq!(payment.context.network, Some(Network::Visa));
+        let failed = case.outcome(0, 1).unwrap();
+        assert_eq!(failed.decline.as_ref().map(|decline| decline.class), Some(DeclineClass::Gateway));
+        assert_eq!(case.outcome(0, 0).unwrap().observed_after, Duration::from_millis(1_500));
+
+        let (case, _) = tried(PAYMENT, &BOTH.replace("91", "do_not_honor")).unwrap();
+        let (mut payments, mut outcomes) = (Vec::new(), Vec::new());
+        super::super::write(&case, &mut payments, &mut outcomes).unwrap();
+        let again = tried(str::from_utf8(&payments).unwrap(), str::from_utf8(&outcomes).unwrap()).unwrap().0;
+        assert_eq!(again, case);
+    }
+
+    #[test]
+    fn what_is_malformed_is_refused_with_file_line_field_and_remedy() {
+        let check = |payments: &str, outcomes: &str, says: &[&str]| {
+            let refused = tried(payments, outcomes).unwrap_err().to_string();
+            assert!(says.iter().all(|word| refused.contains(word)), "{refused}");
+        };
+        let payment = |from: &str, to: &str| PAYMENT.replace(from, to);
+        let outcome = |from: &str, to: &str| BOTH.replace(from, to);
+        check(&payment("3.25", "\"soon\""), BOTH, &["P.jsonl, line 1, field `t`", "a number from 0"]);
+        check(&payment("\"EUR\"", "\"EURO\""), BOTH, &["field `currency`", "EURO", "such as EUR"]);
+        check(&payment("411111", "4111111111111111"), BOTH, &["field `bin`", "six to eight digits"]);
+        check(&payment("[\"a\",\"b\"]", "[]"), BOTH, &["field `connectors`", "at least one"]);
+        check(&format!("{PAYMENT}\n\n{{\"id\":"), BOTH, &["P.jsonl, line 3", "--help"]);
+        check(&format!("{PAYMENT}\n{PAYMENT}"), BOTH, &["P.jsonl, line 2, field `id`", "its own"]);
+        check(PAYMENT, &outcome("p1", "p2"), &["O.jsonl, line 1, field `id`", "there is no payment p2"]);
+        check(PAYMENT, &outcome("true", "1"), &["field `success`", "true or false"]);
+        check(PAYMENT, &outcome("0.9", "1.9"), &["field `p`", "0 to 1"]);
+        check(PAYMENT, &outcome("\"b\"", "\"c\""), &["field `outcomes`", "c is not among the connectors"]);
+        check(PAYMENT, "", &["P.jsonl, line 1, field `id`", "no line among the outcomes"]);
+        let three = payment("\"b\"]", "\"b\",\"c\"]");
+        check(&three, BOTH, &["O.jsonl, line 1, field `outcomes`", "2 of 3 connectors"]);
+    }
+
+    #[test]
+    fn words_without_a_name_are_told() {
+        let (case, unnamed) = tried(&PAYMENT.replace("card", "pigeon"), BOTH).unwrap();
+        assert_eq!(case.payments[0].context.method, Some(Method::Other));
+        assert_eq!(unnamed.into_iter().collect::<Vec<_>>(), ["method pigeon"]);
+    }
+}

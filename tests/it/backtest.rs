@@ -1,0 +1,98 @@
+//! `apos backtest routing` from outside, and the policies against each other on a slice of a scenario.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::process::Command;
+
+use apos::backtest::routing::suite::Scenario;
+use apos::backtest::routing::{Case, PolicyName, Report, judge, write};
+use apos::domain::Settings;
+use serde_json::Value;
+
+/// The first payments of a scenario.
+fn slice(scenario: &str, payments: usize) -> Case {
+    let mut case = Scenario::find(scenario).unwrap().case(1);
+    case.payments.truncate(payments);
+    case.outcomes.truncate(payments);
+    case
+}
+
+fn judged(case: &Case, policy: PolicyName) -> Report {
+    judge(case, policy, &Settings::default(), &|| std::time::Duration::ZERO, &mut |_, _| {})
+}
+
+#[test]
+fn a_report_has_what_was_promised_and_is_the_same_every_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (payments, outcomes) = (folder.path().join("p.jsonl"), folder.path().join("o.jsonl"));
+    let create = |path| BufWriter::new(File::create(path).unwrap());
+    let case = slice("cold-start", 1_500);
+    write(&case, &mut create(&payments), &mut create(&outcomes)).unwrap();
+    let run = |report: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_apos"));
+        command.env_clear().env("HOME", folder.path()).args(["backtest", "routing", "--report", report, "--payments"]);
+        let output = command.arg(&payments).arg("--outcomes").arg(&outcomes).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (first, again): (Value, Value) =
+        (serde_json::from_str(&run("json")).unwrap(), serde_json::from_str(&run("json")).unwrap());
+    assert_eq!((&first["payments"], &first["fingerprint"]), (&1_500.into(), &again["fingerprint"]));
+    let share = |key: &str| first[key].as_f64().unwrap_or_else(|| panic!("{key} is missing: {first}"));
+    assert!(share("success_rate") > 0.5 && share("success_rate") <= share("oracle_success_rate"));
+    let regret = (share("oracle_success_rate") - share("success_rate")) * 1_000.0;
+    assert!((share("regret_per_1000") - regret).abs() < 1e-6);
+    for key in ["best_fixed_regret_per_1000", "last_n_regret_per_1000", "brier", "ece", "us_per_decision"] {
+        assert!(share(key) >= 0.0, "{key}");
+    }
+    assert!(run("text").contains("a last-125 rule loses"));
+    assert_eq!(judged(&case, PolicyName::Bdl).fingerprint, first["fingerprint"], "files and memory are judged alike");
+}
+
+#[test]
+fn a_malformed_line_is_refused_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (payments, outcomes) = (folder.path().join("p.jsonl"), folder.path().join("o.jsonl"));
+    std::fs::write(&payments, "{\"id\":\"p\",\"t\":-1}\n").unwrap();
+    std::fs::write(&outcomes, "").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_apos"));
+    command.env_clear().env("HOME", folder.path()).args(["backtest", "routing", "--payments"]).arg(&payments);
+    let output = command.arg("--outcomes").arg(&outcomes).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("p.jsonl, line 1, field `") && said.contains("wanted"), "{said}");
+}
+
+#[test]
+fn the_engine_beats_the_last_125_rule_where_connectors_fail() {
+    let report = judged(&slice("outage", 8_000), PolicyName::Bdl);
+    let (lost, last_n) = (report.regret_per_1000.unwrap(), report.last_n_regret_per_1000.unwrap());
+    assert!(lost < 0.85 * last_n, "{lost} against {last_n}");
+    assert!(report.ece.unwrap() < 0.03, "{:?}", report.ece);
+}
+
+/// A log of fair draws, with its propensities: what the estimate of another policy says lies near what is exact.
+#[test]
+fn a_log_with_propensities_tells_what_a_policy_would_have_come_to() {
+    let complete = slice("stationary", 12_000);
+    let exact = judged(&complete, PolicyName::Priority).success_rate.unwrap();
+    let mut log = complete.clone();
+    for (n, outcomes) in log.outcomes.iter_mut().enumerate() {
+        let count = outcomes.len();
+        let kept = outcomes[((n * 2_654_435_761) >> 16) % count].clone();
+        outcomes.clear();
+        outcomes.push(apos::backtest::routing::Outcome {
+            propensity: Some(1.0 / f64::from(u32::try_from(count).unwrap())),
+            p: None,
+            ..kept
+        });
+    }
+    let report = judged(&log, PolicyName::Priority);
+    let estimate = report.estimate.unwrap();
+    let (value, half) = (estimate.doubly_robust.unwrap(), estimate.half_width_95.unwrap());
+    assert!((value - exact).abs() < 1.5 * half && half < 0.03, "{value} ± {half} against {exact}");
+    assert!((estimate.snips.unwrap() - exact).abs() < 0.03 && report.regret_per_1000.is_none());
+    log.outcomes.iter_mut().for_each(|outcomes| outcomes[0].propensity = None);
+    let blind = judged(&log, PolicyName::Priority).estimate.unwrap();
+    assert!(blind.doubly_robust.is_none() && blind.sentence().contains("biased"), "{}", blind.sentence());
+}
