@@ -29,7 +29,9 @@ pub(crate) fn at_risk(incidents: &Incidents) -> Sums {
     let mut by_connector = Sums::new();
     for parts in connectors.into_values() {
         let largest = parts.into_iter().fold(Sums::new(), larger);
-        largest.into_iter().for_each(|(currency, minor)| add(&mut by_connector, Money::new(minor, currency)));
+        for (currency, minor) in largest {
+            add(&mut by_connector, Money::new(minor, currency));
+        }
     }
     larger(larger(all, merchants), by_connector)
 }
