@@ -28,7 +28,9 @@ fn total<'i>(open: impl Iterator<Item = (Slice, &'i [Money])>) -> Sums {
             Slice::Account(c, _) => &mut connectors.entry(c).or_default()[1],
             Slice::Bin(c, _) => &mut connectors.entry(c).or_default()[2],
         };
-        at_risk.iter().for_each(|money| add(into, *money));
+        for money in at_risk {
+            add(into, *money);
+        }
     }
     let mut by_connector = Sums::new();
     for parts in connectors.into_values() {
