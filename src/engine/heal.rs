@@ -222,7 +222,9 @@ impl Healer {
             action.note(asking.at, "apos", &what);
             touched.push(action.row.id);
         }
-        touched.into_iter().for_each(|id| self.tabulate(id, asking));
+        for id in touched {
+            self.tabulate(id, asking);
+        }
     }
 
     fn record(&mut self, position: Position, accepted: bool, text: String) {

@@ -25,18 +25,18 @@ impl Latest {
     }
 
     /// How many are remembered.
-    pub(crate) const fn count(&self) -> u8 {
+    pub(crate) const fn count(self) -> u8 {
         self.count
     }
 
     /// The share that was approved, where there were enough.
-    pub(crate) fn rate(&self) -> Option<f64> {
+    pub(crate) fn rate(self) -> Option<f64> {
         let approved = as_f64(u64::from(self.approved.count_ones()));
         (self.count == REMEMBERED).then(|| approved / as_f64(u64::from(self.count)))
     }
 
     /// Whether they do as well as this, within one attempt; none where there were too few.
-    pub(crate) fn reach(&self, rate: f64) -> Option<bool> {
+    pub(crate) fn reach(self, rate: f64) -> Option<bool> {
         self.rate().map(|seen| seen >= rate - ONE)
     }
 }

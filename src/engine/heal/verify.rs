@@ -77,15 +77,14 @@ impl Healer {
                 action.finish(ActionStatus::Succeeded, asking.at, "apos", what);
             }
             Verdict::Useless(what) => action.finish(ActionStatus::Failed, asking.at, "apos", what),
-            Verdict::Harmed(what) => match action.stays(level, site) {
-                Some(reason) => {
+            Verdict::Harmed(what) => {
+                if let Some(reason) = action.stays(level, site) {
                     action.finish(ActionStatus::Failed, asking.at, "apos", &format!("{what}; not rolled back: {reason}"));
-                }
-                None => {
+                } else {
                     action.set(ActionStatus::Failed);
                     self.start_roll_back(id, ("apos", what), site.view, asking);
                 }
-            },
+            }
         }
         self.tabulate(id, asking);
     }
