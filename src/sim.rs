@@ -7,25 +7,19 @@
 pub mod baseline;
 pub mod chance;
 pub mod driver;
-pub mod forks;
-pub mod ledger;
 mod limits;
 pub mod market;
 pub mod mishap;
-pub mod operator;
 mod outcome;
-pub mod savings;
 pub mod scenario;
-pub mod split;
 mod switch;
 pub mod trial;
 mod trouble;
-mod verdict;
 pub mod vopr;
 pub mod world;
 
+pub use driver::operator::Deciding;
 pub use driver::{Driver, Score};
-pub use operator::Deciding;
 pub use scenario::{Scenario, ScenarioError};
 pub use trial::{Policy, Trial};
 pub use world::{Tally, World, WorldEvent};

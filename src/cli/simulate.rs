@@ -16,7 +16,7 @@ use clap::ValueEnum;
 use super::demo::within;
 use super::{Ended, Failure, Setup, output};
 use crate::runtime::clock::instant;
-use crate::sim::operator::Deciding;
+use crate::sim::Deciding;
 use crate::sim::scenario::parse_duration;
 use crate::sim::{Policy, Scenario, Trial};
 use crate::telemetry;

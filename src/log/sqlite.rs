@@ -356,7 +356,7 @@ fn head(path: &str) -> Option<[u8; 100]> {
     Some(head)
 }
 
-/// Whether the file's own pages are at fault: SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB, by their primary codes.
+/// Whether the file's own pages are at fault: `SQLITE_IOERR`, `SQLITE_CORRUPT`, `SQLITE_NOTADB`, by their primary codes.
 fn is_damage(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 10 | 11 | 26))

@@ -5,21 +5,27 @@
 //! world, settings and commands at the same times give the same records and the same fingerprint. Whoever calls it
 //! sets the pace, and may hand the records to a log.
 
+pub mod forks;
+pub mod ledger;
+pub mod operator;
+pub mod savings;
+pub mod split;
+pub(super) mod verdict;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::forks::Forks;
-use super::ledger::Ledger;
-use super::operator::{Deciding, Operator};
-use super::savings::{Chances, Savings};
 use super::scenario::Fault;
-use super::split::{Clock, Part, Split, Stopwatch};
-use super::verdict;
 use super::world::{World, WorldEvent};
 use crate::domain::{
     Act, Body, Change, Command, ConnectorAccount, EffectId, EffectResult, Record, Request, Settings, Step, Time,
 };
 use crate::engine::{Effect, Snapshot, State, apply, decide, snapshot};
+use forks::Forks;
+use ledger::Ledger;
+use operator::{Deciding, Operator};
+use savings::{Chances, Savings};
+use split::{Clock, Part, Split, Stopwatch};
 
 /// The fencing epoch of a simulation: it never loses a lease, so its first leadership is its only one.
 const EPOCH: u64 = 1;

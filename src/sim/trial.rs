@@ -14,10 +14,10 @@ pub use report::{Acted, Held, Noticed, Report, Verdict};
 
 use super::baseline::Baseline;
 use super::driver::Driver;
-use super::operator::Deciding;
+use super::driver::operator::Deciding;
+use super::driver::split::Clock;
+use super::driver::verdict;
 use super::scenario::Scenario;
-use super::split::Clock;
-use super::verdict;
 use super::world::World;
 use crate::domain::{Record, Settings, Time};
 use crate::engine::snapshot::IncidentRow;
@@ -217,7 +217,7 @@ impl Trial {
 const PROGRESS_EVERY: Duration = Duration::from_mins(1);
 
 fn acted(driver: &Driver, end: Time) -> Vec<Acted> {
-    let forks = driver.forks().map(super::forks::Forks::all).unwrap_or_default();
+    let forks = driver.forks().map(super::driver::forks::Forks::all).unwrap_or_default();
     let expected = driver.score().expected;
     let worse = |action| forks.iter().find(|fork| fork.action == action).map(|fork| fork.made_worse(end, expected));
     let start = driver.world().scenario().start;

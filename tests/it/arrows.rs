@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which parts may use which. The lowest come first; a part may always use itself.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("engine", &["domain"]),
     ("log", &["domain", "engine"]),
@@ -22,6 +22,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     // The world plays the switch and the customers: it must not know what the engine thinks of them.
     ("sim", &["domain"]),
     ("sim/driver", &["domain", "engine", "sim"]),
+    ("sim/trial", &["domain", "engine", "sim"]),
     // The fault simulator drives the runtime's own machines.
     ("sim/vopr", &["domain", "engine", "log", "runtime", "sim"]),
     // It judges what the engine does, on files or on scenarios of its own.

@@ -122,20 +122,16 @@ impl Walk {
                     next = found;
                 }
                 // A page of the file is damaged: what lies on it is not to be had.
-                Err(error @ LogError::Sqlite(_)) => match log.read(next, 1).await {
-                    Ok(one) => {
+                Err(error @ LogError::Sqlite(_)) => {
+                    if let Ok(one) = log.read(next, 1).await {
                         self.log_records(&one, archive);
-                        next += 1;
-                    }
-                    Err(_) => {
-                        self.problems.push(format!(
-                            "record {next} of the log cannot be read: {}",
-                            anyhow::Error::new(error).root_cause()
-                        ));
+                    } else {
+                        let why = anyhow::Error::new(error);
+                        self.problems.push(format!("record {next} of the log cannot be read: {}", why.root_cause()));
                         (self.last, self.chain) = (Some((next, self.last.map_or(Time::ZERO, |(_, at)| at))), None);
-                        next += 1;
                     }
-                },
+                    next += 1;
+                }
                 Err(error) => return Err(error),
             }
         }

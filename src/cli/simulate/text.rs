@@ -1,6 +1,6 @@
 //! The report for people: one run in full, or a table of many.
 
-use crate::sim::split::Split;
+use crate::sim::driver::split::Split;
 use crate::sim::trial::{Acted, Held, Noticed, Report, Verdict};
 
 /// All reports: one in full, several as a table with what did not hold below it.

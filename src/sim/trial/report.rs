@@ -6,7 +6,7 @@ use super::Policy;
 use crate::domain::Time;
 use crate::engine::snapshot::ActionStatus;
 use crate::sim::driver::Driver;
-use crate::sim::split::Split;
+use crate::sim::driver::split::Split;
 use crate::sim::world::Tally;
 
 /// Below so many savable payments a share of them says more about chance than about us.

@@ -62,7 +62,8 @@ fn the_way_back_carries_its_evidence_and_is_withdrawn_when_the_connector_fails_a
     assert!(evidence.observed > 0.8 && evidence.samples >= 5, "{evidence:?}");
     assert!(market.incident().resolved_at.is_some(), "{:?}", market.incident());
     market.adyen_down = true;
-    market.run(30);
+    // Probes alone go there: one payment in fifty at most.
+    market.run(120);
     let row = market.row(back.id);
     assert_eq!(row.status, ActionStatus::Expired, "{:#?}", row.history);
     assert!(row.history.last().unwrap().what.starts_with("withdrawn: "), "{:#?}", row.history);

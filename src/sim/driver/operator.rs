@@ -5,10 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::scenario::parse_duration;
 use crate::domain::settings::Levels;
 use crate::domain::{ActionId, Autonomy, Command, OperatorName, Order, Time};
 use crate::engine::snapshot::{ActionRow, ActionStatus};
+use crate::sim::scenario::parse_duration;
 
 /// How long an operator takes who is not said to take another time: to wake up, read and press a key.
 const USUAL_ANSWER: Duration = Duration::from_mins(1);
@@ -95,20 +95,20 @@ impl Deciding {
 
 /// The simulated operator: sees proposals, and approves each after a while.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Operator {
+pub(in crate::sim) struct Operator {
     after: Option<Duration>,
     /// When each pending proposal is approved, and the version that is on the screen.
     due: BTreeMap<(Time, ActionId), u32>,
 }
 
 impl Operator {
-    pub(super) fn new(deciding: Option<Deciding>) -> Self {
+    pub(in crate::sim) fn new(deciding: Option<Deciding>) -> Self {
         let after = if let Some(Deciding::Approve(after)) = deciding { Some(after) } else { None };
         Self { after, due: BTreeMap::new() }
     }
 
     /// Sees an action as it is now.
-    pub(super) fn see(&mut self, row: &ActionRow) {
+    pub(in crate::sim) fn see(&mut self, row: &ActionRow) {
         let Some(after) = self.after else { return };
         let key = (row.proposed_at + after, row.id);
         if row.status == ActionStatus::Pending && !row.executes_by_itself {
@@ -119,12 +119,12 @@ impl Operator {
     }
 
     /// When the next key is pressed.
-    pub(super) fn next_at(&self) -> Option<Time> {
+    pub(in crate::sim) fn next_at(&self) -> Option<Time> {
         self.due.first_key_value().map(|((at, _), _)| *at)
     }
 
     /// The approval due at or before a time.
-    pub(super) fn press(&mut self, at: Time) -> Option<Command> {
+    pub(in crate::sim) fn press(&mut self, at: Time) -> Option<Command> {
         let entry = self.due.first_entry().filter(|entry| entry.key().0 <= at)?;
         let ((_, action), version) = entry.remove_entry();
         let operator = OperatorName::parse("simulated").ok()?;

@@ -9,7 +9,7 @@ pub type Clock = fn() -> Instant;
 
 /// Parts of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(in crate::sim) enum Part {
     World,
     Decide,
     Score,
@@ -43,23 +43,23 @@ fn seconds<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error>
 
 /// Measures parts, where a clock was given.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stopwatch {
+pub(in crate::sim) struct Stopwatch {
     clock: Option<Clock>,
     pub split: Split,
 }
 
 impl Stopwatch {
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(in crate::sim) fn new(clock: Clock) -> Self {
         Self { clock: Some(clock), split: Split::default() }
     }
 
     /// The time now, if anybody measures.
-    pub(super) fn now(&self) -> Option<Instant> {
+    pub(in crate::sim) fn now(&self) -> Option<Instant> {
         self.clock.map(|clock| clock())
     }
 
     /// Adds what has gone by since `began` to a part.
-    pub(super) fn add(&mut self, part: Part, began: Option<Instant>) {
+    pub(in crate::sim) fn add(&mut self, part: Part, began: Option<Instant>) {
         let (Some(began), Some(now)) = (began, self.now()) else { return };
         let took = now.saturating_duration_since(began);
         let sum = match part {

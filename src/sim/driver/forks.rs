@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::driver::Driver;
+use super::Driver;
 use crate::domain::{Act, ActionClass, ActionId, Time};
 
 /// How long both are compared: most faults are over by then, and what follows is chance.
@@ -32,7 +32,7 @@ pub struct Fork {
 }
 
 impl Forks {
-    pub(super) fn add(&mut self, act: &Act, without: Driver, now: Time) {
+    pub(in crate::sim) fn add(&mut self, act: &Act, without: Driver, now: Time) {
         // Instances carry payments; they do not route them.
         if act.change.class() == ActionClass::Scaling {
             return;
@@ -42,7 +42,7 @@ impl Forks {
     }
 
     /// The run has come to a time, and to so many successes to be expected.
-    pub(super) fn pass(&mut self, at: Time, expected: f64) {
+    pub(in crate::sim) fn pass(&mut self, at: Time, expected: f64) {
         while let Some(&first) = self.open.front() {
             if self.all[first].until >= at {
                 return;

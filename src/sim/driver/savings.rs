@@ -19,7 +19,7 @@ pub struct Saved {
 
 /// The chances of a harmed payment: at its usual account, at the best, and at the one chosen.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Chances {
+pub(in crate::sim) struct Chances {
     pub usual: f64,
     pub best: f64,
     pub chosen: f64,
@@ -38,19 +38,19 @@ struct Harmed {
 pub struct Savings(Vec<Harmed>);
 
 impl Savings {
-    pub(super) fn new(faults: usize) -> Self {
+    pub(in crate::sim) fn new(faults: usize) -> Self {
         Self(vec![Harmed::default(); faults])
     }
 
     /// An incident that a fault explains was opened.
-    pub(super) fn detected(&mut self, fault: usize, at: Time) {
+    pub(in crate::sim) fn detected(&mut self, fault: usize, at: Time) {
         if let Some(harmed) = self.0.get_mut(fault) {
             harmed.detected_at.get_or_insert(at);
         }
     }
 
     /// A payment was sent on its way: the fault on its usual account and the share that fails for it, and its chances.
-    pub(super) fn routed(&mut self, (fault, share): (usize, f64), chances: Chances, at: Time) {
+    pub(in crate::sim) fn routed(&mut self, (fault, share): (usize, f64), chances: Chances, at: Time) {
         let Some(harmed) = self.0.get_mut(fault).filter(|_| share >= HARM) else { return };
         let detected = harmed.detected_at.is_some_and(|detected| detected <= at);
         let sum = if detected { &mut harmed.after } else { &mut harmed.before };

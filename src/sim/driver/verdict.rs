@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::scenario::{Fault, FaultKind, Scenario};
 use crate::domain::{ConnectorName, ProfileId, Time};
 use crate::engine::snapshot::IncidentRow;
+use crate::sim::scenario::{Fault, FaultKind, Scenario};
 
 /// How long after a fault's end an incident is still due to it: windows, late outcomes and time-outs run on.
 const AFTERMATH: Duration = Duration::from_mins(2);
@@ -36,7 +36,7 @@ impl<'s> Named<'s> {
 
 /// The fault of a scenario, by number, that an incident is due to: there when it was noticed, announced by nobody, and
 /// hitting nothing else than the incident names.
-pub(super) fn explains(scenario: &Scenario, row: &IncidentRow) -> Option<usize> {
+pub(in crate::sim) fn explains(scenario: &Scenario, row: &IncidentRow) -> Option<usize> {
     let named = Named::of(&row.slice);
     let faults = scenario.faults.iter().map(toml::Spanned::get_ref).enumerate();
     let mut candidates = faults.filter(|(_, fault)| {
@@ -46,7 +46,7 @@ pub(super) fn explains(scenario: &Scenario, row: &IncidentRow) -> Option<usize> 
 }
 
 /// Whether an incident of such a slice names exactly what the fault hits.
-pub(super) fn is_exact(scenario: &Scenario, fault: usize, slice: &str) -> bool {
+pub(in crate::sim) fn is_exact(scenario: &Scenario, fault: usize, slice: &str) -> bool {
     let Some(fault) = scenario.faults.get(fault).map(toml::Spanned::get_ref) else { return false };
     let connector = fault.connector.as_ref().map(ConnectorName::as_str);
     let merchant = fault.merchant.as_ref().map(ProfileId::as_str);
@@ -71,7 +71,7 @@ pub(super) fn is_exact(scenario: &Scenario, fault: usize, slice: &str) -> bool {
 }
 
 /// Whether anybody should have noticed a fault: it harms payments, and nobody announced it.
-pub(super) fn calls_for_attention(fault: &Fault) -> bool {
+pub(in crate::sim) fn calls_for_attention(fault: &Fault) -> bool {
     !fault.planned && touches_payments(fault.kind)
 }
 

@@ -17,7 +17,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Takes note of an effect that tells of either.
-    pub(super) fn note(&mut self, effect: &Effect) {
+    pub(in crate::sim) fn note(&mut self, effect: &Effect) {
         match effect {
             Effect::Incident(row) => _ = self.incidents.insert(row.id, (**row).clone()),
             Effect::Action(row) => _ = self.actions.insert(row.id, (**row).clone()),
