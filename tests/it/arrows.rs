@@ -99,6 +99,7 @@ fn violations(path: &str, text: &str) -> Vec<String> {
 fn part_of<'a>(modules: &[&'a str]) -> &'a str {
     match modules {
         ["sim", "driver", ..] => "sim/driver",
+        ["sim", "trial", ..] => "sim/trial",
         ["sim", "vopr", ..] => "sim/vopr",
         _ => modules[0],
     }
