@@ -16,6 +16,7 @@ pub mod appender;
 pub mod archive;
 mod chain;
 pub mod codec;
+mod durable;
 pub mod history;
 mod import;
 pub mod ladder;

@@ -34,6 +34,29 @@ pub(super) fn clock() -> Box<dyn Fn() -> Duration + Send> {
     Box::new(move || instant().duration_since(origin))
 }
 
+/// Says so when what plays before the screen ends by a panic: it would show a world that stands still.
+pub(super) struct Fall {
+    what: &'static str,
+    waker: Sender<Wake>,
+}
+
+impl Fall {
+    pub(super) const fn new(what: &'static str, waker: Sender<Wake>) -> Self {
+        Self { what, waker }
+    }
+}
+
+impl Drop for Fall {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(component = "screen", what = self.what, "ended by a panic");
+            // Without a screen there is nobody to tell.
+            let text = format!("{} ended by an error of its own; the log files say which", self.what);
+            let _ = self.waker.send(Wake::Note(text));
+        }
+    }
+}
+
 /// Listens to signals on a thread of its own, for as long as the process lives: nothing else may delay them.
 pub(super) fn forward_signals(waker: Sender<Wake>) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;

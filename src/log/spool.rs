@@ -2,16 +2,12 @@
 //! returns. One writer, this process.
 
 use std::path::Path;
-use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
-use super::{LogError, codec};
+use super::{LogError, codec, durable};
 use crate::domain::{Body, Time};
-
-/// How long a statement waits for another connection's lock: a backup's.
-const BUSY: Duration = Duration::from_secs(5);
 
 /// The file's layout; a file with a greater one is left alone.
 const LAYOUT: i64 = 1;
@@ -52,18 +48,7 @@ impl SpoolFile {
     /// # Errors
     /// When it cannot be opened, is no SQLite database, or is of a newer program.
     pub async fn open(path: &Path) -> Result<Self, LogError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY);
-        let mut connection = SqliteConnection::connect_with(&options).await?;
-        let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await?;
-        if found > LAYOUT {
-            return Err(LogError::NewerLayout { found, known: LAYOUT });
-        }
-        sqlx::raw_sql(SCHEMA).execute(&mut connection).await?;
+        let connection = durable::open(&durable::options(path), SCHEMA, LAYOUT).await?;
         Ok(Self { connection })
     }
 

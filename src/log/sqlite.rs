@@ -9,20 +9,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions};
 use sqlx::{Connection, Row};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use super::{CHECKPOINT_PART, CHECKPOINTS_KEPT, LogError, Stamp, codec, decoded, watching};
+use super::{CHECKPOINT_PART, CHECKPOINTS_KEPT, LogError, Stamp, codec, decoded, durable, watching};
 use crate::domain::{Body, Position, Record, Time};
 
 /// The file's layout; a file with a greater one is left alone.
 const LAYOUT: i64 = 1;
-
-/// How long a statement waits for another process's lock. A checkpoint of the WAL holds it for well under a second.
-const BUSY: Duration = Duration::from_secs(5);
 
 /// Connections that read: the engine, the projector, a replay and a report at once.
 const READERS: u32 = 4;
@@ -57,26 +52,19 @@ pub struct Sqlite {
 
 impl Sqlite {
     pub(super) async fn open(path: &Path) -> Result<Self, LogError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY);
-        let mut writer = SqliteConnection::connect_with(&options).await?;
-        let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut writer).await?;
-        if found > LAYOUT {
-            return Err(LogError::NewerLayout { found, known: LAYOUT });
-        }
-        sqlx::raw_sql(SCHEMA).execute(&mut writer).await?;
+        let options = durable::options(path);
+        let writer = durable::open(&options, SCHEMA, LAYOUT).await?;
         Self::with(Some(writer), options.read_only(true)).await
     }
 
     pub(super) async fn open_read_only(path: &Path) -> Result<Self, LogError> {
         // SQLite refuses a file that is shorter than its header says, unless the schema may be repaired: then it reads what
         // is there. On a connection that only reads, nothing can be written for all that.
-        let options =
-            SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY).pragma("writable_schema", "ON");
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .busy_timeout(durable::BUSY)
+            .pragma("writable_schema", "ON");
         let log = Self::with(None, options).await?;
         let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&log.readers).await?;
         if found > LAYOUT { Err(LogError::NewerLayout { found, known: LAYOUT }) } else { Ok(log) }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::cli::pacer::Pacer;
-use crate::cli::screen;
+use crate::cli::screen::{self, Fall};
 use crate::domain::{Command, Settings, Time};
 use crate::engine::Snapshot;
 use crate::sim::mishap::Mishap;
@@ -50,7 +50,7 @@ pub(super) struct Stage {
 impl Stage {
     /// Plays until told to stop.
     pub(super) fn play(self) {
-        let fall = Fall(self.waker.clone());
+        let fall = Fall::new("the simulation", self.waker.clone());
         let clock = screen::clock();
         let world = World::new(self.scenario, self.seed);
         let start = world.scenario().start;
@@ -169,17 +169,4 @@ fn in_wall_time(active: Settings, configured: &Settings, speed: f64) -> Settings
     settings.healing.reject_quiet_s = stretched(configured.healing.reject_quiet_s);
     settings.autonomy.veto_delay_s = stretched(configured.autonomy.veto_delay_s);
     settings
-}
-
-/// Says so when the world ends by a panic: the screen would show a world that stands still.
-struct Fall(Sender<Wake>);
-
-impl Drop for Fall {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!(component = "demo", "the simulated world ended by a panic");
-            // Without a screen there is nobody to tell.
-            let _ = self.0.send(Wake::Note("the simulation ended by an error of its own; the log files say which".to_owned()));
-        }
-    }
 }

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 
 use super::told;
 use crate::cli::pacer::Pacer;
-use crate::cli::screen;
+use crate::cli::screen::{self, Fall};
 use crate::domain::Time;
 use crate::engine::Snapshot;
 use crate::log::ladder::{self, MarkKind};
@@ -49,7 +49,7 @@ pub(super) struct Stage {
 impl Stage {
     /// Plays until told to stop.
     pub(super) fn play(self) {
-        let fall = Fall(self.waker.clone());
+        let fall = Fall::new("the replay", self.waker.clone());
         let clock = screen::clock();
         let stop = Arc::new(AtomicBool::new(false));
         let indexing = start_index(&self.player, &stop);
@@ -318,18 +318,5 @@ impl<'a> Watch<'a> {
             let _ = self.waker.send(Wake::Timeline(self.timeline.clone()));
         }
         !self.asked.iter().any(|ask| matches!(ask, Ask::Travel(_) | Ask::Stop))
-    }
-}
-
-/// Says so when the replay ends by a panic: the screen would show a past that stands still.
-struct Fall(Sender<Wake>);
-
-impl Drop for Fall {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!(component = "replay", "the replay ended by a panic");
-            // Without a screen there is nobody to tell.
-            let _ = self.0.send(Wake::Note("the replay ended by an error of its own; the log files say which".to_owned()));
-        }
     }
 }

@@ -1,0 +1,38 @@
+//! SQLite files that lose nothing: WAL and synchronous FULL, so that a write is on disk when it returns.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+
+use super::LogError;
+
+/// How long a statement waits for another connection's lock: a checkpoint of the WAL holds it for well under a second, a
+/// backup for longer.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
+
+/// How such a file is opened.
+pub(super) fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+}
+
+/// Opens a file and lays it out, unless it is of a newer program, whose layout is greater.
+pub(super) async fn open(
+    options: &SqliteConnectOptions,
+    schema: &'static str,
+    layout: i64,
+) -> Result<SqliteConnection, LogError> {
+    let mut connection = SqliteConnection::connect_with(options).await?;
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await?;
+    if found > layout {
+        return Err(LogError::NewerLayout { found, known: layout });
+    }
+    sqlx::raw_sql(schema).execute(&mut connection).await?;
+    Ok(connection)
+}
