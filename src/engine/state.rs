@@ -1,6 +1,7 @@
 //! State: all the engine knows at one position of the log. Bounded, cheap to clone, and completely in its checkpoint.
 
 use core::time::Duration;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
@@ -132,6 +133,15 @@ impl State {
             Ok(bytes) => bytes,
             Err(error) => unreachable!("State holds only what postcard encodes: {error}"),
         }
+    }
+
+    /// Writes what [`State::checkpoint`] returns, piece by piece: the whole may be hundreds of megabytes.
+    ///
+    /// # Errors
+    /// What `to` says.
+    pub fn write_checkpoint(&self, mut to: impl io::Write) -> io::Result<()> {
+        to.write_all(&[FORMAT])?;
+        postcard::to_io(self, to).map(drop).map_err(io::Error::other)
     }
 
     /// The state of a checkpoint.

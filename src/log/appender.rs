@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{Log, LogError};
 use crate::domain::{Body, Position, Time};
@@ -45,6 +45,8 @@ pub struct Appender {
 struct Shared {
     epoch: AtomicU64,
     dropped: AtomicU64,
+    /// Somebody queued an entry and waits for it.
+    awaited: Notify,
 }
 
 #[derive(Debug)]
@@ -87,6 +89,7 @@ impl Appender {
         assert!(!bodies.is_empty(), "at least one entry is appended");
         let (claim, answer) = oneshot::channel();
         self.queue.send(Message::Append(claim, bodies)).await.map_err(|_| LogError::Closed)?;
+        self.shared.awaited.notify_one();
         answer.await.map_err(|_| LogError::Closed)?
     }
 
@@ -176,7 +179,7 @@ impl<N: Fn() -> Time + Send + 'static> GroupCommit<N> {
             // The callers just answered get their turn to queue the next: the groups grow, the fsyncs become fewer.
             tokio::task::yield_now().await;
         } else {
-            self.linger(&mut group).await;
+            self.linger().await;
         }
         for _ in 1..GROUP {
             let Ok(next) = self.waiting.try_recv() else { break };
@@ -185,19 +188,11 @@ impl<N: Fn() -> Time + Send + 'static> GroupCommit<N> {
         Some(group)
     }
 
-    /// Lets a group that nobody waits for grow, until somebody does or its time is up.
-    async fn linger(&mut self, group: &mut Group) {
-        let end = tokio::time::sleep(LINGER);
-        tokio::pin!(end);
-        while !group.awaited() && group.bodies.len() < GROUP {
-            tokio::select! {
-                () = &mut end => return,
-                next = self.waiting.recv() => match next {
-                    Some(next) => self.take(next, group),
-                    None => return,
-                },
-            }
-        }
+    /// Lets what nobody waits for gather, until somebody waits or the time is up. The queue is not looked at meanwhile: at
+    /// 15,000/s a wake-up for each entry costs more than the entry.
+    async fn linger(&self) {
+        // An error: the time is up.
+        let _ = tokio::time::timeout(LINGER, self.shared.awaited.notified()).await;
     }
 
     /// A group that begins with what was kept, the oldest first.

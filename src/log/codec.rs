@@ -10,6 +10,8 @@
 //! Damage is told from a newer version: the first is for a backup, the second for an upgrade. Nothing here panics on
 //! foreign bytes.
 
+use std::io::{self, BufWriter, Write};
+
 use crate::domain::Body;
 
 /// The encoding this program writes. Raised when the shape of an entry changes; older ones stay readable.
@@ -19,7 +21,13 @@ const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
 
 /// Version, flag and checksum.
-const HEADER: usize = 6;
+const HEADER: usize = 2 + SUM;
+
+/// Bytes of the checksum.
+const SUM: usize = 4;
+
+/// How much of a payload that is written piece by piece is handed to zstd at once: half of what it takes in one block.
+const PIECE: usize = 65_536;
 
 /// Shorter payloads stay as they are. Two entries or fewer: zstd saves under 100 bytes there and costs 10 µs to set up.
 const COMPRESS_FROM: usize = 512;
@@ -83,6 +91,22 @@ pub fn pack(payload: &[u8]) -> Result<Vec<u8>, CodecError> {
     Ok(framed(ZSTD, &zstd::bulk::compress(payload, LEVEL).map_err(content)?))
 }
 
+/// As [`pack`], for a long payload that is written piece by piece and never stands in memory whole.
+///
+/// # Errors
+/// [`CodecError::Content`] with what `write` or zstd says; they fail only without memory.
+pub fn pack_written(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Vec<u8>, CodecError> {
+    // The checksum is filled in at the end.
+    let header = framed(ZSTD, &[]);
+    let mut pieces = BufWriter::with_capacity(PIECE, zstd::Encoder::new(header, LEVEL).map_err(content)?);
+    write(&mut pieces).map_err(content)?;
+    let mut bytes = pieces.into_inner().map_err(content)?.finish().map_err(content)?;
+    if let Some((head, payload)) = bytes.split_at_mut_checked(HEADER) {
+        head[HEADER - SUM..].copy_from_slice(&checksum(ZSTD, payload));
+    }
+    Ok(bytes)
+}
+
 /// Checks the header and returns the payload.
 ///
 /// # Errors
@@ -114,7 +138,7 @@ fn framed(flag: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Four bytes: one damaged record in 4 × 10⁹ passes, and the content check stands behind it.
-fn checksum(flag: u8, payload: &[u8]) -> [u8; 4] {
+fn checksum(flag: u8, payload: &[u8]) -> [u8; SUM] {
     let [a, b, c, d, ..] = *blake3::Hasher::new().update(&[flag]).update(payload).finalize().as_bytes();
     [a, b, c, d]
 }
@@ -142,6 +166,16 @@ mod tests {
     #[test]
     fn long_records_are_compressed() {
         assert!(encode(&started(&"v".repeat(100_000))).unwrap().len() < 1_000);
+    }
+
+    #[test]
+    fn what_is_written_in_pieces_reads_as_what_is_packed_whole() {
+        let payload: Vec<u8> = (0..300_000_u32).flat_map(|number| (number % 1_000).to_le_bytes()).collect();
+        let packed = pack_written(|to| payload.chunks(7).try_for_each(|piece| to.write_all(piece))).unwrap();
+        assert_eq!(unpack(&packed).unwrap(), payload);
+        assert!(packed.len() < payload.len() / 10);
+        assert_eq!(unpack(&pack_written(|_| Ok(())).unwrap()).unwrap(), b"");
+        assert!(pack_written(|_| Err(io::Error::other("full"))).is_err());
     }
 
     #[test]

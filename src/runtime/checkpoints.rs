@@ -93,8 +93,8 @@ impl Saver {
         let (done, bytes) = tokio::sync::oneshot::channel();
         let (index, witness) = (self.index.clone(), self.witness(state.position()).await);
         let encode = move || {
-            background::yield_to_the_rest("checkpoint");
-            let packed = codec::pack(&state.checkpoint()).ok().map(Arc::new);
+            background::run_when_idle("checkpoint");
+            let packed = codec::pack_written(|to| state.write_checkpoint(to)).ok().map(Arc::new);
             // The receiver is gone only when the runtime is.
             let _ = done.send(packed.clone());
             if let (Some(witness), Some(packed)) = (witness, packed) {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+
+mod calls;
+
+use calls::{Answer, Calls};
 
 use super::actuators::Actuators;
 use super::clock::Clock;
@@ -29,22 +32,12 @@ pub(super) struct Executor {
     pub(super) actuators: Actuators,
 }
 
-/// What a call came to.
-#[derive(Debug)]
-enum Answer {
-    Read(Result<bool, Refusal>),
-    Set(Result<(), Refusal>),
-}
-
-/// A call that ended: under which epoch, of which effect.
-type Called = (u64, EffectId, Answer);
-
 impl Executor {
     /// Runs until the runtime is quiet.
     pub(super) async fn run(mut self, stop: Stop) {
         let mut machine = Executions::new(Planted::default());
         let mut agenda_changes = self.published.agenda();
-        let mut calls: JoinSet<Called> = JoinSet::new();
+        let mut calls = Calls::default();
         loop {
             let lease = *self.lease.borrow_and_update();
             let agenda = agenda_changes.borrow_and_update().clone();
@@ -59,10 +52,9 @@ impl Executor {
                 () = stop.at(Phase::Quiet) => return,
                 Ok(()) = agenda_changes.changed() => {}
                 Ok(()) = self.lease.changed() => {}
-                Some(called) = calls.join_next(), if !calls.is_empty() => match called {
-                    Ok((epoch, id, Answer::Read(answer))) => machine.read(self.clock.uptime(), epoch, id, answer),
-                    Ok((epoch, id, Answer::Set(answer))) => machine.set(self.clock.uptime(), epoch, id, answer),
-                    Err(error) => tracing::error!(component = "executor", %error, "a call ended by a panic"),
+                Some((epoch, id, answer)) = calls.next() => match answer {
+                    Answer::Read(answer) => machine.read(self.clock.uptime(), epoch, id, answer),
+                    Answer::Set(answer) => machine.set(self.clock.uptime(), epoch, id, answer),
                 },
                 () = tokio::time::sleep(pause), if wake_at.is_some() => {}
             }
@@ -70,7 +62,7 @@ impl Executor {
     }
 
     /// Does one move: appends are waited for, calls are not.
-    async fn take(&self, epoch: u64, step: Move, machine: &mut Executions, calls: &mut JoinSet<Called>) {
+    async fn take(&self, epoch: u64, step: Move, machine: &mut Executions, calls: &mut Calls) {
         let actuators = self.actuators.clone();
         match step {
             Move::Intend(id, act) => {
@@ -78,16 +70,12 @@ impl Executor {
                 machine.intended(self.clock.uptime(), epoch, id, taken);
             }
             Move::Read { id, act, within } => {
-                calls.spawn(async move {
-                    let read = tokio::time::timeout(within, actuators.reads(&act.change)).await;
-                    (epoch, id, Answer::Read(read.unwrap_or_else(|_| Err(silent(within)))))
-                });
+                let read = async move { actuators.reads(&act.change).await };
+                calls.start((epoch, id), within, read, Answer::Read);
             }
             Move::Set { id, act, within } => {
-                calls.spawn(async move {
-                    let set = tokio::time::timeout(within, actuators.set(&act.change)).await;
-                    (epoch, id, Answer::Set(set.unwrap_or_else(|_| Err(silent(within)))))
-                });
+                let set = async move { actuators.set(&act.change).await };
+                calls.start((epoch, id), within, set, Answer::Set);
             }
             Move::End(id, result) => {
                 tracing::info!(component = "executor", effect = %id, ?result, "executed");
@@ -101,8 +89,4 @@ impl Executor {
         let appended = self.log.append(epoch, self.clock.now(), vec![body]).await;
         appended.map(drop).inspect_err(|error| tracing::warn!(component = "executor", %error, "the log did not take an entry"))
     }
-}
-
-fn silent(within: Duration) -> Refusal {
-    Refusal::Unreachable(format!("no answer within {:.1} s", within.as_secs_f64()))
 }

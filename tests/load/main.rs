@@ -14,6 +14,7 @@
 mod connection;
 mod histogram;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,6 +63,8 @@ struct Args {
 struct Seen {
     decisions: Histogram,
     outcomes: Histogram,
+    /// The latest decision of those due in each second: a stall has a time, slowness has none.
+    latest: BTreeMap<u64, Duration>,
     sent: u64,
     answered: u64,
     not_2xx: u64,
@@ -120,7 +123,7 @@ async fn drive(mut connection: Connection, target: Arc<Target>, schedule: Arc<Sc
     let mut seen = Seen::default();
     while let Some((number, due)) = schedule.take() {
         tokio::time::sleep_until(due.into()).await;
-        if let Err(error) = exchange(&mut connection, &mut seen, (number, due), outcomes).await {
+        if let Err(error) = exchange(&mut connection, &mut seen, (number, due), &schedule, outcomes).await {
             seen.first_failure.get_or_insert(format!("{error:#}"));
             match Connection::open(target.clone()).await {
                 Ok(opened) => connection = opened,
@@ -131,10 +134,16 @@ async fn drive(mut connection: Connection, target: Arc<Target>, schedule: Arc<Sc
     seen
 }
 
-async fn exchange(connection: &mut Connection, seen: &mut Seen, (number, due): (u64, Instant), outcomes: bool) -> Result<()> {
+async fn exchange(
+    connection: &mut Connection,
+    seen: &mut Seen,
+    (number, due): (u64, Instant),
+    schedule: &Schedule,
+    outcomes: bool,
+) -> Result<()> {
     seen.sent += 1;
     let status = connection.decide(number).await?;
-    seen.decisions.record(due.elapsed());
+    seen.decided(number / schedule.rate, due.elapsed());
     seen.count(status, connection);
     if outcomes && (200..300).contains(&status) {
         let began = Instant::now();
@@ -147,6 +156,13 @@ async fn exchange(connection: &mut Connection, seen: &mut Seen, (number, due): (
 }
 
 impl Seen {
+    /// A decision that was due in a second of the run, and how late its answer was.
+    fn decided(&mut self, second: u64, latency: Duration) {
+        self.decisions.record(latency);
+        let latest = self.latest.entry(second).or_default();
+        *latest = latency.max(*latest);
+    }
+
     fn count(&mut self, status: u16, connection: &Connection) {
         self.answered += 1;
         if !(200..300).contains(&status) {
@@ -158,6 +174,10 @@ impl Seen {
     fn add(&mut self, other: Self) {
         self.decisions.add(&other.decisions);
         self.outcomes.add(&other.outcomes);
+        for (second, latency) in other.latest {
+            let latest = self.latest.entry(second).or_default();
+            *latest = latency.max(*latest);
+        }
         self.sent += other.sent;
         self.answered += other.answered;
         self.not_2xx += other.not_2xx;
@@ -180,6 +200,7 @@ fn report(args: &Args, seen: &Seen, took: Duration) -> ExitCode {
     if args.outcomes {
         line("update-gateway-score, from its sending", &seen.outcomes);
     }
+    stalls(&seen.latest, args.p99_ms);
     if let Some(failure) = &seen.first_failure {
         println!("first failure: {failure}");
     }
@@ -187,6 +208,19 @@ fn report(args: &Args, seen: &Seen, took: Duration) -> ExitCode {
     let good = seen.not_2xx == 0 && unanswered == 0 && p99 <= args.p99_ms;
     println!("{}", if good { "ok" } else { "FAILED" });
     ExitCode::from(u8::from(!good))
+}
+
+/// The seconds in which an answer was later than the bound.
+fn stalls(latest: &BTreeMap<u64, Duration>, bound_ms: f64) {
+    let late: Vec<String> = latest
+        .iter()
+        .map(|(second, latency)| (second, latency.as_secs_f64() * 1e3))
+        .filter(|(_, ms)| *ms > bound_ms)
+        .map(|(second, ms)| format!("{second} s ({ms:.0} ms)"))
+        .collect();
+    if !late.is_empty() {
+        println!("an answer later than {bound_ms} ms in {} of {} seconds: {}", late.len(), latest.len(), late.join(", "));
+    }
 }
 
 fn line(what: &str, seen: &Histogram) {

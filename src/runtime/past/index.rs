@@ -137,7 +137,7 @@ impl Index {
     /// # Errors
     /// What cannot be read or folded; all before it is covered.
     pub fn complete(player: &mut Player, watch: &mut dyn FnMut(Covered) -> bool) -> Result<(), PastError> {
-        background::yield_to_the_rest("replay index");
+        background::run_when_idle("replay index");
         let index = player.index.clone();
         let span = player.span();
         let spacing = index.spacing(player);
@@ -194,7 +194,7 @@ impl Index {
         }
         let record = player.runtime.block_on(player.history.record(player.state.position().record))?;
         let rung = rung_of(&player.state, witness(&record).map_err(LogError::from)?);
-        if let Ok(packed) = codec::pack(&player.state.checkpoint()) {
+        if let Ok(packed) = codec::pack_written(|to| player.state.write_checkpoint(to)) {
             self.add(rung, &packed);
         }
         Ok(())

@@ -58,7 +58,7 @@ impl Log {
 
     /// Keeps a checkpoint, packed as every log keeps it.
     pub(super) fn save(&mut self, state: &State) {
-        let Ok(packed) = codec::pack(&state.checkpoint()) else { return };
+        let Ok(packed) = codec::pack_written(|to| state.write_checkpoint(to)) else { return };
         self.checkpoints.retain(|(position, _)| *position != state.position());
         self.checkpoints.push((state.position(), packed));
         self.checkpoints.sort_by_key(|(position, _)| *position);

@@ -216,7 +216,7 @@ pub(super) fn undo_question(row: &ActionRow, columns: usize, scene: &Scene<'_>) 
     let (changed, paged) = changes(&reversed, columns, scene);
     fixed.extend(changed);
     fixed.extend(field("touches", &blast(&row.blast), theme.text, (columns, 2), theme));
-    fixed.extend(field("undo", &row.undo, theme.text, (columns, 3), theme));
+    fixed.extend(field("undo", &row.undo, theme.text, (columns, 6), theme));
     (fixed, paged)
 }
 
