@@ -1,7 +1,5 @@
 //! Threads that work behind: they yield to the engine and the API.
 
-use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy};
-
 /// On the scale of `nice`, 19 is the least claim on a processor: about 1 % beside a busy thread, all of it when idle.
 const NICENESS: i32 = 19;
 
@@ -19,6 +17,7 @@ pub(super) fn yield_to_the_rest(component: &'static str) {
 pub(super) fn run_when_idle(component: &'static str) {
     #[cfg(target_os = "linux")]
     {
+        use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy};
         let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
         let this = thread_priority::thread_native_id();
         if thread_priority::set_thread_priority_and_policy(this, ThreadPriority::Min, idle).is_ok() {

@@ -1,20 +1,20 @@
 //! The executor's shell: does what [`Executions`] says, against the log and the actuators.
 
+mod calls;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-mod calls;
-
 use calls::{Answer, Calls};
 
 use super::actuators::Actuators;
 use super::clock::Clock;
-use super::protocol::{Executions, Lease, Move, Planted, Refusal};
+use super::protocol::{Executions, Lease, Move, Planted};
 use super::replica::Published;
 use super::supervisor::{Phase, Stop};
-use crate::domain::{Body, EffectId};
+use crate::domain::Body;
 use crate::log::{Log, LogError};
 
 /// The executor's shell.
