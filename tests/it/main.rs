@@ -14,6 +14,7 @@ mod past;
 mod peer;
 mod rehearsal;
 mod scenario_schema;
+mod shadow;
 mod spool;
 mod store;
 mod stream;
