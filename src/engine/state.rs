@@ -12,8 +12,8 @@ use super::monitor::Monitor;
 use super::route::RoutingView;
 use super::route::silence::Silence;
 use super::scale::Scaler;
-use super::snapshot::Statistics;
-use crate::domain::{Act, EffectId, Position, Time};
+use super::snapshot::{IncidentRow, Statistics};
+use crate::domain::{Act, EffectId, IncidentId, Position, Time};
 
 /// The checkpoint's format; raised whenever State changes shape. An older one is not read: the log is folded afresh.
 const FORMAT: u8 = 3;
@@ -114,6 +114,12 @@ impl State {
     #[must_use]
     pub fn outstanding(&self) -> Vec<(EffectId, Act)> {
         self.healer.outstanding().map(|(id, act)| (id, act.clone())).collect()
+    }
+
+    /// An incident as it stands, while State remembers it.
+    #[must_use]
+    pub fn incident(&self, id: IncidentId) -> Option<&IncidentRow> {
+        self.incidents.get(id).map(|incident| &incident.row)
     }
 
     /// What became of the command folded last, if one was.

@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use super::ReportForm;
 use crate::backtest::whatif::{Both, Count, Executed, Report, Told, WhatIf};
+use crate::cli::bar::Bar;
 use crate::cli::{Ended, Failure, output};
 use crate::config;
 use crate::domain::Time;
@@ -22,23 +23,24 @@ pub(super) fn run(mut player: Player, (from, to): (Time, Time), with: &Path, for
     config::check_file(with)?;
     // Just before it: what happened at that very time is part of the stretch.
     let before = from - Duration::from_micros(1);
-    let mut told = Bar::new("going to the beginning");
-    player.seek(before, &mut |progress| told.see(progress.percent())).context("the beginning cannot be reached")?;
+    let mut bar = Bar::new("going to the beginning");
+    player.seek(before, &mut |progress| bar.see(progress.percent())).context("the beginning cannot be reached")?;
+    drop(bar);
     let recorded = player.state().view().settings().clone();
     let settings = config::beside(&recorded, with)?;
     let unchanged = settings == *recorded;
     let mut whatif = WhatIf::begin(player.state(), settings, from);
-    let (mut seen, span, mut told) = (0_u64, player.span(), Bar::new("folding twice"));
+    let (mut seen, span, mut bar) = (0_u64, player.span(), Bar::new("folding twice"));
     let begun = player.state().position().record;
     while let Some((entry, asked)) = player.step(to).context("the stretch cannot be folded")? {
         whatif.see(&entry, &asked);
         seen += 1;
         if seen.is_multiple_of(LOOK_EVERY) {
             let done = entry.position.record.saturating_sub(begun);
-            told.see(Progress { done, of: span.last.saturating_sub(begun) }.percent());
+            bar.see(Progress { done, of: span.last.saturating_sub(begun) }.percent());
         }
     }
-    told.end();
+    drop(bar);
     let report = whatif.report(to);
     if seen == 0 {
         return Err(Failure::usage(format!("there is nothing recorded from {from} to {to}: choose another stretch")));
@@ -52,33 +54,6 @@ pub(super) fn run(mut player: Player, (from, to): (Time, Time), with: &Path, for
     };
     output::data(text.as_bytes())?;
     Ok(Ended::Fine)
-}
-
-/// The progress at standard error, in one line that is written again and gone at the end.
-struct Bar {
-    what: &'static str,
-    percent: Option<u8>,
-}
-
-impl Bar {
-    const fn new(what: &'static str) -> Self {
-        Self { what, percent: None }
-    }
-
-    fn see(&mut self, percent: u8) -> bool {
-        if self.percent != Some(percent) {
-            self.percent = Some(percent);
-            let done = usize::from(percent) / 5;
-            output::progress(&format!("apos: {} [{:<20}] {percent} %", self.what, "#".repeat(done)));
-        }
-        true
-    }
-
-    fn end(&self) {
-        if self.percent.is_some() {
-            output::progress("");
-        }
-    }
 }
 
 fn text(report: &Report, with: &Path) -> String {

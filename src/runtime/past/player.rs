@@ -111,6 +111,12 @@ impl Player {
         self.folded
     }
 
+    /// Whether an entry that cannot be folded was passed, because the log orders to leave it out.
+    #[must_use]
+    pub fn leaves_out(&self, position: Position) -> bool {
+        self.skips.holds(position)
+    }
+
     /// From here on, remembers what folding tells of incidents and actions.
     pub fn listen(&mut self) {
         self.news = Some(News::default());
