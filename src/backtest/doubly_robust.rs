@@ -2,11 +2,11 @@
 //! Joachims 2015) and doubly robust (Dudík, Langford and Li 2011).
 //!
 //! An outcome is known only for what was chosen. Where both choose the same, what happened counts, weighted by how rarely
-//! the log chooses so; elsewhere a model's word stands, and what it was wrong by where the outcome is known corrects it.
+//! the log chooses so against how often the other one does; elsewhere a model's word stands, and what it was wrong by where the outcome is known corrects it.
 //! Either the model or the propensities need be right, not both.
 
 /// Least propensity that is believed: a smaller one would let a single payment decide the estimate.
-pub(super) const LEAST_PROPENSITY: f64 = 0.001;
+const LEAST_PROPENSITY: f64 = 0.001;
 /// Two-sided 95 % of the normal distribution.
 const Z95: f64 = 1.959_964;
 
@@ -15,8 +15,8 @@ const Z95: f64 = 1.959_964;
 pub(super) struct Choice {
     /// Whether both chose the same.
     pub(super) same: bool,
-    /// The probability with which the log chose what it chose.
-    pub(super) propensity: f64,
+    /// The probability with which the log chose what it chose, and with which the other one does.
+    pub(super) propensity: (f64, f64),
     /// What became of that: 1 approved, 0 not.
     pub(super) value: f64,
     /// What the model expects of the log's choice, and of the other one.
@@ -37,7 +37,8 @@ pub(super) struct DoublyRobust {
 impl DoublyRobust {
     /// Adds a choice, and tells what the other one is worth: its own estimate.
     pub(super) fn observe(&mut self, choice: &Choice) -> f64 {
-        let weight = if choice.same { 1.0 / choice.propensity.max(LEAST_PROPENSITY) } else { 0.0 };
+        let (logged, other) = choice.propensity;
+        let weight = if choice.same { other / logged.max(LEAST_PROPENSITY) } else { 0.0 };
         let (logged, other) = choice.expected;
         let robust = other + weight * (choice.value - logged);
         self.count += 1.0;

@@ -86,7 +86,8 @@ impl Estimator {
         }
         if let Some(propensity) = logged.propensity {
             let expected = (self.mean(logged.connector), self.mean(choice.connector));
-            self.robust.observe(&doubly_robust::Choice { same, propensity, value, expected });
+            // The policy would choose so every time.
+            self.robust.observe(&doubly_robust::Choice { same, propensity: (propensity, 1.0), value, expected });
         }
         let (count, sum) = &mut self.means[usize::from(logged.connector)];
         *count += 1.0;

@@ -91,7 +91,8 @@ impl Comparison {
         let expected = (chosen.expected, instead.map_or(chosen.expected, |candidate| candidate.expected));
         self.outcomes += 1;
         self.approved += u64::from(approved);
-        let worth = self.robust.observe(&Choice { same, propensity: recorded.propensity, value, expected });
+        let propensity = (recorded.propensity, other.propensity);
+        let worth = self.robust.observe(&Choice { same, propensity, value, expected });
         let amount = recorded.request.amount;
         let (was, would) = self.amounts.entry(amount.currency).or_default();
         *was += value * amount.major();
