@@ -105,7 +105,9 @@ impl WhatIf {
 
     /// Takes the next entry of the record, and what folding it asked for then.
     pub fn see(&mut self, entry: &Entry, asked: &[Effect]) {
-        asked.iter().for_each(|effect| self.recorded.hear(effect));
+        for effect in asked {
+            self.recorded.hear(effect);
+        }
         self.forget(entry.at);
         match &entry.body {
             Body::Decided(decision) => self.decided(entry, decision),

@@ -54,7 +54,8 @@ impl Form {
 
 pub(super) fn run(arguments: &IncidentArguments, setup: &Setup) -> Result<Ended, Failure> {
     let to_screen = arguments.out.as_deref().is_some_and(|out| out.as_os_str() == "-");
-    let out = arguments.out.clone().unwrap_or_else(|| format!("{}.{}", arguments.incident, arguments.format.extension()).into());
+    let out =
+        arguments.out.clone().unwrap_or_else(|| format!("{}.{}", arguments.incident, arguments.format.extension()).into());
     let export = (!to_screen && !arguments.no_export && arguments.file.is_none()).then(|| out.with_extension("seg"));
     for file in [(!to_screen).then_some(&out), export.as_ref()].into_iter().flatten() {
         if file.exists() {

@@ -24,10 +24,7 @@ pub(super) struct Poisoned(pub(super) Position);
 impl Poisoned {
     /// What a person is told, with the remedy.
     pub(super) fn sentence(self, meanwhile: &str) -> String {
-        format!(
-            "the entry at {at} cannot be folded; {meanwhile}. `apos log skip {at} --reason …` leaves it out",
-            at = self.0
-        )
+        format!("the entry at {at} cannot be folded; {meanwhile}. `apos log skip {at} --reason …` leaves it out", at = self.0)
     }
 }
 
@@ -72,7 +69,9 @@ impl Skips {
             let records = log.read(next, READ).await?;
             let Some(last) = records.last() else { return Ok(next - 1) };
             next = last.number + 1;
-            records.iter().for_each(|record| self.hear(record));
+            for record in &records {
+                self.hear(record);
+            }
         }
     }
 
@@ -83,7 +82,9 @@ impl Skips {
             let records = history.read(next).await?;
             let Some(last) = records.last() else { return Ok(()) };
             next = last.number + 1;
-            records.iter().for_each(|record| self.hear(record));
+            for record in &records {
+                self.hear(record);
+            }
         }
     }
 }

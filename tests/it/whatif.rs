@@ -142,7 +142,11 @@ fn a_bad_file_and_an_empty_stretch_are_refused() {
     };
     check("[routing]\nexploration = -1\n", &[], &["bad.toml, line 2", "0 to 1000"]);
     check("[routing]\nexplore = 1\n", &[], &["bad.toml, line 2", "explore"]);
-    check("[scaling]\nmin_instances = 9999\n", &[], &["scaling.min_instances = 9999 (", "bad.toml, line 2", "as it was recorded"]);
+    check(
+        "[scaling]\nmin_instances = 9999\n",
+        &[],
+        &["scaling.min_instances = 9999 (", "bad.toml, line 2", "as it was recorded"],
+    );
     check("", &["--from", "2031-01-01"], &["nothing to replay"]);
 }
 

@@ -107,7 +107,8 @@ impl Comparison {
                 self.unsupported += 1;
                 let p = instead.expected;
                 let claimed = p * (1.0 - p) * instead.spread;
-                *self.doubt.entry(account.connector().to_owned()).or_default() += (claimed * claimed + TRANSFER * TRANSFER).sqrt();
+                *self.doubt.entry(account.connector().to_owned()).or_default() +=
+                    (claimed * claimed + TRANSFER * TRANSFER).sqrt();
             }
         }
     }
@@ -116,8 +117,7 @@ impl Comparison {
         let success = self.success();
         let warnings = self.warnings();
         let count = |(name, count): (String, u64)| Count { name, count };
-        let mut flows: Vec<Flow> =
-            self.flows.into_iter().map(|((from, to), count)| Flow { from, to, count }).collect();
+        let mut flows: Vec<Flow> = self.flows.into_iter().map(|((from, to), count)| Flow { from, to, count }).collect();
         flows.sort_by_key(|flow| core::cmp::Reverse(flow.count));
         let mut merchants: Vec<Count> = self.merchants.into_iter().map(|(id, n)| count((id.to_string(), n))).collect();
         merchants.sort_by_key(|row| core::cmp::Reverse(row.count));

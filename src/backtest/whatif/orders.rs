@@ -61,7 +61,9 @@ fn alike(one: &Change, other: &Change) -> bool {
         }
         (Change::ExcludeAccount { account }, Change::ExcludeAccount { account: other })
         | (Change::RestoreAccount { account }, Change::RestoreAccount { account: other }) => account == other,
-        (Change::Scale { from, to }, Change::Scale { from: other_from, to: other_to }) => (from < to) == (other_from < other_to),
+        (Change::Scale { from, to }, Change::Scale { from: other_from, to: other_to }) => {
+            (from < to) == (other_from < other_to)
+        }
         _ => false,
     }
 }

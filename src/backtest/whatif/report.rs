@@ -173,9 +173,8 @@ pub(super) fn side_by_side(from: Time, was: &Noticed, other: &Noticed) -> Vec<To
         .into_iter()
         .map(|row| {
             let apart = |other: &IncidentRow| seconds_later(row.detected_at, other.detected_at);
-            let same = |other: &IncidentRow| {
-                other.kind == row.kind && other.slice == row.slice && apart(other).abs() <= SAME_WITHIN_S
-            };
+            let same =
+                |other: &IncidentRow| other.kind == row.kind && other.slice == row.slice && apart(other).abs() <= SAME_WITHIN_S;
             let nearest = (0..others.len()).filter(|&i| same(&others[i]));
             let nearest = nearest.min_by(|&a, &b| apart(&others[a]).abs().total_cmp(&apart(&others[b]).abs()));
             let other = nearest.map(|place| others.remove(place));

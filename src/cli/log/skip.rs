@@ -39,7 +39,9 @@ pub(super) fn run(position: Position, reason: &str, setup: &Setup) -> Result<End
 fn checked(reason: &str) -> Result<CompactString, Failure> {
     let reason = reason.trim();
     if reason.is_empty() || reason.chars().count() > REASON_MAX || reason.chars().any(char::is_control) {
-        return Err(Failure::usage(format!("--reason: say why in one line of 1 to {REASON_MAX} characters; the audit keeps it")));
+        return Err(Failure::usage(format!(
+            "--reason: say why in one line of 1 to {REASON_MAX} characters; the audit keeps it"
+        )));
     }
     Ok(reason.into())
 }

@@ -66,7 +66,8 @@ fn text(report: &Report, with: &Path) -> String {
     counted("by merchant", &report.merchants, &mut line);
     counted("by method", &report.methods, &mut line);
     for one in &report.examples {
-        let by = |approach| serde_json::to_value(approach).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default();
+        let by =
+            |approach| serde_json::to_value(approach).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default();
         line(format!(
             "  e.g. {} {} of {}: {} ({}) → {} ({})",
             one.at,

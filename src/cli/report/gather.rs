@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::cli::bar::Bar;
 use crate::cli::Failure;
+use crate::cli::bar::Bar;
 use crate::domain::{ActionId, Body, Currency, Entry, IncidentId, Money, Order, Time};
 use crate::engine::snapshot::{ActionRow, Hindsight, HistoryRow, IncidentRow};
 use crate::engine::{Effect, State};
@@ -48,7 +48,9 @@ pub(super) fn gather(player: &mut Player, id: IncidentId) -> Result<Incident, Fa
     let to = found.resolved_at.map_or(span.to, |over| (over + AFTER).min(span.to));
     let mut followed = Followed::new(id);
     let mut bar = Bar::new("going to the incident");
-    player.seek(from - Duration::from_micros(1), &mut |progress| bar.see(progress.percent())).context("it cannot be reached")?;
+    player
+        .seek(from - Duration::from_micros(1), &mut |progress| bar.see(progress.percent()))
+        .context("it cannot be reached")?;
     drop(bar);
     let (mut bar, begun, mut seen) = (Bar::new("following it"), player.state().position().record, 0_u64);
     while let Some((entry, _)) = player.step(to).context("its stretch cannot be folded")? {
@@ -100,7 +102,10 @@ fn find(player: &mut Player, id: IncidentId) -> Result<IncidentRow, Failure> {
     }
     drop(bar);
     found.ok_or_else(|| {
-        Failure::usage(format!("there is no incident {id} from {} to {}: the dashboard and GET /anomalies name them", span.from, span.to))
+        Failure::usage(format!(
+            "there is no incident {id} from {} to {}: the dashboard and GET /anomalies name them",
+            span.from, span.to
+        ))
     })
 }
 

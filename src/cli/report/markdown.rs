@@ -68,7 +68,11 @@ fn action(row: &ActionRow, report: &Incident, line: &mut impl FnMut(String)) {
     for (before, after) in &row.before_after {
         line(format!("- change: {before} → {after}"));
     }
-    line(format!("- touched: {:.0} payments a minute, {:.0} % of all traffic", row.blast.payments_per_min, row.blast.share * 100.0));
+    line(format!(
+        "- touched: {:.0} payments a minute, {:.0} % of all traffic",
+        row.blast.payments_per_min,
+        row.blast.share * 100.0
+    ));
     line(format!("- predicted: {}", predicted(&row.predicted)));
     line(format!("- confidence: {:.0} %, {}", row.confidence * 100.0, row.confidence_basis));
     row.against.iter().for_each(|one| line(format!("- against it: {one}")));
@@ -110,7 +114,12 @@ fn predicted(predicted: &Prediction) -> String {
     } else {
         format!(", {} a minute", amounts(&predicted.saved_per_min))
     };
-    format!("attempt rate {} → {}{range}{saved}; {}", percent(predicted.rate_now), percent(predicted.rate_after), predicted.target)
+    format!(
+        "attempt rate {} → {}{range}{saved}; {}",
+        percent(predicted.rate_now),
+        percent(predicted.rate_after),
+        predicted.target
+    )
 }
 
 fn measure(metric: &str, value: f64) -> String {

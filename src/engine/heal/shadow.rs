@@ -154,10 +154,11 @@ impl Shadowed {
             let heard = shadow.until.is_some_and(|(_, since)| at.since(since) >= LATE);
             heard && !shadow.action.is_some_and(&waits)
         };
-        let (ended, open) = core::mem::take(&mut self.open).into_iter().partition(done);
+        let (ended, open): (Vec<Shadow>, Vec<Shadow>) = core::mem::take(&mut self.open).into_iter().partition(done);
         self.open = open;
-        let ended: Vec<Shadow> = ended;
-        ended.into_iter().for_each(|shadow| self.close(shadow, at));
+        for shadow in ended {
+            self.close(shadow, at);
+        }
     }
 
     fn close(&mut self, shadow: Shadow, at: Time) {

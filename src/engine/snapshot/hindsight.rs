@@ -91,7 +91,8 @@ impl ShadowRow {
     pub fn sentence(&self) -> String {
         let repairs = self.saved.repairs + self.harmed.repairs;
         let repairs = if repairs == 1 { "1 repair".to_owned() } else { format!("{repairs} repairs") };
-        let harmed = if self.harmed.repairs > 0 { format!(", harmed {}", self.harmed.worth()) } else { ", harmed none".to_owned() };
+        let harmed =
+            if self.harmed.repairs > 0 { format!(", harmed {}", self.harmed.worth()) } else { ", harmed none".to_owned() };
         let saved = if self.saved.repairs > 0 { self.saved.worth() } else { "none".to_owned() };
         format!("{repairs} not executed: APOS would have saved {saved}{harmed}")
     }

@@ -295,13 +295,10 @@ impl Player {
 
     /// To the nearest state that is whole.
     fn fall_back(&mut self, position: Position) {
-        match self.kept.back().cloned() {
-            Some(state) => self.stand_at(state),
-            None => {
-                let state = self.runtime.block_on(self.index.restore(&self.history, None, position)).unwrap_or_default();
-                self.stand_at(state);
-            }
-        }
+        let kept = self.kept.back().cloned();
+        let restore = || self.runtime.block_on(self.index.restore(&self.history, None, position)).unwrap_or_default();
+        let state = kept.unwrap_or_else(restore);
+        self.stand_at(state);
     }
 
     fn keep(&mut self) {

@@ -226,12 +226,9 @@ impl Dialog {
             Kind::Levels { .. } => Scope::Levels,
             Kind::Faults(_) => Scope::Faults,
             Kind::Quit => Scope::Leaving,
-            Kind::Hindsight(_)
-            | Kind::Incident(_)
-            | Kind::Connector(_)
-            | Kind::Resources
-            | Kind::Keys
-            | Kind::Time(_) => Scope::Reading,
+            Kind::Hindsight(_) | Kind::Incident(_) | Kind::Connector(_) | Kind::Resources | Kind::Keys | Kind::Time(_) => {
+                Scope::Reading
+            }
         }
     }
 

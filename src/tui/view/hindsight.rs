@@ -28,7 +28,12 @@ pub(super) fn sheet(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Sheet
         Some(hindsight) => fixed.extend(told(hindsight, columns, scene)),
         None => fixed.extend(paragraph(why_not(row), theme.text, columns)),
     }
-    Sheet { title: format!("Had {} been approved at once?", row.id), tag: row.status.as_str().into(), fixed, ..Sheet::default() }
+    Sheet {
+        title: format!("Had {} been approved at once?", row.id),
+        tag: row.status.as_str().into(),
+        fixed,
+        ..Sheet::default()
+    }
 }
 
 fn told(hindsight: &Hindsight, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
@@ -43,7 +48,13 @@ fn told(hindsight: &Hindsight, columns: usize, scene: &Scene<'_>) -> Vec<Line<'s
     let estimate = &hindsight.estimate;
     let mut lines = field("approved", &when, theme.text, (columns, 2), theme);
     if estimate.attempts == 0 {
-        lines.extend(field("would", "have turned no attempt so far: there is nothing to tell yet", theme.text, (columns, 2), theme));
+        lines.extend(field(
+            "would",
+            "have turned no attempt so far: there is nothing to tell yet",
+            theme.text,
+            (columns, 2),
+            theme,
+        ));
         return lines;
     }
     let (verb, style) = if estimate.payments >= 0.0 { ("saved", theme.good) } else { ("harmed", theme.bad) };
@@ -64,7 +75,9 @@ fn told(hindsight: &Hindsight, columns: usize, scene: &Scene<'_>) -> Vec<Line<'s
 /// Why nothing can be told.
 const fn why_not(row: &ActionRow) -> &'static str {
     match (&row.change, row.status) {
-        (Change::Scale { .. }, _) => "Instances carry payments and do not route them: recorded decisions cannot tell what more of them would have brought.",
+        (Change::Scale { .. }, _) => {
+            "Instances carry payments and do not route them: recorded decisions cannot tell what more of them would have brought."
+        }
         (Change::RestoreAccount { .. }, _) => {
             "The decisions made without the account do not tell which payments it would have got back: what it would have brought is not known."
         }

@@ -10,8 +10,8 @@ use apos::domain::{
 use apos::engine::Snapshot;
 use apos::engine::snapshot::{
     AccountRow, ActionRow, ActionStatus, AggregateRow, Analytics, AnomalyType, AtRisk, BlastRadius, BreakerState, ConnectorRow,
-    Estimate, EventClass, EventRow, Evidence, Header, Health, Hindsight, HistoryRow, IncidentRow, MerchantRow, Prediction, SPARK_BUCKETS,
-    ScalingView, Severity, ShadowRow, ShadowSum, Shadows,
+    Estimate, EventClass, EventRow, Evidence, Header, Health, Hindsight, HistoryRow, IncidentRow, MerchantRow, Prediction,
+    SPARK_BUCKETS, ScalingView, Severity, ShadowRow, ShadowSum, Shadows,
 };
 
 const fn s(seconds: u64) -> Duration {
@@ -250,7 +250,8 @@ pub(crate) fn hindsight() -> Snapshot {
     };
     let week = Time::parse_rfc3339("2026-08-10T00:00:00Z").unwrap();
     let row = |class, saved, harmed| ShadowRow { week, class, saved, harmed };
-    snapshot.hindsights = vec![Hindsight { action: action_id(), since: now() - Duration::from_mins(12), until: None, estimate }];
+    snapshot.hindsights =
+        vec![Hindsight { action: action_id(), since: now() - Duration::from_mins(12), until: None, estimate }];
     snapshot.shadows = Shadows {
         week,
         rows: vec![

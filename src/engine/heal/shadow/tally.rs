@@ -2,9 +2,9 @@
 //!
 //! For an attempt that ended as `y` and would have gone to an account of which the decision expected `p`, the gain is
 //! `p − y`. What was expected is a model's word; the attempts that did go to that connector meanwhile tell how far it is
-//! off. Their mean error `m`, drawn towards none by how well the model claims to know (a normal prior), corrects each
-//! `p`: what is left of the model's own error is the smaller, the more of them there were. So either a good model or many
-//! outcomes there are enough, and where both are missing the interval says so.
+//! off. It learns as they come, so its error belongs to a moment: attempts are gathered until so many outcomes of the
+//! connector were seen, and their `p` is corrected by the mean error of those. What is gathered last has too few of them:
+//! there the correction is drawn towards none by how well the model claims to know (a normal prior).
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
@@ -26,23 +26,37 @@ const CONNECTORS: usize = 32;
 const CURRENCIES: usize = 16;
 /// Below so many attempts nothing is said but that there were too few.
 const FEW: u64 = 20;
-/// Below so many outcomes on the target the figure rests on the model alone.
+/// So many outcomes of a connector correct what was expected of it at a time; where there were fewer in all, the figure rests
+/// on the model alone. Fewer say little (a standard deviation of 6 points), more come too late to belong to the moment.
 const UNSEEN: u64 = 30;
 
-/// Sums over the attempts turned to one connector, and over those that went there by themselves.
+/// One connector that attempts were turned to.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Target {
     connector: CompactString,
-    /// Attempts turned there, each as much as it would have been made at all.
+    /// Attempts turned there, each as much as it would have been made at all, and their amounts, major units.
     weight: f64,
+    amounts: Vec<(Currency, f64)>,
+    /// Attempts that went there by themselves.
+    seen: u64,
+    /// What is gathered now.
+    now: Gathered,
+    /// Corrections of what was gathered before: payments, and money by currency.
+    corrected: Uncertain,
+    corrected_money: Vec<(Currency, Uncertain)>,
+}
+
+/// Attempts turned to a connector for a while, and those that went there by themselves meanwhile.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Gathered {
+    weight: f64,
+    amounts: Vec<(Currency, f64)>,
     /// Σ weight × the standard deviation that the model claims of what it expects.
     doubt: f64,
-    /// Attempts that went there meanwhile, the sum of their errors (outcome less expectation) and of their variances.
+    /// Those that went there: how many, the sum of their errors (outcome less expectation) and of their variances.
     seen: u64,
     error: f64,
     spread: f64,
-    /// Σ weight × amount, by currency, major units.
-    amounts: Vec<(Currency, f64)>,
 }
 
 /// Sums over attempts that would have been turned elsewhere.
@@ -103,11 +117,7 @@ impl Tally {
             money.add(Uncertain { mean: gain, variance: luck }.times(amount.major()));
         }
         if let Some(target) = self.target(other.account.connector()) {
-            target.weight += weight;
-            target.doubt += weight * p * (1.0 - p) * other.spread;
-            if let Some(sum) = of_currency(&mut target.amounts, amount.currency) {
-                *sum += weight * amount.major();
-            }
+            target.turn(weight, p * (1.0 - p) * other.spread, amount);
         }
     }
 
@@ -116,9 +126,7 @@ impl Tally {
         let chosen = attempted.decision.chosen();
         if let Some(target) = self.target(chosen.account.connector()) {
             let happened = if attempted.approved { 1.0 } else { 0.0 };
-            target.seen += 1;
-            target.error += happened - chosen.expected;
-            target.spread += chosen.expected * (1.0 - chosen.expected);
+            target.learn(happened, chosen.expected);
         }
     }
 
@@ -134,7 +142,11 @@ impl Tally {
     /// Payments gained.
     pub(super) fn payments(&self) -> Uncertain {
         let mut all = Uncertain { mean: self.gain, variance: self.luck };
-        self.targets.iter().for_each(|target| all.add(target.correction().times(target.weight)));
+        for target in &self.targets {
+            all.add(target.corrected);
+            all.add(target.now.correction().times(target.now.weight));
+            all.add(transfer(target.weight));
+        }
         all
     }
 
@@ -142,27 +154,23 @@ impl Tally {
     pub(super) fn money(&self) -> Vec<(Currency, Uncertain)> {
         let of = |&(currency, mut all): &(Currency, Uncertain)| {
             for target in &self.targets {
-                let amount = target.amounts.iter().find(|(of, _)| *of == currency).map_or(0.0, |(_, amount)| *amount);
-                all.add(target.correction().times(amount));
+                all.add(sum_of(&target.corrected_money, currency));
+                all.add(target.now.correction().times(sum_of(&target.now.amounts, currency)));
+                all.add(transfer(sum_of(&target.amounts, currency)));
             }
             (currency, all)
         };
         self.money.iter().map(of).collect()
     }
 
-    /// Money gained in the reference currency; none where a currency has no rate. What corrects the model is common to
-    /// all of a connector's payments, so it is totalled before it is squared.
+    /// Money gained in the reference currency; none where a currency has no rate.
     pub(super) fn total(&self, rates: &Rates) -> Option<Uncertain> {
-        let rate = |currency: &Currency| rates.per_reference.get(currency).copied();
+        rates.reference?;
         let mut all = Uncertain::default();
-        for (currency, gained) in &self.money {
-            all.add(gained.times(1.0 / rate(currency)?));
+        for (currency, gained) in self.money() {
+            all.add(gained.times(1.0 / rates.per_reference.get(&currency)?));
         }
-        for target in &self.targets {
-            let amounts: Option<Vec<f64>> = target.amounts.iter().map(|(of, amount)| Some(amount / rate(of)?)).collect();
-            all.add(target.correction().times(amounts?.iter().sum()));
-        }
-        rates.reference.map(|_| all)
+        Some(all)
     }
 
     /// The estimate for people.
@@ -222,7 +230,44 @@ impl Tally {
 }
 
 impl Target {
-    /// How far the model is off here: the mean of its errors as a normal belief around none.
+    fn turn(&mut self, weight: f64, claimed: f64, amount: Money) {
+        let major = weight * amount.major();
+        self.weight += weight;
+        self.now.weight += weight;
+        self.now.doubt += weight * claimed;
+        for amounts in [&mut self.amounts, &mut self.now.amounts] {
+            if let Some(sum) = of_currency(amounts, amount.currency) {
+                *sum += major;
+            }
+        }
+    }
+
+    fn learn(&mut self, happened: f64, expected: f64) {
+        self.seen += 1;
+        self.now.seen += 1;
+        self.now.error += happened - expected;
+        self.now.spread += expected * (1.0 - expected);
+        if self.now.seen >= UNSEEN {
+            let gathered = core::mem::take(&mut self.now);
+            let correction = gathered.error_seen();
+            self.corrected.add(correction.times(gathered.weight));
+            for (currency, amount) in gathered.amounts {
+                if let Some(money) = of_currency(&mut self.corrected_money, currency) {
+                    money.add(correction.times(amount));
+                }
+            }
+        }
+    }
+}
+
+impl Gathered {
+    /// The mean error of what was seen: there is enough of it.
+    fn error_seen(&self) -> Uncertain {
+        let seen = as_f64(self.seen);
+        Uncertain { mean: self.error / seen, variance: self.spread / (seen * seen) }
+    }
+
+    /// The mean error of what was seen so far, as a normal belief around none.
     fn correction(&self) -> Uncertain {
         if self.weight <= 0.0 {
             return Uncertain::default();
@@ -233,9 +278,17 @@ impl Target {
         // Before anything is seen an attempt's outcome varies as much as it can.
         let spread = if self.seen > 0 { (self.spread / seen).max(0.02) } else { 0.25 };
         let worth = spread / prior;
-        let mean = self.error / (seen + worth);
-        Uncertain { mean, variance: spread / (seen + worth) + TRANSFER * TRANSFER }
+        Uncertain { mean: self.error / (seen + worth), variance: spread / (seen + worth) }
     }
+}
+
+/// What is left of the model's error on attempts of another kind than were seen there: common to all of them.
+fn transfer(turned: f64) -> Uncertain {
+    Uncertain { mean: 0.0, variance: TRANSFER * TRANSFER }.times(turned)
+}
+
+fn sum_of<V: Copy + Default>(sums: &[(Currency, V)], currency: Currency) -> V {
+    sums.iter().find(|(of, _)| *of == currency).map_or_else(V::default, |(_, sum)| *sum)
 }
 
 /// What is summed of a currency; none of a further one where there are too many.

@@ -111,7 +111,9 @@ impl Weeks {
         let start = week_of(at);
         let running = self.0.back().filter(|week| week.start == start).cloned();
         let mut running = running.unwrap_or(Week { start, ..Week::default() });
-        open.iter().for_each(|(class, tally)| running.classes[*class as usize].add(tally));
+        for (class, tally) in open {
+            running.classes[*class as usize].add(tally);
+        }
         let before = self.0.iter().filter(|week| week.start < start);
         let rows = before.chain([&running]).flat_map(|week| {
             ActionClass::ALL.into_iter().zip(&week.classes).map(|(class, sums)| ShadowRow {
