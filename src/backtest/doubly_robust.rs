@@ -2,8 +2,8 @@
 //! Joachims 2015) and doubly robust (Dudík, Langford and Li 2011).
 //!
 //! An outcome is known only for what was chosen. Where both choose the same, what happened counts, weighted by how rarely
-//! the log chooses so against how often the other one does; elsewhere a model's word stands, and what it was wrong by where the outcome is known corrects it.
-//! Either the model or the propensities need be right, not both.
+//! the log chooses so against how often the other one does; elsewhere a model's word stands, and what it was wrong by
+//! where the outcome is known corrects it. Either the model or the propensities need be right, not both.
 
 /// Least propensity that is believed: a smaller one would let a single payment decide the estimate.
 const LEAST_PROPENSITY: f64 = 0.001;

@@ -2,8 +2,9 @@
 //!
 //! Only the outcome of the connector that was chosen then is known. Where the propensity of that choice was recorded,
 //! two estimates follow: self-normalised inverse propensity and doubly robust ([`DoublyRobust`]), the latter with each
-//! connector's running mean as its model. Without propensities nothing unbiased can be said; the payments on which both agree are shown, and said to be no more than that. The
-//! policy learns from those alone, so that its estimate is of what it would have learnt itself.
+//! connector's running mean as its model. Without propensities nothing unbiased can be said; the payments on which both
+//! agree are shown, and said to be no more than that. The policy learns from those alone, so that its estimate is of what
+//! it would have learnt itself.
 
 use serde::Serialize;
 

@@ -18,7 +18,8 @@ use crate::engine::snapshot::Estimate;
 /// Two-sided 95 % of the normal distribution.
 const Z95: f64 = 1.959_964;
 /// How far the attempts turned may differ from those seen on a connector, in points of success (one standard deviation):
-/// other merchants, other cards. Taken so that the intervals of the scenarios inside hold what forks tell (`tests/it/shadow.rs`).
+/// other merchants, other cards. Taken so that the intervals hold what a second run with every repair made tells
+/// (`tests/it/shadow.rs`).
 const TRANSFER: f64 = 0.02;
 /// Connectors kept apart in one tally; beyond it the rest is left uncorrected.
 const CONNECTORS: usize = 32;
@@ -196,7 +197,9 @@ impl Tally {
     /// What the estimate rests on.
     fn basis(&self) -> String {
         let to = |target: &&Target| target.weight > 0.0;
-        let named = self.targets.iter().filter(to).map(|target| format!("{} ({} outcomes)", target.connector, target.seen));
+        let named = self.targets.iter().filter(to).map(|target| {
+            format!("{} ({} {})", target.connector, target.seen, if target.seen == 1 { "outcome" } else { "outcomes" })
+        });
         let named: Vec<String> = named.collect();
         if named.is_empty() {
             return "no attempt yet that it would have turned".to_owned();
