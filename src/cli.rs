@@ -4,6 +4,7 @@
 //! or configuration, 130 interrupted.
 
 mod backtest;
+mod bar;
 mod completions;
 mod config;
 mod demo;
@@ -14,6 +15,7 @@ mod man;
 mod output;
 mod pacer;
 mod replay;
+mod report;
 mod run;
 mod screen;
 mod serve;
@@ -34,6 +36,7 @@ pub use backtest::{BacktestCommand, RoutingArguments, Seeds};
 pub use demo::DemoArguments;
 pub use log::{ExportArguments, LogCommand};
 pub use replay::ReplayArguments;
+pub use report::IncidentArguments;
 pub use setup::{Setup, Surroundings};
 pub use simulate::SimulateArguments;
 pub use vopr::VoprArguments;
@@ -128,6 +131,8 @@ pub enum Command {
     Simulate(SimulateArguments),
     /// Show what was: any time of the log and its archive, in the same dashboard; nothing can be changed there
     Replay(ReplayArguments),
+    /// Write what happened in an incident into a file to share, and the stretch of the log beside it
+    Report(IncidentArguments),
     /// Look after the log and its archive: what there is, whether it is whole, a stretch of it to take elsewhere
     #[command(subcommand)]
     Log(LogCommand),
@@ -220,6 +225,7 @@ fn start(arguments: Arguments, environment: &Environment) -> Result<Ended, Failu
         Some(Command::Serve) => serve::run(&Setup::read(&flags, environment)?),
         Some(Command::Simulate(simulate)) => simulate::run(&simulate, &Setup::read(&flags, environment)?),
         Some(Command::Replay(replay)) => replay::run(&replay, &Setup::read(&flags, environment)?),
+        Some(Command::Report(report)) => report::run(&report, &Setup::read(&flags, environment)?),
         Some(Command::Log(command)) => log::run(&command, &Setup::read(&flags, environment)?),
         Some(Command::Vopr(vopr)) => vopr::run(&vopr),
         Some(Command::Backtest(command)) => backtest::run(&command, &Setup::read(&flags, environment)?),

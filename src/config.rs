@@ -22,7 +22,7 @@ use crate::domain::settings::{
 };
 use crate::domain::{ConnectorName, ProfileId, Role};
 
-pub use layers::{ConfigError, Environment, Loaded, Override, load};
+pub use layers::{ConfigError, Environment, Loaded, Override, beside, check_file, load};
 pub use secret::{Secret, Secrets};
 pub use server::{PostgresUrl, RedisUrl};
 pub use variables::check_names;

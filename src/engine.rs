@@ -17,6 +17,7 @@ pub mod snapshot;
 mod state;
 
 pub use apply::apply;
+pub(crate) use heal::{Attempted, Tally};
 pub use route::{NoCandidate, RoutingView, decide};
 pub use snapshot::{Snapshot, snapshot};
 pub use state::{RestoreError, State};

@@ -15,6 +15,7 @@ mod leader;
 mod outcomes;
 pub mod overlay;
 pub mod past;
+mod poison;
 mod projector;
 pub mod protocol;
 mod replica;
@@ -284,7 +285,7 @@ impl Parts {
             let state = runtime.block_on(checkpoints::restore(&log, None));
             // The tail is gone only when the runtime is.
             let _ = restored.send(state.position().record);
-            replica::Replica::new(state, published, overlay, conditions, taken).run(arriving, &runtime);
+            replica::Replica::new((log, state), published, overlay, conditions, taken).run(arriving, &runtime);
         })?;
         let (log, gauges, conditions, stop) = self.common();
         let follow = tail::follow(log, from, records, gauges, conditions);

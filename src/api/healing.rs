@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Api, ApiError, reply};
 use crate::domain::settings::Levels;
 use crate::domain::{Position, Time};
-use crate::engine::snapshot::ActionRow;
+use crate::engine::snapshot::{ActionRow, Hindsight, Shadows};
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -16,6 +16,10 @@ struct View<'a> {
     /// How many wait for a person.
     pending: u32,
     actions: &'a [ActionRow],
+    /// What each that was not executed would have brought.
+    hindsights: &'a [Hindsight],
+    /// The shadow ledger, by week and class.
+    shadows: &'a Shadows,
 }
 
 /// The actions, pending ones first.
@@ -28,5 +32,7 @@ pub(super) async fn get(request: HttpRequest, api: web::Data<Api>) -> Result<Htt
         autonomy: snapshot.header.autonomy.as_ref(),
         pending: snapshot.header.pending_actions,
         actions: &snapshot.actions,
+        hindsights: &snapshot.hindsights,
+        shadows: &snapshot.shadows,
     }))
 }

@@ -3,6 +3,7 @@
 mod export;
 mod import;
 mod pseudonym;
+mod skip;
 mod status;
 mod verify;
 
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::{Ended, Failure, Setup};
+use crate::domain::Position;
 
 /// What `apos log` does.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -29,6 +31,15 @@ pub enum LogCommand {
     },
     /// Write a stretch of time into one file, for apos replay --file and apos log import
     Export(ExportArguments),
+    /// Leave out an entry that no replica can fold: the engine has halted there, and its status says so. An entry that can be
+    /// folded is never left out
+    Skip {
+        /// Where it stands, as the status tells it: 1042.3
+        position: Position,
+        /// Why, in one line; the audit keeps it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Make a log of an exported file, in a folder of its own; of a damaged one, all before the damage
     Import {
         /// The exported file
@@ -56,11 +67,17 @@ pub struct ExportArguments {
     pub pseudonymise: bool,
 }
 
+/// Writes a stretch of the configured log into a file.
+pub(super) fn export(arguments: &ExportArguments, setup: &Setup) -> Result<Ended, Failure> {
+    export::run(arguments, setup)
+}
+
 pub(super) fn run(command: &LogCommand, setup: &Setup) -> Result<Ended, Failure> {
     match command {
         LogCommand::Status { json } => status::run(setup, *json),
         LogCommand::Verify { expect } => verify::run(setup, expect.as_deref()),
         LogCommand::Export(arguments) => export::run(arguments, setup),
+        LogCommand::Skip { position, reason } => skip::run(*position, reason, setup),
         LogCommand::Import { file, into } => import::run(file, into),
     }
 }

@@ -6,6 +6,7 @@
 mod report;
 mod source;
 mod stage;
+mod whatif;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,6 +44,10 @@ pub struct ReplayArguments {
     /// No screen: fold the stretch as fast as the machine can, and report
     #[arg(long)]
     pub headless: bool,
+    /// What if: fold the stretch a second time with the keys of this configuration laid over the recorded one, and report
+    /// how decisions, incidents, actions and success would differ; no screen
+    #[arg(long, value_name = "FILE")]
+    pub with: Option<PathBuf>,
     /// The report's form
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub report: ReportForm,
@@ -55,6 +60,9 @@ pub(super) fn run(arguments: &ReplayArguments, setup: &Setup) -> Result<Ended, F
         .with_context(|| format!("{} cannot be replayed", source.name))?;
     let stretch = stretch(arguments, &player)?;
     let _logs = setup.start_logs();
+    if let Some(with) = &arguments.with {
+        return whatif::run(player, stretch, with, arguments.report);
+    }
     if arguments.headless || setup.output() != Output::Tui {
         return report::run(player, stretch, &source.name, arguments.report);
     }

@@ -78,7 +78,7 @@ pub(super) fn ended(exit: Exit) -> Ended {
 }
 
 /// Who sits here, as the audit trail names them.
-fn operator(setup: &Setup) -> Result<OperatorName, Failure> {
+pub(super) fn operator(setup: &Setup) -> Result<OperatorName, Failure> {
     let configured = Some(setup.config().dashboard.operator.as_str()).filter(|name| !name.is_empty());
     let login = || ["USER", "LOGNAME"].into_iter().find_map(|name| setup.environment.get(name));
     let name = configured.or_else(login).unwrap_or("operator");

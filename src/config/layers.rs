@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::{Config, Contradiction};
-use crate::domain::wording;
+use crate::domain::{Settings, wording};
 
 /// Variables that set a key of the configuration: `APOS__SECTION__KEY`.
 pub const VARIABLE: &str = "APOS__";
@@ -155,7 +155,7 @@ pub struct Loaded {
 /// The first thing that is wrong, by layer.
 pub fn load(file: Option<&Path>, environment: &Environment, flags: &[Override]) -> Result<Loaded, ConfigError> {
     let (mut merged, text) = file.map_or_else(|| Ok(Default::default()), read_file)?;
-    let mut origins = Origins { file: file.map(|path| (path, text)), set: Vec::new() };
+    let mut origins = Origins { file: file.map(|path| (path, text)), set: Vec::new(), otherwise: "the default" };
     let mut variables = Vec::new();
     for (variable, path, text) in environment.starting_with(VARIABLE) {
         let keys: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
@@ -175,11 +175,36 @@ pub fn load(file: Option<&Path>, environment: &Environment, flags: &[Override]) 
     Ok(Loaded { config, file: file.map(Path::to_path_buf), variables })
 }
 
+/// Reads a file alone: that it is TOML, that its keys exist and that each value is allowed.
+///
+/// # Errors
+/// Where the file is wrong, and what is allowed there.
+pub fn check_file(file: &Path) -> Result<(), ConfigError> {
+    read_file(file).map(drop)
+}
+
+/// The engine's part of a recorded configuration with a file's keys laid over it: what the file leaves out stays as it was.
+///
+/// # Errors
+/// As [`check_file`]; and where two keys of the whole contradict each other.
+pub fn beside(recorded: &Settings, file: &Path) -> Result<Settings, ConfigError> {
+    let (layer, text) = read_file(file)?;
+    let mut merged = Table::try_from(recorded)
+        .map_err(|error| ConfigError::Contradiction(format!("what was configured then cannot be written as TOML: {error}")))?;
+    merge(&mut merged, layer);
+    let config: Config = merged.try_into().map_err(|error| ConfigError::Contradiction(reason(&error)))?;
+    let origins = Origins { file: Some((file, text)), set: Vec::new(), otherwise: "as it was recorded" };
+    config.check().map_err(|contradiction| ConfigError::Contradiction(origins.explain(&contradiction, &config)))?;
+    Ok(config.settings())
+}
+
 /// Who set which key: what a contradiction between two of them is told with.
 struct Origins<'a> {
     file: Option<(&'a Path, String)>,
     /// Variables and flags by the key they set, in the order they came in force.
     set: Vec<(String, &'a str)>,
+    /// Where what nobody set comes from.
+    otherwise: &'static str,
 }
 
 impl Origins<'_> {
@@ -201,7 +226,7 @@ impl Origins<'_> {
             return (*name).to_owned();
         }
         let in_file = self.file.as_ref().and_then(|(path, text)| Some((path, line_of(key, text)?)));
-        in_file.map_or_else(|| "the default".to_owned(), |(path, line)| format!("{}, line {line}", path.display()))
+        in_file.map_or_else(|| self.otherwise.to_owned(), |(path, line)| format!("{}, line {line}", path.display()))
     }
 }
 

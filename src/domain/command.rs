@@ -3,7 +3,7 @@
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::{ActionClass, ActionId, Autonomy, Change, OperatorName};
+use super::{ActionClass, ActionId, Autonomy, Change, OperatorName, Position};
 
 /// What a key or a session may do; each includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -79,5 +79,12 @@ pub enum Order {
         class: Option<ActionClass>,
         /// The level.
         level: Autonomy,
+    },
+    /// Leave out an entry that cannot be folded: every replica that halts at it goes on behind it.
+    Skip {
+        /// Where it stands.
+        position: Position,
+        /// Why, in the operator's words, at most 200 characters.
+        reason: CompactString,
     },
 }

@@ -7,7 +7,7 @@ use super::Effect;
 use super::analyse::Counted;
 use super::detect;
 use super::feed::Line;
-use super::heal::{Asking, Site, Targets};
+use super::heal::{Asking, Attempted, Site, Targets};
 use super::monitor::{Outcome, Slice};
 use super::payments::{Horizon, Key, Merge, Payment, Silent};
 use super::route::breaker::Turn;
@@ -135,9 +135,11 @@ impl State {
         let unseen = payment.newly_unseen(event);
         let (delay, silent) = if matches!(merge, Merge::Outcome { .. }) { payment.answered(at) } else { (None, Silent::No) };
         let shown = payment.shown(account.and_then(|a| self.view.account_names.name(a)));
+        let decision = payment.decision.clone().filter(|_| shown.is_some() && self.healer.shadowed.is_watching());
         let known = Known {
             merchant,
             shown,
+            decision,
             delay,
             silent,
             account: account.or_else(|| payment.attempts.last()?.account),
@@ -194,6 +196,9 @@ impl State {
             self.statistics.failed += 1;
         } else {
             self.statistics.approved += 1;
+        }
+        if let Some(decision) = &known.decision {
+            self.healer.shadowed.saw(&Attempted { decision, approved: failure.is_none(), amount: known.amount });
         }
         let Some(account) = known.account else { return };
         let Some(subject) = self.subject(account) else { return };
@@ -357,6 +362,8 @@ struct Known {
     merchant: u32,
     /// The probability of success its decision showed.
     shown: Option<f64>,
+    /// That decision, where a repair that nobody executed is followed.
+    decision: Option<Arc<Decision>>,
     /// How long after its decision an outcome came.
     delay: Option<Duration>,
     /// What it was taken for before it came.

@@ -9,6 +9,7 @@ mod execute;
 mod hold;
 mod overriding;
 mod propose;
+mod shadow;
 mod subject;
 mod verify;
 
@@ -19,7 +20,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use execute::Targets;
 pub(crate) use propose::{Draft, Site};
+pub(crate) use shadow::{Attempted, Tally};
 pub(crate) use subject::Subject;
+
+use shadow::{Followed, Shadowed};
 
 use super::Effect;
 use super::route::RoutingView;
@@ -74,6 +78,8 @@ pub(crate) struct Healer {
     /// What was turned down, and until when it is not proposed again.
     turned_down: Vec<(Subject, Time)>,
     outcomes: VecDeque<CommandOutcome>,
+    /// What was proposed, or would have been, and not executed.
+    pub(crate) shadowed: Shadowed,
 }
 
 /// Asks for effects, numbering them within one entry.
@@ -148,11 +154,16 @@ impl Healer {
     /// Makes a draft a proposal, as far as the level of autonomy goes.
     pub(crate) fn propose(&mut self, draft: Draft, site: &Site<'_>, asking: &mut Asking<'_>) -> Option<ActionId> {
         let level = self.levels.of(draft.change.class());
-        if level == Autonomy::Observe || self.rests(&draft.subject, asking.at) {
+        if level == Autonomy::Observe {
+            self.shadow(&draft, None, asking);
+            return None;
+        }
+        if self.rests(&draft.subject, asking.at) {
             return None;
         }
         self.numbered += 1;
         let id = ActionId(self.numbered);
+        self.shadow(&draft, Some(id), asking);
         let held = self.held_until(&draft.subject, &draft.change, level).filter(|until| asking.at < *until);
         let mut action = draft.into_action(id, level, site);
         action.note(asking.at, "apos", "proposed");
@@ -168,8 +179,15 @@ impl Healer {
         Some(id)
     }
 
+    /// Follows a repair that is not executed, or not yet.
+    fn shadow(&mut self, draft: &Draft, action: Option<ActionId>, asking: &Asking<'_>) {
+        let repair = Followed { subject: &draft.subject, change: &draft.change, incident: draft.incident, action };
+        self.shadowed.follow(&repair, asking.position, asking.at);
+    }
+
     /// Starts executing a pending action.
     fn start(&mut self, id: ActionId, who: &str, what: &str, asking: &mut Asking<'_>) {
+        self.shadowed.executed(id);
         let Some(action) = self.actions.get_mut(&id) else { return };
         action.phase = Phase::Executing(Step::Execute);
         action.set(ActionStatus::InProgress);

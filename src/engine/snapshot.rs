@@ -4,8 +4,10 @@
 //! IO. Ages and countdowns are computed by the reader against [`Snapshot::at`].
 
 mod build;
+mod hindsight;
 
 pub use build::snapshot;
+pub use hindsight::{Estimate, Hindsight, ShadowRow, ShadowSum, Shadows};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +37,10 @@ pub struct Snapshot {
     pub incidents: Vec<IncidentRow>,
     /// Actions: pending first, then in progress, then the newest.
     pub actions: Vec<ActionRow>,
+    /// What each action that was not executed would have brought, by its id; of the latest ones.
+    pub hindsights: Vec<Hindsight>,
+    /// The shadow ledger: what was left undone, by week.
+    pub shadows: Shadows,
     /// The resource manager.
     pub scaling: ScalingView,
     /// The latest events, the newest last; at most 200.

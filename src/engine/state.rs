@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::analyse::Analyst;
 use super::detect::Incidents;
-use super::feed::Feed;
+use super::feed::{Feed, Line};
 use super::heal::Healer;
 use super::monitor::Monitor;
 use super::route::RoutingView;
 use super::route::silence::Silence;
 use super::scale::Scaler;
-use super::snapshot::Statistics;
-use crate::domain::{Act, EffectId, Position, Time};
+use super::snapshot::{IncidentRow, Statistics};
+use crate::domain::{Act, EffectId, IncidentId, Position, Time};
 
 /// The checkpoint's format; raised whenever State changes shape. An older one is not read: the log is folded afresh.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 /// With traffic, time is told once a second: what detection resolves.
 const TICK: Duration = Duration::from_secs(1);
 /// Without traffic, once in half a minute is enough for deadlines and silence.
@@ -117,6 +117,12 @@ impl State {
         self.healer.outstanding().map(|(id, act)| (id, act.clone())).collect()
     }
 
+    /// An incident as it stands, while State remembers it.
+    #[must_use]
+    pub fn incident(&self, id: IncidentId) -> Option<&IncidentRow> {
+        self.incidents.get(id).map(|incident| &incident.row)
+    }
+
     /// What became of the command folded last, if one was.
     #[must_use]
     pub fn last_outcome(&self) -> Option<&super::snapshot::CommandOutcome> {
@@ -162,6 +168,18 @@ impl State {
         blake3::hash(&self.checkpoint())
     }
 
+    /// Goes on behind an entry that cannot be folded, as if nothing had happened there but the time. Whoever calls this has
+    /// the order to do so from the log, so that every replica does the same.
+    ///
+    /// # Panics
+    /// When the entry is folded already.
+    pub fn leave_out(&mut self, position: Position, at: Time) {
+        assert!(position > self.view.position, "entries are left out once, in order");
+        self.view.position = position;
+        self.view.at = self.view.at.max(at);
+        self.feed.push(&self.view, Line::Engine(format!("the entry at {position} cannot be folded and is left out")));
+    }
+
     /// How many payment events and how many routing decisions were folded since the log began.
     #[must_use]
     pub const fn folded(&self) -> (u64, u64) {
@@ -179,7 +197,6 @@ impl State {
 mod tests {
     use super::*;
     use crate::domain::{ConnectorAccount, ProfileId, ResourceSample};
-    use crate::engine::feed::Line;
     use crate::engine::monitor::Slice;
 
     type Change = Box<dyn Fn(&mut State)>;

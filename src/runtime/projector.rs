@@ -15,12 +15,13 @@ use super::background;
 use super::checkpoints;
 use super::clock;
 use super::conditions::Conditions;
+use super::poison::{self, Poisoned, Skips};
 use super::protocol::projection::ROWS;
 use super::protocol::{Planted, Projection};
 use super::status::{self, SharedGauges};
 use super::supervisor::{Phase, Stop};
 use crate::domain::{Body, Entry, Position, Record, wording};
-use crate::engine::{self, Effect, State};
+use crate::engine::{Effect, State};
 use crate::log::{Log, Tail};
 use crate::store::{Row, StoreError, Tables};
 
@@ -106,9 +107,34 @@ impl Projector {
     pub(super) fn run(self, runtime: &tokio::runtime::Handle, stop: &Stop) {
         background::yield_to_the_rest("projector");
         runtime.block_on(async {
-            let Some((tables, cursor)) = self.connect(stop).await else { return };
-            self.project(&tables, cursor, stop).await;
+            let Some((tables, mut cursor)) = self.connect(stop).await else { return };
+            let mut skips = Skips::default();
+            while let Err(poisoned) = self.project(&tables, cursor, &mut skips, stop).await {
+                if !self.wait_for_order(poisoned, &mut skips, stop).await {
+                    return;
+                }
+                // What was gathered and not written is folded again.
+                cursor = tables.cursor().await.unwrap_or(cursor);
+            }
         });
+    }
+
+    /// Waits until an operator orders to leave a poison entry out; `false` when the runtime stops before.
+    async fn wait_for_order(&self, poisoned: Poisoned, skips: &mut Skips, stop: &Stop) -> bool {
+        self.conditions.set("projector", poisoned.sentence("the tables stay where they are"));
+        let mut next = poisoned.0.record;
+        loop {
+            if let Ok(last) = skips.read_log(&self.log, next).await {
+                next = last + 1;
+            }
+            if skips.holds(poisoned.0) {
+                self.conditions.clear("projector");
+                return true;
+            }
+            if !stop.sleep(poison::PAUSE, Phase::Folded).await {
+                return false;
+            }
+        }
     }
 
     /// Connects, however long it takes; nothing when the runtime stops before.
@@ -142,11 +168,16 @@ impl Projector {
         Ok((tables, cursor))
     }
 
-    async fn project(&self, tables: &Tables, cursor: Position, stop: &Stop) {
+    /// Follows the log until the runtime stops.
+    ///
+    /// # Errors
+    /// [`Poisoned`]: an entry cannot be folded, and is not to be left out.
+    async fn project(&self, tables: &Tables, cursor: Position, skips: &mut Skips, stop: &Stop) -> Result<(), Poisoned> {
         let began = clock::instant();
         let mut folded = Folded {
             state: checkpoints::restore(&self.log, Some(cursor)).await,
             projection: Projection::resume(cursor, Planted::default()),
+            skips: skips.clone(),
         };
         // The rest of the record that holds the checkpoint's last entry is still to be folded.
         let mut tail = self.log.tail(folded.state.position().record);
@@ -163,21 +194,22 @@ impl Projector {
             match record {
                 Some(Ok(record)) => {
                     self.conditions.clear("projector");
-                    folded.fold(record, began.elapsed());
+                    folded.fold(record, began.elapsed())?;
                 }
                 Some(Err(error)) => {
                     self.conditions.set("projector", wording::chain(&error));
                     if !stop.sleep(ERROR_PAUSE, Phase::Folded).await {
-                        return;
+                        return Ok(());
                     }
                     tail = self.log.tail(folded.state.position().record);
                 }
-                None if !self.write(tables, &mut folded.projection, stop).await => return,
+                None if !self.write(tables, &mut folded.projection, stop).await => return Ok(()),
                 None => {}
             }
         }
         // What takes longer than this is made up for at the next start.
         let _ = tokio::time::timeout(LAST_WRITES, self.finish(tables, folded, tail, stop)).await;
+        Ok(())
     }
 
     /// Writes what the log holds at the end, so that after an orderly stop the tables are complete.
@@ -185,7 +217,9 @@ impl Projector {
         let Ok(last) = self.log.last().await else { return };
         while folded.state.position().record < last {
             let Ok(record) = tail.next().await else { return };
-            folded.fold(record, Duration::ZERO);
+            if folded.fold(record, Duration::ZERO).is_err() {
+                return;
+            }
             let full = folded.projection.batch().0.len() >= ROWS;
             if (full || folded.state.position().record >= last) && !self.write(tables, &mut folded.projection, stop).await {
                 return;
@@ -218,25 +252,28 @@ impl Projector {
 struct Folded {
     state: State,
     projection: Projection<Row>,
+    skips: Skips,
 }
 
 impl Folded {
     /// Folds a record; what the tables do not have becomes rows.
     ///
-    /// # Panics
-    /// On a poison entry, as the engine's thread does: the thread ends, the tables stay where they are, the status says so.
-    fn fold(&mut self, record: Record, now: Duration) {
+    /// # Errors
+    /// [`Poisoned`] at an entry that cannot be folded and is not to be left out.
+    fn fold(&mut self, record: Record, now: Duration) -> Result<(), Poisoned> {
+        self.skips.hear(&record);
         let mut effects = Vec::new();
         for entry in record.entries() {
             let position = entry.position;
             if position <= self.state.position() {
                 continue;
             }
-            engine::apply(&mut self.state, &entry, &mut effects);
+            self.skips.fold(&mut self.state, &entry, &mut effects)?;
             if self.projection.wants(position) {
                 self.projection.take(now, position, rows(entry, &mut effects));
             }
             effects.clear();
         }
+        Ok(())
     }
 }

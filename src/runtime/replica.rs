@@ -2,24 +2,27 @@
 //!
 //! After each batch the routing view is published, so that decisions see an outcome within milliseconds; at most ten
 //! times a second, and only when something was folded, the snapshot. Others read both without ever making it wait.
-//! A panic in `apply` halts folding at that position for good: the last view goes on deciding, and readiness says so.
+//! A panic in `apply` halts folding at that position: the last view goes on deciding, and readiness says so, until an
+//! operator's order to leave the entry out comes by the log. Then the state is folded afresh from the newest checkpoint.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 
+use super::checkpoints;
 use super::clock;
 use super::conditions::Conditions;
 use super::outcomes::Outcomes;
 use super::overlay::Overlay;
+use super::poison::{self, Poisoned, Skips};
 use super::protocol::{Acts, Agenda};
 use crate::domain::{Body, Decision, Position, Record};
 use crate::engine::route::RoutingView;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::{self, Effect, State};
+use crate::log::Log;
 
 /// Entries folded before the view is published at the latest: about 3 ms of folding, well within the 10 ms in which an
 /// outcome must be seen.
@@ -101,6 +104,9 @@ impl Published {
 /// The engine's thread: State and what it publishes.
 pub(super) struct Replica {
     state: State,
+    log: Log,
+    /// Entries that are left out where they cannot be folded.
+    skips: Skips,
     published: Arc<Published>,
     overlay: Arc<Overlay>,
     conditions: Conditions,
@@ -113,17 +119,16 @@ pub(super) struct Replica {
     /// A command was folded: its operator waits to see it on the screen.
     commanded: bool,
     since_checkpoint: u64,
+    /// The last record taken.
+    heard: u64,
     snapshot_at: Option<Instant>,
 }
 
-/// `apply` panicked: State may be half changed and is not to be used again.
-struct Poisoned;
-
 impl Replica {
-    /// On from `state`; checkpoints are handed to `checkpoints` as copies of State.
+    /// On from `state` of a log; checkpoints are handed to `checkpoints` as copies of State.
     #[must_use]
     pub(super) fn new(
-        state: State,
+        (log, state): (Log, State),
         published: Arc<Published>,
         overlay: Arc<Overlay>,
         conditions: Conditions,
@@ -131,6 +136,8 @@ impl Replica {
     ) -> Self {
         Self {
             state,
+            log,
+            skips: Skips::default(),
             published,
             overlay,
             conditions,
@@ -141,6 +148,7 @@ impl Replica {
             acts_changed: true,
             commanded: false,
             since_checkpoint: 0,
+            heard: 0,
             snapshot_at: None,
         }
     }
@@ -158,7 +166,9 @@ impl Replica {
                 continue;
             };
             let Some(record) = next else { break };
-            if self.fold_batch(record, &mut records).is_err() {
+            if let Err(poisoned) = self.fold_batch(record, &mut records)
+                && !self.recover(poisoned, &mut records, runtime)
+            {
                 return;
             }
             self.publish();
@@ -195,22 +205,72 @@ impl Replica {
     }
 
     fn fold(&mut self, record: Record) -> Result<(), Poisoned> {
+        self.heard = record.number;
+        self.skips.hear(&record);
         for entry in record.entries() {
             if entry.position <= self.state.position() {
                 continue;
             }
-            let applied = catch_unwind(AssertUnwindSafe(|| engine::apply(&mut self.state, &entry, &mut self.effects)));
-            if applied.is_err() {
-                let reason = format!("the entry at {} cannot be folded; decisions go on from the last view", entry.position);
-                tracing::error!(component = "engine", position = %entry.position, "{reason}");
-                self.conditions.set("engine", reason);
-                return Err(Poisoned);
-            }
+            self.skips.fold(&mut self.state, &entry, &mut self.effects)?;
             self.note(entry.position, entry.body);
             self.effects.clear();
         }
         self.checkpoint();
         Ok(())
+    }
+
+    /// Waits until an operator orders to leave a poison entry out, and folds the log afresh up to what was taken from it;
+    /// `false` when the runtime stops before.
+    fn recover(
+        &mut self,
+        mut poisoned: Poisoned,
+        records: &mut mpsc::Receiver<Record>,
+        runtime: &tokio::runtime::Handle,
+    ) -> bool {
+        let mut upto = self.heard;
+        loop {
+            let reason = poisoned.sentence("decisions go on from the last view");
+            tracing::error!(component = "engine", position = %poisoned.0, "{reason}");
+            self.conditions.set("engine", reason);
+            // The order may stand in the log already, further on.
+            let read = runtime.block_on(self.skips.read_log(&self.log, poisoned.0.record));
+            while !self.skips.holds(poisoned.0) {
+                let Some(record) = records.blocking_recv() else { return false };
+                upto = upto.max(record.number);
+                self.skips.hear(&record);
+            }
+            if read.is_err() && records.is_closed() {
+                return false;
+            }
+            match self.refold(upto, runtime) {
+                Ok(true) => {
+                    self.conditions.clear("engine");
+                    tracing::warn!(component = "engine", position = %poisoned.0, "an entry that cannot be folded is left out");
+                    return true;
+                }
+                Ok(false) if records.is_closed() => return false,
+                Ok(false) => runtime.block_on(tokio::time::sleep(poison::PAUSE)),
+                Err(other) => poisoned = other,
+            }
+        }
+    }
+
+    /// Folds the log from its newest checkpoint through a record; `false` when the log cannot be read now.
+    fn refold(&mut self, upto: u64, runtime: &tokio::runtime::Handle) -> Result<bool, Poisoned> {
+        self.state = runtime.block_on(checkpoints::restore(&self.log, None));
+        (self.acts, self.acts_changed) = (Acts::default(), true);
+        self.effects.clear();
+        // The rest of the record that holds the checkpoint's last entry is still to be folded.
+        let mut next = self.state.position().record.max(1);
+        while next <= upto {
+            let Ok(read) = runtime.block_on(self.log.read(next, BATCH)) else { return Ok(false) };
+            let Some(last) = read.last().map(|record| record.number) else { return Ok(false) };
+            for record in read.into_iter().take_while(|record| record.number <= upto) {
+                self.fold(record)?;
+            }
+            next = last + 1;
+        }
+        Ok(true)
     }
 
     /// What the shell must know of an entry that was folded.

@@ -124,6 +124,8 @@ pub enum Does {
     Reject,
     /// Asks for a reason, then rejects.
     RejectBecause,
+    /// Shows what the action would have brought, had it been approved when it was proposed.
+    Hindsight,
     /// Takes the action back.
     Undo,
     /// The level below.
@@ -233,6 +235,7 @@ pub const BINDINGS: &[Binding] = &[
     bind("y", &[Key::Char('y')], "approve", REVIEW, Does::Approve).needs(Role::Operator).shown(),
     bind("r", &[Key::Char('r')], "reject", REVIEW, Does::Reject).needs(Role::Operator).shown(),
     bind("R", &[Key::Char('R')], "reject with a reason", REVIEW, Does::RejectBecause).needs(Role::Operator).shown(),
+    bind("h", &[Key::Char('h')], "what if", &[Scope::Review, Scope::Reading], Does::Hindsight).shown(),
     bind("y", &[Key::Char('y')], "take it back", UNDO, Does::Undo).needs(Role::Operator).shown(),
     bind("Up k", &[Key::Up, Key::Char('k')], "class above", LEVELS, Does::Up),
     bind("Down j", &[Key::Down, Key::Char('j')], "class", LEVELS, Does::Down).shown(),

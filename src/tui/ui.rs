@@ -308,6 +308,7 @@ impl Ui {
     pub fn refusal(&self, does: Does, snapshot: &Snapshot) -> Option<String> {
         match does {
             Does::AskUndo => self.undo_refusal(snapshot),
+            Does::Hindsight if !self.shows_action() => Some("open an action first (3, Enter)".into()),
             Does::Approve => self.approve_refusal(snapshot),
             Does::SetLevel if self.session.role < Role::Admin => {
                 Some("setting autonomy needs the role admin; `!` needs none".into())
@@ -319,6 +320,10 @@ impl Ui {
             Does::FirePanic if !self.panic_armed() => Some("press ! first: it arms the panic key".into()),
             _ => None,
         }
+    }
+
+    fn shows_action(&self) -> bool {
+        matches!(self.dialog.as_ref().map(|dialog| &dialog.kind), Some(Kind::Action(_)))
     }
 
     fn undo_refusal(&self, snapshot: &Snapshot) -> Option<String> {
@@ -395,6 +400,7 @@ impl Ui {
             Does::AskUndo => self.dialog = self.chosen_action(snapshot).map(Dialog::undo),
             Does::Approve | Does::Reject | Does::Undo | Does::SetLevel => return self.order(does, now),
             Does::RejectBecause => self.dialog = self.dialog.take().map(Dialog::with_reason),
+            Does::Hindsight => self.dialog = self.dialog.take().map(Dialog::in_hindsight),
             _ => self.navigate(does, snapshot, now),
         }
         None
@@ -489,7 +495,7 @@ impl Ui {
 
     fn close(&mut self) {
         if self.panic_until.take().is_none() {
-            self.dialog = None;
+            self.dialog = self.dialog.take().and_then(Dialog::behind);
         }
     }
 

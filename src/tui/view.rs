@@ -24,6 +24,7 @@ mod faults;
 mod footer;
 mod header;
 mod help;
+mod hindsight;
 mod incidents;
 mod levels;
 mod scaling;

@@ -160,10 +160,12 @@ fn scenes() -> Vec<(&'static str, Snapshot, Vec<Key>)> {
         ("calm", scenes::calm(), vec![]),
         ("outage", scenes::outage(), vec![]),
         ("approval", scenes::outage(), vec![char('w'), Key::Enter]),
+        ("hindsight", scenes::hindsight(), vec![char('w'), Key::Enter, char('h')]),
         ("undo", scenes::approved(), vec![char('3'), char('u')]),
         ("incident", scenes::outage(), vec![char('2'), Key::Enter]),
         ("connector", scenes::outage(), vec![Key::Enter]),
         ("levels", scenes::outage(), vec![char('l')]),
+        ("left", scenes::hindsight(), vec![char('l')]),
         ("keys", scenes::calm(), vec![char('?')]),
         ("panic", scenes::outage(), vec![char('!')]),
     ]

@@ -1,19 +1,15 @@
 //! What a log can say of a policy that did not write it.
 //!
 //! Only the outcome of the connector that was chosen then is known. Where the propensity of that choice was recorded,
-//! two estimates follow: self-normalised inverse propensity (SNIPS: Swaminathan and Joachims 2015) and doubly robust
-//! (Dudík, Langford and Li 2011), the latter with each connector's running mean as its model. Without propensities
-//! nothing unbiased can be said; the payments on which both agree are shown, and said to be no more than that. The
-//! policy learns from those alone, so that its estimate is of what it would have learnt itself.
+//! two estimates follow: self-normalised inverse propensity and doubly robust ([`DoublyRobust`]), the latter with each
+//! connector's running mean as its model. Without propensities nothing unbiased can be said; the payments on which both
+//! agree are shown, and said to be no more than that. The policy learns from those alone, so that its estimate is of what
+//! it would have learnt itself.
 
 use serde::Serialize;
 
 use super::case::{Case, Choice};
-
-/// Least propensity that is believed: a smaller one would let a single payment decide the estimate.
-const LEAST_PROPENSITY: f64 = 0.001;
-/// Two-sided 95 % of the normal distribution.
-const Z95: f64 = 1.959_964;
+use crate::backtest::doubly_robust::{self, DoublyRobust};
 
 /// What is estimated, and how surely.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -65,12 +61,7 @@ impl Estimate {
 pub(super) struct Estimator {
     logged: (f64, f64),
     matched: (usize, f64),
-    weights: f64,
-    weights_squared: f64,
-    weighted: f64,
-    robust: f64,
-    robust_squared: f64,
-    with_propensity: f64,
+    robust: DoublyRobust,
     /// Number and sum of the outcomes so far, by connector, one success in two to begin with.
     means: Vec<(f64, f64)>,
 }
@@ -80,12 +71,7 @@ impl Estimator {
         Self {
             logged: (0.0, 0.0),
             matched: (0, 0.0),
-            weights: 0.0,
-            weights_squared: 0.0,
-            weighted: 0.0,
-            robust: 0.0,
-            robust_squared: 0.0,
-            with_propensity: 0.0,
+            robust: DoublyRobust::default(),
             means: vec![(2.0, 1.0); case.connectors.len()],
         }
     }
@@ -100,14 +86,9 @@ impl Estimator {
             self.matched = (self.matched.0 + 1, self.matched.1 + value);
         }
         if let Some(propensity) = logged.propensity {
-            let weight = if same { 1.0 / propensity.max(LEAST_PROPENSITY) } else { 0.0 };
-            let robust = self.mean(choice.connector) + weight * (value - self.mean(logged.connector));
-            self.with_propensity += 1.0;
-            self.weights += weight;
-            self.weights_squared += weight * weight;
-            self.weighted += weight * value;
-            self.robust += robust;
-            self.robust_squared += robust * robust;
+            let expected = (self.mean(logged.connector), self.mean(choice.connector));
+            // The policy would choose so every time.
+            self.robust.observe(&doubly_robust::Choice { same, propensity: (propensity, 1.0), value, expected });
         }
         let (count, sum) = &mut self.means[usize::from(logged.connector)];
         *count += 1.0;
@@ -120,20 +101,18 @@ impl Estimator {
     }
 
     pub(super) fn estimate(&self) -> Estimate {
-        let n = self.with_propensity;
+        let robust = &self.robust;
         // Estimates of a part of the log would be of that part only.
-        let weighted = n > 1.0 && n >= self.logged.0 && self.weights > 0.0;
-        let robust = self.robust / n;
-        let variance = ((self.robust_squared / n - robust * robust) / n).max(0.0);
+        let weighted = robust.can_say() && robust.count() >= self.logged.0;
         let matched = u32::try_from(self.matched.0).map_or(f64::MAX, f64::from);
         Estimate {
             logged_success_rate: self.logged.1 / self.logged.0.max(1.0),
             matched: self.matched.0,
             matched_success_rate: (self.matched.0 > 0).then(|| self.matched.1 / matched),
-            snips: weighted.then(|| self.weighted / self.weights),
-            doubly_robust: weighted.then_some(robust),
-            half_width_95: weighted.then(|| Z95 * variance.sqrt()),
-            effective_samples: weighted.then(|| self.weights * self.weights / self.weights_squared),
+            snips: weighted.then(|| robust.snips()),
+            doubly_robust: weighted.then(|| robust.mean()),
+            half_width_95: weighted.then(|| robust.half_width()),
+            effective_samples: weighted.then(|| robust.effective()),
         }
     }
 }

@@ -88,6 +88,7 @@ impl Pseudonyms {
 
     fn command(&self, command: Command) -> Command {
         let order = match command.order {
+            Order::Skip { position, .. } => Order::Skip { position, reason: LEFT_OUT.into() },
             Order::Reject { action, version, reason } if !reason.is_empty() => {
                 Order::Reject { action, version, reason: LEFT_OUT.into() }
             }

@@ -25,6 +25,8 @@ impl Healer {
             Order::Reject { action, version, reason } => self.reject(&shown(*action, *version), reason, asking),
             Order::Undo { action, version } => self.undo(&shown(*action, *version), asking),
             Order::SetAutonomy { class, level } => Ok(self.set_autonomy(*class, *level, who, asking)),
+            // Whoever halted at it has left it out by now; all that is to be done here is to remember who said so.
+            Order::Skip { position, reason } => Ok(format!("the entry at {position} is left out, ordered by {who}: {reason}")),
         };
         let accepted = done.is_ok();
         let text = done.unwrap_or_else(|refusal| refusal);

@@ -8,7 +8,7 @@ mod way_back;
 
 use core::time::Duration;
 
-use super::{Action, Healer, Phase, Subject};
+use super::{Action, Followed, Healer, Phase, Subject};
 use crate::domain::{ActionId, Autonomy, Change, ConnectorAccount, IncidentId, Money, Time};
 use crate::engine::detect::{Incident, Incidents};
 use crate::engine::monitor::{Monitor, Slice};
@@ -84,6 +84,9 @@ impl Healer {
     fn refresh(&mut self, id: ActionId, draft: Draft, site: &Site<'_>, asking: &mut super::Asking<'_>) {
         let Some(action) = self.actions.get_mut(&id).filter(|action| action.phase == Phase::Waiting) else { return };
         let other = draft.change != action.row.change;
+        let repair =
+            Followed { subject: &draft.subject, change: &draft.change, incident: draft.incident, action: Some(action.row.id) };
+        self.shadowed.follow(&repair, asking.position, asking.at);
         draft.renew(action, site);
         if other {
             action.row.version += 1;

@@ -32,6 +32,9 @@ impl Healer {
                 _ => {}
             }
         }
+        let actions = &self.actions;
+        let waits = |id: ActionId| actions.get(&id).is_some_and(|action| action.phase == Phase::Waiting);
+        self.shadowed.tick(incidents, waits, (asking.position, asking.at));
         let quiet_min = site.view.settings.healing.reject_quiet_s / 60;
         for action in self.actions.values_mut().filter(|action| action.row.undoable) {
             action.row.undo = action.undo_now(incidents, quiet_min);

@@ -30,6 +30,8 @@ pub fn snapshot(state: &State) -> Snapshot {
         connectors: view.connectors.iter().map(|(number, name)| connector(state, number, name)).collect(),
         incidents,
         actions: actions(state),
+        hindsights: state.healer.shadowed.hindsights(&view.settings.money),
+        shadows: state.healer.shadowed.view(&view.settings.money, view.at),
         scaling: state.scaler.view(&view.settings.scaling, view.at),
         events: state.feed.rows(view),
         analytics: state.analyst.view(view),

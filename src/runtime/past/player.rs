@@ -1,7 +1,6 @@
 //! Moves through the past: jumps, and folds on from there.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::runtime::Handle;
 
@@ -9,8 +8,9 @@ use super::ahead::{Ahead, Open};
 use super::index::{self, Index};
 use super::{News, PastError, Progress, Reached, Span, Watch};
 use crate::domain::{Body, Entry, Position, Record, Time};
-use crate::engine::{self, Snapshot, State};
+use crate::engine::{self, Effect, Snapshot, State};
 use crate::log::{History, LogError};
+use crate::runtime::poison::{Poisoned, Skips};
 
 /// Entries folded between two looks at whether to go on: about 10 ms.
 const LOOK_EVERY: u64 = 2_048;
@@ -33,6 +33,8 @@ pub struct Player {
     /// The record begun.
     open: Option<Open>,
     folded: u64,
+    /// Entries that are left out where they cannot be folded.
+    skips: Skips,
     /// What folding told, where somebody listens.
     news: Option<News>,
 }
@@ -47,9 +49,20 @@ impl Player {
     /// Within a task of the tokio runtime: it waits for reads.
     pub fn open(history: History, index: Index, runtime: Handle) -> Result<Self, PastError> {
         let span = Span { from: Time::ZERO, to: Time::ZERO, first: 0, last: 0 };
-        let (kept, state) = (VecDeque::new(), State::new());
-        let mut player =
-            Self { history, index, runtime, span, state, kept, since_kept: 0, ahead: None, open: None, folded: 0, news: None };
+        let mut player = Self {
+            history,
+            index,
+            runtime,
+            span,
+            state: State::new(),
+            kept: VecDeque::new(),
+            since_kept: 0,
+            ahead: None,
+            open: None,
+            folded: 0,
+            skips: Skips::default(),
+            news: None,
+        };
         player.begin()?;
         Ok(player)
     }
@@ -96,6 +109,12 @@ impl Player {
     #[must_use]
     pub const fn folded(&self) -> u64 {
         self.folded
+    }
+
+    /// Whether an entry that cannot be folded was passed, because the log orders to leave it out.
+    #[must_use]
+    pub fn leaves_out(&self, position: Position) -> bool {
+        self.skips.holds(position)
     }
 
     /// From here on, remembers what folding tells of incidents and actions.
@@ -146,6 +165,26 @@ impl Player {
             watch(Progress { done: progress.done.saturating_sub(begun), of })
         })
         .map(|reached| if reached == Reached::End && record <= last { Reached::There } else { reached })
+    }
+
+    /// Folds the next entry at or before a time, and hands it over with what folding it asked for; none when there is none.
+    ///
+    /// # Errors
+    /// As [`Player::seek`].
+    pub fn step(&mut self, to: Time) -> Result<Option<(Entry, Vec<Effect>)>, PastError> {
+        while let Some(entry) = self.next_entry(&mut |_, at| at > to)? {
+            let asked = self.fold(&entry)?;
+            if self.state.position() == entry.position && !self.skips.holds(entry.position) {
+                return Ok(Some((entry, asked)));
+            }
+            // It is left out; the state fell back for that, and what was handed over already is folded again.
+            while self.state.position() < entry.position
+                && let Some(again) = self.next_entry(&mut |_, at| at > to)?
+            {
+                self.fold(&again)?;
+            }
+        }
+        Ok(None)
     }
 
     /// Folds on until just after the next routing decision.
@@ -234,26 +273,32 @@ impl Player {
         }
     }
 
-    /// Folds an entry. A panic of `apply` leaves State half changed: it goes back to one that is whole.
-    fn fold(&mut self, entry: &Entry) -> Result<(), PastError> {
+    /// Folds an entry. A panic of `apply` leaves State half changed: it goes back to one that is whole. Where the log orders
+    /// to leave the entry out that is no error: folding on comes to it again, and passes it.
+    fn fold(&mut self, entry: &Entry) -> Result<Vec<Effect>, PastError> {
         let mut asked = Vec::new();
-        let applied = catch_unwind(AssertUnwindSafe(|| engine::apply(&mut self.state, entry, &mut asked)));
-        if applied.is_err() {
-            let state = self.kept.back().cloned().unwrap_or_default();
-            self.stand_at(state);
-            return Err(PastError::Poison { position: entry.position });
+        if let Err(Poisoned(position)) = self.skips.fold(&mut self.state, entry, &mut asked) {
+            self.fall_back(position);
+            self.runtime.block_on(self.skips.read_history(&self.history, position.record))?;
+            return if self.skips.holds(position) { Ok(Vec::new()) } else { Err(PastError::Poison { position }) };
         }
         if let Some(news) = &mut self.news {
-            for effect in asked {
-                news.hear(effect);
-            }
+            asked.iter().cloned().for_each(|effect| news.hear(effect));
         }
         self.folded += 1;
         self.since_kept += 1;
         if self.since_kept >= KEEP_EVERY {
             self.keep();
         }
-        Ok(())
+        Ok(asked)
+    }
+
+    /// To the nearest state that is whole.
+    fn fall_back(&mut self, position: Position) {
+        let kept = self.kept.back().cloned();
+        let restore = || self.runtime.block_on(self.index.restore(&self.history, None, position)).unwrap_or_default();
+        let state = kept.unwrap_or_else(restore);
+        self.stand_at(state);
     }
 
     fn keep(&mut self) {

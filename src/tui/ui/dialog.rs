@@ -44,6 +44,8 @@ pub enum Kind {
     Reason(Shown, String),
     /// The question whether to take an action back.
     Undo(Shown),
+    /// What an action would have brought, had it been approved when it was proposed.
+    Hindsight(Shown),
     /// An incident.
     Incident(IncidentId),
     /// A connector.
@@ -131,6 +133,24 @@ impl Dialog {
         }
     }
 
+    /// The same action, in hindsight.
+    #[must_use]
+    pub fn in_hindsight(self) -> Self {
+        match self.kind {
+            Kind::Action(shown) => Self { kind: Kind::Hindsight(shown), page: 0, ears: Ears::Shut, ..self },
+            kind => Self { kind, ..self },
+        }
+    }
+
+    /// Back from the hindsight to the action; none where nothing is behind what is open.
+    #[must_use]
+    pub fn behind(self) -> Option<Self> {
+        match self.kind {
+            Kind::Hindsight(shown) => Some(Self { kind: Kind::Action(shown), ears: Ears::Shut, ..self }),
+            _ => None,
+        }
+    }
+
     /// The reason, or the time, being typed.
     pub const fn typed_mut(&mut self) -> Option<&mut String> {
         match &mut self.kind {
@@ -143,7 +163,7 @@ impl Dialog {
     #[must_use]
     pub const fn shown(&self) -> Option<&Shown> {
         match &self.kind {
-            Kind::Action(shown) | Kind::Reason(shown, _) | Kind::Undo(shown) => Some(shown),
+            Kind::Action(shown) | Kind::Reason(shown, _) | Kind::Undo(shown) | Kind::Hindsight(shown) => Some(shown),
             _ => None,
         }
     }
@@ -162,7 +182,9 @@ impl Dialog {
 
     /// Takes a new snapshot. Where what is open became another, keys are quiet again.
     pub fn see(&mut self, snapshot: &Snapshot) {
-        let (Kind::Action(shown) | Kind::Reason(shown, _) | Kind::Undo(shown)) = &mut self.kind else { return };
+        let (Kind::Action(shown) | Kind::Reason(shown, _) | Kind::Undo(shown) | Kind::Hindsight(shown)) = &mut self.kind else {
+            return;
+        };
         if let Some(version) = shown.newer(snapshot) {
             *shown = Shown { id: shown.id, version, changed: true };
             self.ears = Ears::Shut;
@@ -204,7 +226,9 @@ impl Dialog {
             Kind::Levels { .. } => Scope::Levels,
             Kind::Faults(_) => Scope::Faults,
             Kind::Quit => Scope::Leaving,
-            Kind::Incident(_) | Kind::Connector(_) | Kind::Resources | Kind::Keys | Kind::Time(_) => Scope::Reading,
+            Kind::Hindsight(_) | Kind::Incident(_) | Kind::Connector(_) | Kind::Resources | Kind::Keys | Kind::Time(_) => {
+                Scope::Reading
+            }
         }
     }
 

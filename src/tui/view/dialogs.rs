@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Scene, approval, details, faults, help, levels, scaling};
+use super::{Scene, approval, details, faults, help, hindsight, levels, scaling};
 use crate::domain::{ActionId, IncidentId, Role};
 use crate::engine::snapshot::{ActionRow, ActionStatus};
 use crate::tui::format;
@@ -27,6 +27,7 @@ fn sheet(dialog: &Dialog, columns: usize, scene: &Scene<'_>) -> Sheet {
         Kind::Action(shown) => action(shown, columns, scene),
         Kind::Reason(shown, text) => reason(shown, text, columns, scene),
         Kind::Undo(shown) => undo(shown, columns, scene),
+        Kind::Hindsight(shown) => in_hindsight(shown, columns, scene),
         Kind::Incident(id) => incident(*id, columns, scene),
         Kind::Connector(name) => connector(name.as_str(), columns, scene),
         Kind::Resources => resources(columns, scene),
@@ -62,7 +63,7 @@ fn key_line(dialog: &Dialog, scene: &Scene<'_>) -> Line<'static> {
             continue;
         }
         let refused = scene.ui.refusal(binding.does, scene.snapshot);
-        if refused.is_some() && binding.does == Does::AskUndo {
+        if refused.is_some() && matches!(binding.does, Does::AskUndo | Does::Hindsight) {
             continue;
         }
         let style = if refused.is_some() { theme.quiet } else { theme.key };
@@ -117,6 +118,11 @@ fn undo(shown: &Shown, columns: usize, scene: &Scene<'_>) -> Sheet {
     let (question, paged) = approval::undo_question(row, columns, scene);
     fixed.extend(question);
     Sheet { title: format!("Undo {}?", row.id), tag: tag(row), fixed, paged, ..Sheet::default() }
+}
+
+fn in_hindsight(shown: &Shown, columns: usize, scene: &Scene<'_>) -> Sheet {
+    let Some(row) = find(scene, shown.id) else { return gone(&shown.id.to_string(), columns, scene) };
+    hindsight::sheet(row, columns, scene)
 }
 
 fn incident(id: IncidentId, columns: usize, scene: &Scene<'_>) -> Sheet {

@@ -6,6 +6,8 @@
 //!   exclusion    approve
 //!   scaling      veto
 //! set to         observe  suggest [approve]  veto  auto
+//!                acts when a person approves
+//! this week      priority: 3 repairs not executed: APOS would have saved …
 //! ```
 
 use ratatui::text::{Line, Span};
@@ -27,7 +29,22 @@ pub(super) fn sheet(row: usize, level: Autonomy, columns: usize, scene: &Scene<'
     fixed.push(ladder(level, scene));
     fixed.extend(field("", meaning(level), theme.quiet, (columns, 2), theme));
     fixed.push(Line::default());
+    fixed.extend(left(row, columns, scene));
     Sheet { title: "Autonomy".into(), tag: format!("as {}", scene.ui.session.role.as_str()), fixed, ..Sheet::default() }
+}
+
+/// What was left undone this week, of the class chosen or of each.
+fn left(row: usize, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
+    let (theme, shadows) = (scene.theme, &scene.snapshot.shadows);
+    let chosen = row.checked_sub(1).and_then(|row| ActionClass::ALL.get(row));
+    let classes = ActionClass::ALL.into_iter().filter(|class| chosen.is_none_or(|chosen| chosen == class));
+    let sentences: Vec<String> =
+        classes.filter_map(|class| Some(format!("{}: {}", class.as_str(), shadows.of(class)?.sentence()))).collect();
+    if sentences.is_empty() {
+        return field("this week", "nothing that could be judged was left undone", theme.quiet, (columns, 2), theme);
+    }
+    let labels = std::iter::once("this week").chain(std::iter::repeat(""));
+    sentences.iter().zip(labels).flat_map(|(one, label)| field(label, one, theme.text, (columns, 3), theme)).collect()
 }
 
 fn class_line(name: &str, level: Option<Autonomy>, here: bool, scene: &Scene<'_>) -> Line<'static> {

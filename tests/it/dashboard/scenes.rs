@@ -10,8 +10,8 @@ use apos::domain::{
 use apos::engine::Snapshot;
 use apos::engine::snapshot::{
     AccountRow, ActionRow, ActionStatus, AggregateRow, Analytics, AnomalyType, AtRisk, BlastRadius, BreakerState, ConnectorRow,
-    EventClass, EventRow, Evidence, Header, Health, HistoryRow, IncidentRow, MerchantRow, Prediction, SPARK_BUCKETS,
-    ScalingView, Severity,
+    Estimate, EventClass, EventRow, Evidence, Header, Health, Hindsight, HistoryRow, IncidentRow, MerchantRow, Prediction,
+    SPARK_BUCKETS, ScalingView, Severity, ShadowRow, ShadowSum, Shadows,
 };
 
 const fn s(seconds: u64) -> Duration {
@@ -222,6 +222,43 @@ pub(crate) fn approved() -> Snapshot {
     let row = &mut snapshot.actions[0];
     (row.status, row.version, row.undoable) = (ActionStatus::InProgress, 2, true);
     row.history.push(HistoryRow { at: now(), who: "bob".into(), what: "approved".into() });
+    snapshot
+}
+
+/// The outage, with what leaving the repair undone has cost so far.
+pub(crate) fn hindsight() -> Snapshot {
+    let mut snapshot = outage();
+    let estimate = Estimate {
+        attempts: 74,
+        payments: 61.4,
+        payments_range: (52.0, 70.6),
+        amount: vec![eur(300_000), usd(121_000)],
+        total: Some(eur(412_000)),
+        total_range: Some((eur(350_000), eur(474_000))),
+        basis: "74 attempts it would have turned: what their decisions expected of the other account, corrected by what went \
+                there meanwhile: stripe (25 outcomes)"
+            .into(),
+        warning: Some("stripe took fewer than 30 attempts meanwhile: the figure rests on the model alone".into()),
+    };
+    let sum = |repairs, minor: i64| ShadowSum {
+        repairs,
+        payments: 612.0,
+        payments_range: (520.0, 704.0),
+        amount: vec![eur(minor)],
+        total: Some(eur(minor)),
+        total_range: Some((eur(minor / 20 * 17), eur(minor / 20 * 23))),
+    };
+    let week = Time::parse_rfc3339("2026-08-10T00:00:00Z").unwrap();
+    let row = |class, saved, harmed| ShadowRow { week, class, saved, harmed };
+    snapshot.hindsights =
+        vec![Hindsight { action: action_id(), since: now() - Duration::from_mins(12), until: None, estimate }];
+    snapshot.shadows = Shadows {
+        week,
+        rows: vec![
+            row(ActionClass::Priority, sum(3, 4_120_000), sum(1, 30_000)),
+            row(ActionClass::Exclusion, sum(1, 90_000), ShadowSum::default()),
+        ],
+    };
     snapshot
 }
 

@@ -1,6 +1,6 @@
 //! Repairs from outside: what is proposed, held, refused, withdrawn and taken back, and when.
 
-use apos::domain::{Change, PriorityMove};
+use apos::domain::{ActionClass, Change, PriorityMove};
 use apos::engine::snapshot::{ActionRow, IncidentRow};
 
 use super::*;
@@ -309,4 +309,52 @@ fn what_is_in_force_is_not_forgotten() {
     }
     let shown = snapshot(&market.state).actions;
     assert!(shown.iter().any(|row| row.id == action && row.undoable), "{:?}", shown.iter().map(|r| r.id).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_waits_is_followed_until_it_is_executed() {
+    let (mut market, action, version) = outage();
+    market.run(30);
+    let of = |market: &Market| snapshot(&market.state).hindsights.into_iter().find(|row| row.action == action);
+    let seen = of(&market).expect("the proposal is followed");
+    let (low, high) = seen.estimate.payments_range;
+    assert!(
+        seen.estimate.attempts > 100 && low > 0.0 && low < seen.estimate.payments && seen.estimate.payments < high,
+        "{seen:?}"
+    );
+    assert_eq!((seen.since, seen.until), (market.row(action).proposed_at, None));
+    assert_eq!(snapshot(&market.state).shadows.rows.len(), 1, "it counts as left undone, for now");
+    market.order(Order::Approve { action, version });
+    assert_eq!(of(&market), None);
+    assert!(snapshot(&market.state).shadows.rows.is_empty(), "what is executed was not left undone");
+}
+
+#[test]
+fn what_is_turned_down_or_never_proposed_is_booked_into_its_week() {
+    let booked = |order: &dyn Fn(&mut Market)| {
+        let mut market = Market::new(11);
+        market.run(150);
+        order(&mut market);
+        market.adyen_down = true;
+        market.run(60);
+        let pending: Vec<ActionRow> = market.pending();
+        for row in &pending {
+            market.order(Order::Reject { action: row.id, version: row.version, reason: "no".into() });
+        }
+        market.run(60);
+        market.adyen_down = false;
+        market.run(420);
+        let shadows = snapshot(&market.state).shadows;
+        let row = shadows.of(ActionClass::Priority).cloned().unwrap_or_else(|| panic!("{shadows:?}"));
+        (pending.len(), row)
+    };
+    let (proposed, rejected) = booked(&|_| {});
+    let (silent, observed) = booked(&|market| market.autonomy(Autonomy::Observe));
+    assert_eq!((proposed, silent), (1, 0), "at observe nothing is proposed");
+    for row in [&rejected, &observed] {
+        assert!(row.saved.repairs >= 1 && row.saved.payments_range.0 > 100.0, "{row:?}");
+        assert!(row.sentence().contains("not executed: APOS would have saved EUR "), "{}", row.sentence());
+    }
+    let apart = (rejected.saved.payments - observed.saved.payments).abs();
+    assert!(apart < 0.1 * observed.saved.payments, "the same trouble, followed either way: {rejected:?} {observed:?}");
 }

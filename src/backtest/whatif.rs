@@ -1,0 +1,205 @@
+//! What if: a recorded stretch folded a second time under another configuration, beside what it was.
+//!
+//! Both begin with the same state. In the second fold every recorded decision is made anew by `decide`, with the draw
+//! that was made then; where it falls on the same account, what became of the attempt is known and teaches. Where it falls
+//! elsewhere nothing is known: the attempt ends without an answer, so that this engine learns, detects and repairs from
+//! what is known alone, and its success is estimated ([`Report::success`], [`Report::turned`]). What this engine asks to
+//! be done succeeds at once; what operators ordered is ordered of the action that answers the same trouble here.
+
+mod compare;
+mod orders;
+mod report;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use compare::Comparison;
+use orders::Actions;
+pub use report::{Amount, Both, Count, Example, Executed, Flow, Report, Success, Told};
+
+use crate::domain::{
+    Body, ConnectorAccount, Decision, EffectResult, Entry, EventKind, PaymentEvent, PaymentId, Position, ProfileId, Settings,
+    Time,
+};
+use crate::engine::snapshot::IncidentRow;
+use crate::engine::{Effect, State, apply, decide};
+
+/// How long an attempt is waited for: the default after which the engine itself waits no longer.
+const WAITED: Duration = Duration::from_mins(15);
+
+/// A payment of a merchant.
+type Key = (ProfileId, PaymentId);
+
+/// An attempt as it was decided, and as it would have been.
+#[derive(Debug)]
+struct Pair {
+    decided_at: Time,
+    recorded: Arc<Decision>,
+    other: Arc<Decision>,
+    /// Its outcome is known and counted.
+    judged: bool,
+}
+
+impl Pair {
+    fn same(&self) -> bool {
+        self.recorded.chosen().account == self.other.chosen().account
+    }
+
+    /// Whether an event is about the attempt that was decided.
+    fn is_about(&self, event: &PaymentEvent) -> bool {
+        let account = event.account.as_ref().is_none_or(|account| *account == self.recorded.chosen().account);
+        account && event.attempt.is_none_or(|attempt| attempt >= self.recorded.request.attempt)
+    }
+}
+
+/// The second fold, and what is compared.
+#[derive(Debug)]
+pub struct WhatIf {
+    other: State,
+    from: Time,
+    effects: Vec<Effect>,
+    pairs: BTreeMap<Key, Pair>,
+    by_age: VecDeque<(Time, Key)>,
+    comparison: Comparison,
+    recorded: Noticed,
+    noticed: Noticed,
+}
+
+/// Incidents and actions that one of the two folds told of.
+#[derive(Debug, Default)]
+struct Noticed {
+    incidents: BTreeMap<crate::domain::IncidentId, IncidentRow>,
+    actions: Actions,
+}
+
+impl Noticed {
+    fn hear(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Incident(row) => _ = self.incidents.insert(row.id, (**row).clone()),
+            Effect::Action(row) => self.actions.hear(row),
+            Effect::Act { .. } => {}
+        }
+    }
+}
+
+impl WhatIf {
+    /// Begins where the recorded engine stood, with another configuration in force from here on.
+    #[must_use]
+    pub fn begin(recorded: &State, settings: Settings, from: Time) -> Self {
+        let mut actions = Actions::default();
+        crate::engine::snapshot(recorded).actions.iter().for_each(|row| actions.hear(row));
+        let mut begun = Self {
+            other: recorded.clone(),
+            from,
+            effects: Vec::new(),
+            pairs: BTreeMap::new(),
+            by_age: VecDeque::new(),
+            comparison: Comparison::new(recorded.view().settings().routing.uniform_margin),
+            recorded: Noticed { incidents: BTreeMap::new(), actions: actions.clone() },
+            noticed: Noticed { incidents: BTreeMap::new(), actions },
+        };
+        begun.push(recorded.at(), recorded.position(), Body::Configured(Arc::new(settings)));
+        begun
+    }
+
+    /// Takes the next entry of the record, and what folding it asked for then.
+    pub fn see(&mut self, entry: &Entry, asked: &[Effect]) {
+        for effect in asked {
+            self.recorded.hear(effect);
+        }
+        self.forget(entry.at);
+        match &entry.body {
+            Body::Decided(decision) => self.decided(entry, decision),
+            Body::Payment(event) => self.payment(entry, event),
+            Body::Commanded(command) => match orders::translated(command, &self.recorded.actions, &self.noticed.actions) {
+                Some(command) => self.push(entry.at, entry.position, Body::Commanded(command)),
+                None => self.comparison.orders_left_out += 1,
+            },
+            Body::Configured(_) => self.comparison.configurations_left_out += 1,
+            // What was done in the world then was asked for by the other engine.
+            Body::Intended { .. } | Body::Ended { .. } => {}
+            body => self.push(entry.at, entry.position, body.clone()),
+        }
+    }
+
+    /// What it came to.
+    #[must_use]
+    pub fn report(self, to: Time) -> Report {
+        let rates = self.other.view().settings().money.clone();
+        self.comparison.report((self.from, to), (&self.recorded, &self.noticed), &rates)
+    }
+
+    fn decided(&mut self, entry: &Entry, recorded: &Arc<Decision>) {
+        let pending = |account: &ConnectorAccount| {
+            recorded.candidates.iter().find(|candidate| candidate.account == *account).map_or(0, |candidate| candidate.pending)
+        };
+        let request = recorded.request.clone();
+        let key = (request.profile.clone(), request.payment.clone());
+        // It was decided once, so it names an account.
+        let other = decide(self.other.view(), &pending, request).map_or_else(|_| recorded.clone(), Arc::new);
+        self.comparison.decided(entry.at, recorded, &other);
+        self.by_age.push_back((entry.at, key.clone()));
+        let pair = Pair { decided_at: entry.at, recorded: recorded.clone(), other: other.clone(), judged: false };
+        self.pairs.insert(key, pair);
+        self.push(entry.at, entry.position, Body::Decided(other));
+    }
+
+    /// An event of an attempt that would have gone elsewhere is not known here: only that it is over.
+    fn payment(&mut self, entry: &Entry, event: &PaymentEvent) {
+        let pair = self.pairs.get_mut(&(event.profile.clone(), event.payment.clone()));
+        let Some(pair) = pair.filter(|pair| pair.is_about(event)) else {
+            return self.push(entry.at, entry.position, Body::Payment(Box::new(event.clone())));
+        };
+        let over = event.kind.success().is_some() || event.kind.abandoned();
+        let first = over && !pair.judged;
+        pair.judged |= over;
+        if let Some(approved) = event.kind.success().filter(|_| first) {
+            self.comparison.ended(&pair.recorded, &pair.other, approved);
+        }
+        if pair.same() {
+            return self.push(entry.at, entry.position, Body::Payment(Box::new(event.clone())));
+        }
+        let account = pair.other.chosen().account.clone();
+        if first {
+            self.push(entry.at, entry.position, Body::Payment(Box::new(unanswered(event, account))));
+        }
+    }
+
+    fn forget(&mut self, at: Time) {
+        while let Some((_, key)) = self.by_age.pop_front_if(|(decided_at, _)| at.since(*decided_at) > WAITED) {
+            if self.pairs.get(&key).is_some_and(|pair| at.since(pair.decided_at) > WAITED) {
+                self.pairs.remove(&key);
+            }
+        }
+    }
+
+    /// Folds an entry at or after a position of the record, and does at once what it asks for.
+    fn push(&mut self, at: Time, position: Position, body: Body) {
+        let mut bodies = VecDeque::from([body]);
+        while let Some(body) = bodies.pop_front() {
+            let last = self.other.position();
+            let next = Position { record: last.record, index: last.index.saturating_add(1) };
+            let entry = Entry { position: position.max(next), at, body };
+            apply(&mut self.other, &entry, &mut self.effects);
+            for effect in self.effects.drain(..) {
+                self.noticed.hear(&effect);
+                if let Effect::Act { id, .. } = effect {
+                    bodies.push_back(Body::Ended { id, result: EffectResult::Done });
+                }
+            }
+        }
+    }
+}
+
+/// The end of an attempt of which nothing else is known.
+fn unanswered(event: &PaymentEvent, account: ConnectorAccount) -> PaymentEvent {
+    PaymentEvent {
+        event_id: None,
+        account: Some(account),
+        kind: EventKind::Cancelled,
+        decline: None,
+        latency_ms: None,
+        ..event.clone()
+    }
+}

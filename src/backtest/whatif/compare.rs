@@ -1,0 +1,207 @@
+//! What is counted while the two folds go on beside each other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Noticed;
+use super::report::{Amount, Count, Example, Flow, Report, Success, side_by_side};
+use crate::backtest::doubly_robust::{Choice, DoublyRobust};
+use crate::domain::settings::Rates;
+use crate::domain::{Approach, Currency, Decision, Money, ProfileId, Time};
+use crate::engine::{Attempted, Tally};
+
+/// Examples told: more than these nobody reads.
+const EXAMPLES: usize = 10;
+/// Two-sided 95 % of the normal distribution.
+const Z95: f64 = 1.959_964;
+/// Differing attempts below which nothing can be said of them.
+const FEW: u64 = 20;
+/// Share of differing attempts that the log could not have sent there, above which that is warned of.
+const UNSUPPORTED: f64 = 0.2;
+/// How far a model may be off on attempts of a kind it never saw there, in points of success: as the shadow ledger has it.
+const TRANSFER: f64 = 0.02;
+
+/// Sums over the stretch.
+#[derive(Debug, Default)]
+pub(super) struct Comparison {
+    decisions: u64,
+    differ: u64,
+    flows: BTreeMap<(String, String), u64>,
+    merchants: BTreeMap<ProfileId, u64>,
+    methods: BTreeMap<&'static str, u64>,
+    examples: Vec<Example>,
+    outcomes: u64,
+    approved: u64,
+    robust: DoublyRobust,
+    amounts: BTreeMap<Currency, (f64, f64)>,
+    turned: Tally,
+    /// Differing attempts with an outcome, and those of them that the log could never have sent there.
+    judged: u64,
+    unsupported: u64,
+    /// The model's own doubt of those, by where they would have gone.
+    doubt: BTreeMap<String, f64>,
+    certain: u64,
+    /// How close to the best an account must be for the uniform slice to draw it, as it was configured then.
+    margin: f64,
+    pub(super) orders_left_out: u64,
+    pub(super) configurations_left_out: u64,
+}
+
+impl Comparison {
+    pub(super) fn new(margin: f64) -> Self {
+        Self { margin, ..Self::default() }
+    }
+
+    /// A decision as it was, and as it would have been.
+    pub(super) fn decided(&mut self, at: Time, recorded: &Decision, other: &Decision) {
+        self.decisions += 1;
+        let (from, to) = (&recorded.chosen().account, &other.chosen().account);
+        if from == to {
+            return;
+        }
+        self.differ += 1;
+        let named = if from.connector() == to.connector() {
+            (from.to_string(), to.to_string())
+        } else {
+            (from.connector().to_owned(), to.connector().to_owned())
+        };
+        *self.flows.entry(named).or_default() += 1;
+        *self.merchants.entry(recorded.request.profile.clone()).or_default() += 1;
+        let method = recorded.request.context.method.map_or("unknown", crate::domain::Method::as_str);
+        *self.methods.entry(method).or_default() += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(Example {
+                at,
+                payment: recorded.request.payment.clone(),
+                merchant: recorded.request.profile.clone(),
+                was: from.clone(),
+                was_by: recorded.approach,
+                other: to.clone(),
+                other_by: other.approach,
+            });
+        }
+    }
+
+    /// An attempt ended as it was decided.
+    pub(super) fn ended(&mut self, recorded: &Arc<Decision>, other: &Decision, approved: bool) {
+        let value = if approved { 1.0 } else { 0.0 };
+        let (chosen, account) = (recorded.chosen(), &other.chosen().account);
+        let same = chosen.account == *account;
+        let instead = recorded.candidates.iter().find(|candidate| candidate.account == *account);
+        let expected = (chosen.expected, instead.map_or(chosen.expected, |candidate| candidate.expected));
+        self.outcomes += 1;
+        self.approved += u64::from(approved);
+        let propensity = (recorded.propensity, other.propensity);
+        let worth = self.robust.observe(&Choice { same, propensity, value, expected });
+        let amount = recorded.request.amount;
+        let (was, would) = self.amounts.entry(amount.currency).or_default();
+        *was += value * amount.major();
+        *would += worth * amount.major();
+        let attempted = Attempted { decision: recorded, approved, amount: None };
+        self.turned.learn(&attempted);
+        if let Some(instead) = instead.filter(|_| !same) {
+            self.turned.turn(&attempted, instead);
+            self.judged += 1;
+            self.certain += u64::from(recorded.propensity >= 1.0);
+            if !is_supported(recorded, instead.expected, self.margin) {
+                self.unsupported += 1;
+                let p = instead.expected;
+                let claimed = p * (1.0 - p) * instead.spread;
+                *self.doubt.entry(account.connector().to_owned()).or_default() +=
+                    (claimed * claimed + TRANSFER * TRANSFER).sqrt();
+            }
+        }
+    }
+
+    pub(super) fn report(self, (from, to): (Time, Time), (was, other): (&Noticed, &Noticed), rates: &Rates) -> Report {
+        let success = self.success();
+        let warnings = self.warnings();
+        let count = |(name, count): (String, u64)| Count { name, count };
+        let mut flows: Vec<Flow> = self.flows.into_iter().map(|((from, to), count)| Flow { from, to, count }).collect();
+        flows.sort_by_key(|flow| core::cmp::Reverse(flow.count));
+        let mut merchants: Vec<Count> = self.merchants.into_iter().map(|(id, n)| count((id.to_string(), n))).collect();
+        merchants.sort_by_key(|row| core::cmp::Reverse(row.count));
+        let mut methods: Vec<Count> = self.methods.into_iter().map(|(name, n)| count((name.to_owned(), n))).collect();
+        methods.sort_by_key(|row| core::cmp::Reverse(row.count));
+        let amounts = self.amounts.into_iter();
+        let money = |currency, major: f64| {
+            #[expect(clippy::cast_possible_truncation, reason = "an estimate; saturates")]
+            let minor = (major * f64::from(10_u32.pow(Currency::exponent(currency)))).round() as i64;
+            Money::new(minor, currency)
+        };
+        Report {
+            from,
+            to,
+            decisions: self.decisions,
+            differ: self.differ,
+            flows,
+            merchants,
+            methods,
+            examples: self.examples,
+            incidents: side_by_side(from, was, other),
+            actions_was: super::report::actions(from, was),
+            actions_other: super::report::actions(from, other),
+            success,
+            amounts: amounts.map(|(of, (was, other))| Amount { was: money(of, was), other: money(of, other) }).collect(),
+            turned: self.turned.estimate(rates),
+            warnings,
+            orders_left_out: self.orders_left_out,
+            configurations_left_out: self.configurations_left_out,
+        }
+    }
+
+    fn success(&self) -> Success {
+        let outcomes = as_f64(self.outcomes);
+        let can_say = self.robust.can_say();
+        let doubt = self.doubt.values().map(|sum| sum * sum).sum::<f64>().sqrt() / outcomes.max(1.0);
+        let half = || self.robust.half_width().hypot(Z95 * doubt);
+        Success {
+            outcomes: self.outcomes,
+            was: (self.outcomes > 0).then(|| as_f64(self.approved) / outcomes),
+            other: can_say.then(|| self.robust.mean()),
+            half_width_95: can_say.then(half),
+            effective_samples: can_say.then(|| self.robust.effective()),
+        }
+    }
+
+    /// Where the data cannot say, in words.
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.differ > 0 && self.judged < FEW {
+            warnings.push(format!(
+                "only {} of the {} decisions that differ have an outcome: too few to say what the difference is worth",
+                self.judged, self.differ
+            ));
+        }
+        let share = as_f64(self.unsupported) / as_f64(self.judged.max(1));
+        if share > UNSUPPORTED {
+            warnings.push(format!(
+                "{:.0} % of the attempts that differ could not have gone there then (a fixed list, or too far from the best): no \
+                 propensity speaks for them, the figures rest on the model",
+                share * 100.0
+            ));
+        }
+        if self.certain > 0 {
+            warnings.push(format!(
+                "{} attempts that differ were decided with propensity 1: nothing was left to chance, so nothing corrects the model \
+                 there",
+                self.certain
+            ));
+        }
+        warnings.extend(self.turned.warning());
+        warnings
+    }
+}
+
+/// Whether the log's own draw could have chosen that account: the uniform slice draws among those close to the best.
+fn is_supported(recorded: &Decision, expected: f64, margin: f64) -> bool {
+    let open = recorded.candidates.iter().filter(|candidate| candidate.excluded.is_none());
+    let best = open.map(|candidate| candidate.expected).fold(0.0, f64::max);
+    matches!(recorded.approach, Approach::Bandit | Approach::Uniform) && expected >= best - margin
+}
+
+fn as_f64(count: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 decisions")]
+    let count = count as f64;
+    count
+}

@@ -1,0 +1,219 @@
+//! What the comparison came to.
+
+use serde::Serialize;
+
+use super::Noticed;
+use crate::domain::{Approach, ConnectorAccount, Money, PaymentId, ProfileId, Time};
+use crate::engine::snapshot::{ActionRow, ActionStatus, Estimate, IncidentRow};
+
+/// Incidents of the same kind on the same slice are the same one when they were noticed so close to each other, seconds.
+const SAME_WITHIN_S: f64 = 1_800.0;
+
+/// What a stretch was, beside what it would have been. The same records, configuration and version give the same report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The stretch.
+    pub from: Time,
+    /// Its end.
+    pub to: Time,
+    /// Decisions recorded in it.
+    pub decisions: u64,
+    /// Those that would have fallen on another account.
+    pub differ: u64,
+    /// Where they went, and where they would have gone; the most frequent first.
+    pub flows: Vec<Flow>,
+    /// Those that differ, by merchant, the most first.
+    pub merchants: Vec<Count>,
+    /// Those that differ, by method, the most first.
+    pub methods: Vec<Count>,
+    /// The first few of them.
+    pub examples: Vec<Example>,
+    /// Incidents of either.
+    pub incidents: Vec<Told>,
+    /// Actions as they were.
+    pub actions_was: Vec<Executed>,
+    /// Actions as they would have been.
+    pub actions_other: Vec<Executed>,
+    /// Attempts that succeeded, and would have.
+    pub success: Success,
+    /// Amounts approved, and that would have been (doubly robust), by currency.
+    pub amounts: Vec<Amount>,
+    /// What the attempts that differ would have brought: the model's word, corrected by what went there meanwhile.
+    pub turned: Estimate,
+    /// Where the data cannot say.
+    pub warnings: Vec<String>,
+    /// Operators' orders that had nothing to act on.
+    pub orders_left_out: u64,
+    /// Configurations activated within the stretch, left out of the other fold.
+    pub configurations_left_out: u64,
+}
+
+/// Decisions from one connector (or account) to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Flow {
+    /// Where they went.
+    pub from: String,
+    /// Where they would have gone.
+    pub to: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// How many of a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// The name.
+    pub name: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// One decision that differs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Example {
+    /// When.
+    pub at: Time,
+    /// The payment.
+    pub payment: PaymentId,
+    /// The merchant.
+    pub merchant: ProfileId,
+    /// Where it went.
+    pub was: ConnectorAccount,
+    /// How that was chosen.
+    pub was_by: Approach,
+    /// Where it would have gone.
+    pub other: ConnectorAccount,
+    /// How that would have been chosen.
+    pub other_by: Approach,
+}
+
+/// An incident of either fold, or of both.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Told {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its slice.
+    pub slice: String,
+    /// When it was noticed.
+    pub was_at: Option<Time>,
+    /// When it would have been.
+    pub other_at: Option<Time>,
+    /// How much later that is, seconds; negative: earlier.
+    pub later_s: Option<f64>,
+}
+
+/// An action of one of the folds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Executed {
+    /// When it was proposed.
+    pub at: Time,
+    /// Its sentence.
+    pub sentence: String,
+    /// Whether its change was made.
+    pub executed: bool,
+    /// Its state at the end.
+    pub status: ActionStatus,
+}
+
+/// Attempts that succeeded, and would have.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Success {
+    /// Attempts of the stretch whose outcome is known.
+    pub outcomes: u64,
+    /// Share of them approved.
+    pub was: Option<f64>,
+    /// Share that would have been: doubly robust, by the recorded propensities.
+    pub other: Option<f64>,
+    /// Half of that one's 95 % interval, the model's own doubt in it where no propensity speaks.
+    pub half_width_95: Option<f64>,
+    /// How many equally weighted attempts the weighted ones are worth (Kish).
+    pub effective_samples: Option<f64>,
+}
+
+/// Approved amounts of one currency.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Amount {
+    /// As it was.
+    pub was: Money,
+    /// As it would have been, estimated.
+    pub other: Money,
+}
+
+/// Two figures of the same thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Both {
+    /// As it was.
+    pub was: usize,
+    /// As it would have been.
+    pub other: usize,
+}
+
+impl Report {
+    /// Actions proposed.
+    #[must_use]
+    pub fn proposed(&self) -> Both {
+        Both { was: self.actions_was.len(), other: self.actions_other.len() }
+    }
+
+    /// Actions whose change was made.
+    #[must_use]
+    pub fn executed(&self) -> Both {
+        let count = |rows: &[Executed]| rows.iter().filter(|row| row.executed).count();
+        Both { was: count(&self.actions_was), other: count(&self.actions_other) }
+    }
+}
+
+/// The incidents of both, each beside the one it is the same as.
+pub(super) fn side_by_side(from: Time, was: &Noticed, other: &Noticed) -> Vec<Told> {
+    let within = |noticed: &Noticed| -> Vec<IncidentRow> {
+        noticed.incidents.values().filter(|row| row.detected_at >= from).cloned().collect()
+    };
+    let mut others = within(other);
+    let mut told: Vec<Told> = within(was)
+        .into_iter()
+        .map(|row| {
+            let apart = |other: &IncidentRow| seconds_later(row.detected_at, other.detected_at);
+            let same =
+                |other: &IncidentRow| other.kind == row.kind && other.slice == row.slice && apart(other).abs() <= SAME_WITHIN_S;
+            let nearest = (0..others.len()).filter(|&i| same(&others[i]));
+            let nearest = nearest.min_by(|&a, &b| apart(&others[a]).abs().total_cmp(&apart(&others[b]).abs()));
+            let other = nearest.map(|place| others.remove(place));
+            Told {
+                kind: row.kind.as_str(),
+                slice: row.slice.clone(),
+                was_at: Some(row.detected_at),
+                later_s: other.as_ref().map(|other| seconds_later(row.detected_at, other.detected_at)),
+                other_at: other.map(|other| other.detected_at),
+            }
+        })
+        .collect();
+    told.extend(others.into_iter().map(|row| Told {
+        kind: row.kind.as_str(),
+        slice: row.slice,
+        was_at: None,
+        other_at: Some(row.detected_at),
+        later_s: None,
+    }));
+    told.sort_by_key(|told| told.was_at.or(told.other_at));
+    told
+}
+
+fn seconds_later(one: Time, other: Time) -> f64 {
+    other.since(one).as_secs_f64() - one.since(other).as_secs_f64()
+}
+
+/// The actions proposed within the stretch.
+pub(super) fn actions(from: Time, noticed: &Noticed) -> Vec<Executed> {
+    let executed = |row: &ActionRow| {
+        let made = |status| matches!(status, ActionStatus::Succeeded | ActionStatus::RolledBack);
+        made(row.status) || row.undoable || row.verification.is_some()
+    };
+    let rows = noticed.actions.rows().filter(|row| row.proposed_at >= from);
+    rows.map(|row| Executed {
+        at: row.proposed_at,
+        sentence: row.sentence.clone(),
+        executed: executed(row),
+        status: row.status,
+    })
+    .collect()
+}

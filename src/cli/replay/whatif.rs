@@ -1,0 +1,158 @@
+//! `apos replay --with OTHER.toml`: the stretch folded twice, as it was and under another configuration.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::ReportForm;
+use crate::backtest::whatif::{Both, Count, Executed, Report, Told, WhatIf};
+use crate::cli::bar::Bar;
+use crate::cli::{Ended, Failure, output};
+use crate::config;
+use crate::domain::Time;
+use crate::runtime::past::{Player, Progress};
+
+/// Rows of a list that people are shown; the JSON report has all.
+const ROWS: usize = 10;
+/// Entries between two looks at the progress.
+const LOOK_EVERY: u64 = 4_096;
+
+pub(super) fn run(mut player: Player, (from, to): (Time, Time), with: &Path, form: ReportForm) -> Result<Ended, Failure> {
+    // What is wrong with the file is said before anything is folded.
+    config::check_file(with)?;
+    // Just before it: what happened at that very time is part of the stretch.
+    let before = from - Duration::from_micros(1);
+    let mut bar = Bar::new("going to the beginning");
+    player.seek(before, &mut |progress| bar.see(progress.percent())).context("the beginning cannot be reached")?;
+    drop(bar);
+    let recorded = player.state().view().settings().clone();
+    let settings = config::beside(&recorded, with)?;
+    let unchanged = settings == *recorded;
+    let mut whatif = WhatIf::begin(player.state(), settings, from);
+    let (mut seen, span, mut bar) = (0_u64, player.span(), Bar::new("folding twice"));
+    let begun = player.state().position().record;
+    while let Some((entry, asked)) = player.step(to).context("the stretch cannot be folded")? {
+        whatif.see(&entry, &asked);
+        seen += 1;
+        if seen.is_multiple_of(LOOK_EVERY) {
+            let done = entry.position.record.saturating_sub(begun);
+            bar.see(Progress { done, of: span.last.saturating_sub(begun) }.percent());
+        }
+    }
+    drop(bar);
+    let report = whatif.report(to);
+    if seen == 0 {
+        return Err(Failure::usage(format!("there is nothing recorded from {from} to {to}: choose another stretch")));
+    }
+    if unchanged {
+        output::talk(&format!("apos: {} changes nothing of what was configured then", with.display()));
+    }
+    let text = match form {
+        ReportForm::Text => text(&report, with),
+        ReportForm::Json => serde_json::to_string_pretty(&report).context("the report has no JSON form")? + "\n",
+    };
+    output::data(text.as_bytes())?;
+    Ok(Ended::Fine)
+}
+
+fn text(report: &Report, with: &Path) -> String {
+    let mut text = format!("{} to {}, as it was and with {}\n", report.from, report.to, with.display());
+    let mut line = |one: String| text.extend([one.as_str(), "\n"]);
+    line(format!("\ndecisions      {} recorded, {} would have gone elsewhere", report.decisions, report.differ));
+    for flow in report.flows.iter().take(ROWS) {
+        line(format!("  {:>8}  {} → {}", flow.count, flow.from, flow.to));
+    }
+    counted("by merchant", &report.merchants, &mut line);
+    counted("by method", &report.methods, &mut line);
+    for one in &report.examples {
+        let by =
+            |approach| serde_json::to_value(approach).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default();
+        line(format!(
+            "  e.g. {} {} of {}: {} ({}) → {} ({})",
+            one.at,
+            one.payment,
+            one.merchant,
+            one.was,
+            by(one.was_by),
+            one.other,
+            by(one.other_by)
+        ));
+    }
+    success(report, &mut line);
+    line(format!("\nincidents      {}", both(incidents(&report.incidents))));
+    report.incidents.iter().for_each(|told| line(format!("  {}", incident(told))));
+    line(format!("\nactions        proposed {}; executed {}", both(report.proposed()), both(report.executed())));
+    listed("was", &report.actions_was, &mut line);
+    listed("would be", &report.actions_other, &mut line);
+    if report.orders_left_out > 0 {
+        line(format!("\n{} orders of operators had nothing to act on and were left out", report.orders_left_out));
+    }
+    if report.configurations_left_out > 0 {
+        line(format!("\n{} configurations activated meanwhile were left out", report.configurations_left_out));
+    }
+    for warning in &report.warnings {
+        line(format!("\nwarning: {warning}"));
+    }
+    text
+}
+
+fn success(report: &Report, line: &mut impl FnMut(String)) {
+    let success = &report.success;
+    let percent = |share: Option<f64>| share.map_or("not known".to_owned(), |share| format!("{:.2} %", share * 100.0));
+    let half = success.half_width_95.map_or(String::new(), |half| format!(" ± {:.2} (95 %)", half * 100.0));
+    let worth = success.effective_samples.map_or(String::new(), |worth| format!(", worth {worth:.0} attempts"));
+    line(format!(
+        "\nsuccess        {} of {} attempts; would be {}{half}: doubly robust by the recorded propensities{worth}",
+        percent(success.was),
+        success.outcomes,
+        percent(success.other)
+    ));
+    for amount in &report.amounts {
+        line(format!("amount         {} approved; would be {}", amount.was.grouped(), amount.other.grouped()));
+    }
+    if report.turned.attempts > 0 {
+        let sign = if report.turned.payments >= 0.0 { "saved" } else { "lost" };
+        line(format!("those turned   would have {sign} {}", report.turned.worth()));
+        line(format!("               {}", report.turned.basis));
+    }
+}
+
+fn counted(title: &str, rows: &[Count], line: &mut impl FnMut(String)) {
+    if rows.is_empty() {
+        return;
+    }
+    let told: Vec<String> = rows.iter().take(ROWS).map(|row| format!("{} {}", row.name, row.count)).collect();
+    let more = if rows.len() > ROWS { format!(", and {} more", rows.len() - ROWS) } else { String::new() };
+    line(format!("  {title}: {}{more}", told.join(", ")));
+}
+
+fn listed(title: &str, rows: &[Executed], line: &mut impl FnMut(String)) {
+    for row in rows {
+        let made = if row.executed { "executed" } else { "not executed" };
+        line(format!("  {title:<9} {} {} ({made}, {})", row.at, row.sentence, row.status.as_str()));
+    }
+}
+
+fn incidents(rows: &[Told]) -> Both {
+    let count = |there: fn(&Told) -> bool| rows.iter().filter(|told| there(told)).count();
+    Both { was: count(|told| told.was_at.is_some()), other: count(|told| told.other_at.is_some()) }
+}
+
+fn both(Both { was, other }: Both) -> String {
+    format!("{was}; would be {other}")
+}
+
+fn incident(told: &Told) -> String {
+    let of = format!("{} on {}", told.kind, told.slice);
+    match (told.was_at, told.other_at, told.later_s) {
+        (Some(was), Some(_), Some(later)) if later.abs() < 0.5 => format!("{was} {of}: noticed in both"),
+        (Some(was), Some(_), Some(later)) => {
+            let side = if later > 0.0 { "later" } else { "earlier" };
+            format!("{was} {of}: would be noticed {:.0} s {side}", later.abs())
+        }
+        (Some(was), ..) => format!("{was} {of}: would not be noticed"),
+        (None, Some(other), _) => format!("{other} {of}: was not noticed, would be"),
+        (None, None, _) => of,
+    }
+}

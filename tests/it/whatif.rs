@@ -1,0 +1,184 @@
+//! What if, and the report of an incident, from outside, on the log of a simulated outage.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use apos::domain::{Body, Record, Time};
+use apos::sim::driver::operator::Deciding;
+use apos::sim::{Driver, Scenario, World};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::past::kept;
+
+/// An outage that is noticed, repaired by an operator after a minute, and goes on for another.
+struct Night {
+    records: Vec<Record>,
+    start: Time,
+}
+
+static NIGHT: LazyLock<Night> = LazyLock::new(|| {
+    let mut scenario = Scenario::named("outage").unwrap();
+    scenario.payments_per_s = 20.0;
+    let start = scenario.start;
+    let world = World::new(scenario, 3);
+    let deciding: Deciding = "approve:60s".parse().unwrap();
+    let mut settings = world.settings();
+    settings.autonomy = deciding.levels(&settings.autonomy);
+    let mut records = Vec::new();
+    let mut driver = Driver::start(world, settings, &mut |record| records.push(record.clone())).decided_by(deciding);
+    driver.run_until(start + Duration::from_secs(210), &mut |record| records.push(record.clone()));
+    Night { records, start }
+});
+
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn apos(folder: &Path, arguments: &[&str]) -> Ran {
+    let home = TempDir::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_apos"));
+    command.args(arguments).args(["--data-dir", folder.to_str().unwrap()]);
+    command.env_clear().env("HOME", home.path()).env("TZ", "UTC").stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// A data folder with the night's log in it.
+fn folder() -> TempDir {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    kept(&runtime, &NIGHT.records)
+}
+
+fn written(folder: &TempDir, name: &str, text: &str) -> String {
+    let path = folder.path().join(name);
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The report of the stretch from the scenario's start on, with a configuration laid over the recorded one.
+fn with(folder: &TempDir, text: &str) -> Value {
+    let (file, from) = (written(folder, "other.toml", text), NIGHT.start.to_string());
+    let ran = apos(folder.path(), &["replay", "--with", &file, "--from", &from, "--report", "json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+fn executed(rows: &Value) -> usize {
+    rows.as_array().unwrap().iter().filter(|row| row["executed"] == true).count()
+}
+
+#[test]
+fn the_same_configuration_changes_nothing() {
+    let folder = folder();
+    let same = with(&folder, "");
+    let decided = NIGHT.records.iter().filter(|record| record.at >= NIGHT.start).flat_map(|record| &record.bodies);
+    let decided = decided.filter(|body| matches!(body, Body::Decided(_))).count();
+    assert_eq!((same["decisions"].as_u64(), same["differ"].as_u64()), (Some(decided as u64), Some(0)));
+    assert!(decided > 3_000, "{decided}");
+    let success = &same["success"];
+    let apart = (number(&success["was"]) - number(&success["other"])).abs();
+    assert!(apart < 0.002, "{success}");
+    assert!(same["incidents"].as_array().unwrap().iter().all(|told| told["later_s"] == 0.0), "{}", same["incidents"]);
+    assert_eq!(same["actions_was"], same["actions_other"]);
+    assert!(executed(&same["actions_was"]) >= 1, "the operator's approval is given again: {}", same["actions_was"]);
+    assert_eq!((&same["orders_left_out"], &same["warnings"]), (&0.into(), &Value::Array(Vec::new())));
+}
+
+#[test]
+fn more_autonomy_would_have_turned_the_pinned_merchants_earlier() {
+    let folder = folder();
+    let auto = with(&folder, "[autonomy]\npriority = \"auto\"\n");
+    let differ = auto["differ"].as_u64().unwrap();
+    assert!(differ > 50, "{differ}");
+    let flow = &auto["flows"][0];
+    assert!(flow["from"] == "adyen" && flow["to"] != "adyen", "{}", auto["flows"]);
+    assert!(executed(&auto["actions_other"]) >= 1, "{}", auto["actions_other"]);
+    assert!(auto["orders_left_out"].as_u64().unwrap() >= 1, "what is approved by itself leaves nothing to approve");
+    let (was, other) = (number(&auto["success"]["was"]), number(&auto["success"]["other"]));
+    assert!(other > was + 0.01, "{was} {other}");
+    let turned = &auto["turned"];
+    let (low, high) = (number(&turned["payments_range"][0]), number(&turned["payments_range"][1]));
+    let gained = number(&turned["payments"]);
+    assert!(low > 0.0 && low < gained && gained < high, "{turned}");
+    let warnings = auto["warnings"].to_string();
+    assert!(warnings.contains("no propensity speaks for them"), "a fixed list leaves nothing to chance: {warnings}");
+    let examples = auto["examples"].as_array().unwrap();
+    assert!(!examples.is_empty() && examples.len() <= 10 && examples[0]["was_by"] == "priority", "{examples:?}");
+}
+
+#[test]
+fn another_detector_notices_later_and_people_read_it() {
+    let folder = folder();
+    let file = written(&folder, "slow.toml", "[detection]\nmax_probability = 1e-300\nmin_drop = 0.95\n");
+    let from = NIGHT.start.to_string();
+    let ran = apos(folder.path(), &["replay", "--with", &file, "--from", &from]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    for told in ["would not be noticed", "orders of operators had nothing to act on", "doubly robust", "slow.toml"] {
+        assert!(ran.out.contains(told), "{told}: {}", ran.out);
+    }
+}
+
+#[test]
+fn a_bad_file_and_an_empty_stretch_are_refused() {
+    let folder = folder();
+    let check = |text: &str, arguments: &[&str], told: &[&str]| {
+        let file = written(&folder, "bad.toml", text);
+        let ran = apos(folder.path(), &[&["replay", "--with", &file], arguments].concat());
+        assert_eq!(ran.code, Some(2), "{}{}", ran.out, ran.err);
+        for told in told {
+            assert!(ran.err.contains(told), "{told}: {}", ran.err);
+        }
+    };
+    check("[routing]\nexploration = -1\n", &[], &["bad.toml, line 2", "0 to 1000"]);
+    check("[routing]\nexplore = 1\n", &[], &["bad.toml, line 2", "explore"]);
+    check(
+        "[scaling]\nmin_instances = 9999\n",
+        &[],
+        &["scaling.min_instances = 9999 (", "bad.toml, line 2", "as it was recorded"],
+    );
+    check("", &["--from", "2031-01-01"], &["nothing to replay"]);
+}
+
+#[test]
+fn an_incident_is_reported_with_its_stretch() {
+    let folder = folder();
+    let out = folder.path().join("night.md");
+    let ran = apos(folder.path(), &["report", "inc-1", "--out", out.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let text = fs::read_to_string(&out).unwrap();
+    for told in [
+        "# Incident inc-1: ",
+        "HighFailureRate on connector adyen",
+        "cost in all | about EUR",
+        "## Evidence",
+        "## Timeline",
+        "| simulated | act-1: approved |",
+        "### act-1: Move ",
+        "apos replay --from ",
+        "apos replay --file ",
+    ] {
+        assert!(text.contains(told), "{told}:\n{text}");
+    }
+    // The file is what the link says it is.
+    let segment = out.with_extension("seg");
+    let shown = apos(folder.path(), &["replay", "--headless", "--file", segment.to_str().unwrap()]);
+    assert!(shown.code == Some(0) && shown.out.contains("inc-1 "), "{}{}", shown.out, shown.err);
+    let json = apos(folder.path(), &["report", "inc-1", "--format", "json", "--out", "-"]);
+    let json: Value = serde_json::from_str(&json.out).unwrap_or_else(|error| panic!("{error}: {}", json.err));
+    assert_eq!((&json["incident"]["id"], &json["export"]), (&"inc-1".into(), &Value::Null));
+    let again = apos(folder.path(), &["report", "inc-1", "--out", out.to_str().unwrap()]);
+    assert!(again.code == Some(2) && again.err.contains("there already"), "{}", again.err);
+    let unknown = apos(folder.path(), &["report", "inc-99", "--out", "-"]);
+    assert!(unknown.code == Some(2) && unknown.err.contains("there is no incident inc-99"), "{}", unknown.err);
+}
