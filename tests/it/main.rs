@@ -1,6 +1,7 @@
 //! Integration tests: one binary, one file a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test that cannot go on has failed")]
 
+mod abuse;
 mod api;
 mod arrows;
 mod backtest;
@@ -13,6 +14,7 @@ mod log;
 mod past;
 mod peer;
 mod rehearsal;
+mod routing;
 mod scenario_schema;
 mod spool;
 mod store;
@@ -20,5 +22,6 @@ mod stream;
 mod support;
 mod telemetry;
 mod terminal;
+mod weaknesses;
 mod webhooks;
 mod world;

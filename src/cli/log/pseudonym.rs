@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::domain::rule::{Algorithm, RuleText};
 use crate::domain::settings::{Merchant, Settings};
 use crate::domain::{
     Act, Body, Change, Command, ConnectorAccount, Decision, EffectResult, EventId, OperatorName, Order, PaymentEvent,
@@ -48,8 +49,37 @@ impl Pseudonyms {
                 Body::PeerRuleStored { profile: self.profile(&profile), kind, rule: "{}".to_owned() }
             }
             Body::MerchantDeleted { profile } => Body::MerchantDeleted { profile: self.profile(&profile) },
+            Body::RuleCreated { profile, purpose, text } => {
+                Body::RuleCreated { profile: self.profile(&profile), purpose, text: Box::new(self.rule(*text)) }
+            }
+            Body::RuleUpdated { profile, id, text } => {
+                Body::RuleUpdated { profile: self.profile(&profile), id, text: Box::new(self.rule(*text)) }
+            }
+            Body::RuleActivated { profile, id, active } => Body::RuleActivated { profile: self.profile(&profile), id, active },
+            Body::RuleDeleted { profile, id } => Body::RuleDeleted { profile: self.profile(&profile), id },
+            Body::PaymentTold { profile, payment, context, amount } => {
+                Body::PaymentTold { profile: self.profile(&profile), payment: self.payment(&payment), context, amount }
+            }
+            Body::ScoresReset { profile } => Body::ScoresReset { profile: self.profile(&profile) },
             body @ (Body::EngineStarted { .. } | Body::Ended { .. } | Body::Sampled(_) | Body::Ticked) => body,
         }
+    }
+
+    /// A rule under pseudonyms: its accounts, and every text that the merchant chose. Decisions are recorded beside it, so
+    /// that nothing is lost where a condition no longer compares.
+    fn rule(&self, mut text: RuleText) -> RuleText {
+        LEFT_OUT.clone_into(&mut text.name);
+        LEFT_OUT.clone_into(&mut text.description);
+        text.algorithm.accounts_mut().into_iter().for_each(|account| *account = self.account(account));
+        if let Algorithm::Advanced(program) = &mut text.algorithm {
+            program.notes.clear();
+            program.globals.clear();
+            for case in &mut program.cases {
+                case.name = LEFT_OUT.into();
+                case.statements.clear();
+            }
+        }
+        text
     }
 
     fn settings(&self, settings: &Settings) -> Settings {
