@@ -70,15 +70,13 @@ async fn answered(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Htt
         (Some(half), Some(Ok(rule))) => Some(judge(half, rule)),
         _ => None,
     };
-    let decided = if let Some(asked) = &mut dynamic {
+    let mut decided = None;
+    if let Some(asked) = &mut dynamic {
         // What is told of another payment says nothing of this one.
         let about = half.as_ref().filter(|half| half.is_about(asked));
         let told = about.map_or(const { &Parameters::NONE }, |half| &half.asked.parameters.0);
-        Some(super::choose(asked, (evaluate::context(told), told), api).await)
-    } else {
-        remember(half.as_ref(), api);
-        None
-    };
+        decided = Some(super::choose(asked, (evaluate::context(told), told), api).await);
+    }
     let fallback = half.as_ref().map(|half| half.fallback.as_slice()).unwrap_or_default();
     match (decided, judged, rule) {
         (Some(Ok(decision)), judged, _) => {
@@ -88,6 +86,7 @@ async fn answered(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Htt
         (Some(Err(refused)), _, _) if fallback.is_empty() || refused.is_ours() => Err(refused.response()),
         (Some(Err(_)), judged, _) => Ok(by_fallback(judged.as_ref(), fallback)),
         (None, Some(judged), _) => {
+            remember(half.as_ref(), api);
             let connectors = judged.order();
             let each = Each(&connectors);
             Ok(reply::ok(&Answer { static_routing: Some(&judged), dynamic_routing: None, evaluated_connectors: each }))
@@ -124,7 +123,7 @@ fn judge<'a>(half: &'a Static, rule: &'a Arc<Rule>) -> Evaluated<'a> {
     Evaluated::new(&rule.text.algorithm, about, &half.fallback, share)
 }
 
-/// Remembers what the static half tells of a payment that is not decided with it.
+/// Remembers what the static half tells of a payment that is not decided with it; where it is refused, nothing is.
 fn remember(half: Option<&Static>, api: &Api) {
     let Some(Static { asked: EvaluateRequest { created_by, payment_id: Some(payment), parameters, .. }, .. }) = half else {
         return;

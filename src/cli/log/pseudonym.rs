@@ -169,3 +169,43 @@ impl Pseudonyms {
         format!("{kind}_{}", &hasher.finalize().to_hex()[..DIGITS])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::rule::{Case, Condition, Output, Program, Statement, Value};
+    use crate::domain::{Comparison, Purpose};
+
+    #[test]
+    fn of_a_rule_only_what_it_does_with_connectors_stays() {
+        let account = |name: &str| ConnectorAccount::parse(name).unwrap();
+        let value = Value::Text("secret_label".into());
+        let condition =
+            Condition { key: "business_label".into(), comparison: Comparison::Equal, value, notes: "secret_note".to_owned() };
+        let case = Case {
+            name: "secret_case".into(),
+            output: Output::Priority(vec![account("stripe:secret_1"), account("adyen:secret_2")]),
+            statements: vec![Statement { conditions: vec![condition], nested: Vec::new() }],
+        };
+        let program = Program {
+            globals: vec![("secret_set".into(), Vec::new())],
+            default: Output::Single(account("checkout:secret_3")),
+            cases: vec![case],
+            notes: "secret_notes".to_owned(),
+        };
+        let text = RuleText {
+            name: "secret_name".to_owned(),
+            description: "secret_words".to_owned(),
+            algorithm: Algorithm::Advanced(program),
+            bytes: 9,
+        };
+        let profile = ProfileId::parse("secret_merchant").unwrap();
+        let body = Body::RuleCreated { profile, purpose: Purpose::Payment, text: Box::new(text) };
+        let record = Record { number: 1, at: crate::domain::Time::ZERO, epoch: 1, bodies: vec![body] };
+        let shown = format!("{:?}", Pseudonyms::new(b"key").record(record));
+        assert!(!shown.contains("secret"), "{shown}");
+        for connector in ["stripe:mca_", "adyen:mca_", "checkout:mca_"] {
+            assert!(shown.contains(connector), "{connector}: {shown}");
+        }
+    }
+}
