@@ -7,7 +7,7 @@
 //! | `POST /v1/decisions /v1/outcomes`, `POST /v1/actions/{id}/approve, reject, override, undo` | an operator's key |
 //! | `PUT /v1/autonomy` | an admin's key |
 //! | `POST /webhooks/hyperswitch/{profile}` | whoever signs with the profile's key |
-//! | the peer's calls: `POST /decide-gateway /update-gateway-score /rule/create, update, get, delete /merchant-account/create`, `GET` and `DELETE /merchant-account/{profile}`; [`/routing/…`](routing_routes) and what stands beside it | whoever sends the peer's secret, or an operator's key |
+//! | the peer's calls: `POST /decide-gateway /update-gateway-score /rule/create, update, get, delete /merchant-account/create`, `GET` and `DELETE /merchant-account/{profile}` `/merchant-account/{profile}/features` and `/debit-routing`; `POST /routing/create, update, activate, deactivate, delete, list, list/active, evaluate, evaluate/batch, hybrid`; `/config/routing-keys /config-sr-dimension /gateway-score/reset` | whoever sends the peer's secret, or an operator's key |
 //! | `GET /health/diagnostics` | everybody |
 //!
 //! Nothing here decides or computes: every answer is a [`Snapshot`](crate::engine::Snapshot), a decision of the

@@ -189,7 +189,7 @@ impl Handle {
     }
 
     /// Notes what is told of a payment before it is asked where it goes. Never waits: it goes to the log behind the answer,
-    /// and where the log does not take it, this replica alone knows it, for as long as [`Told`](super::told::Told) does.
+    /// and where the log does not take it, this replica alone knows it, for as long as it notes such things.
     pub fn tell(&self, profile: &ProfileId, payment: &PaymentId, (context, amount): (Context, Option<Money>)) {
         if self.told(profile, payment) == context {
             return;
