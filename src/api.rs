@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `GET /health /health/ready`, also under `/v1` | everybody |
 //! | `GET /status /analytics /anomalies /healing`, also under `/v1`; `GET /v1/actions /v1/decisions/{payment}` | on loopback everybody, else a viewer's key |
-//! | `POST /v1/decisions`, `POST /v1/actions/{id}/approve, reject, override, undo` | an operator's key |
+//! | `POST /v1/decisions /v1/outcomes`, `POST /v1/actions/{id}/approve, reject, override, undo` | an operator's key |
 //! | `PUT /v1/autonomy` | an admin's key |
 //! | `POST /webhooks/hyperswitch/{profile}` | whoever signs with the profile's key |
-//! | the peer's calls: `POST /decide-gateway /update-gateway-score /rule/create, update, get, delete /merchant-account/create`, `GET` and `DELETE /merchant-account/{profile}` | whoever sends the peer's secret, or an operator's key |
+//! | the peer's calls: `POST /decide-gateway /update-gateway-score /rule/create, update, get, delete /merchant-account/create`, `GET` and `DELETE /merchant-account/{profile}` `/merchant-account/{profile}/features` and `/debit-routing`; `POST /routing/create, update, activate, deactivate, delete, list, list/active, evaluate, evaluate/batch, hybrid`; `/config/routing-keys /config-sr-dimension /gateway-score/reset` | whoever sends the peer's secret, or an operator's key |
+//! | `GET /health/diagnostics` | everybody |
 //!
 //! Nothing here decides or computes: every answer is a [`Snapshot`](crate::engine::Snapshot), a decision of the
 //! [`Handle`], or the position at which something became durable.
@@ -20,6 +21,7 @@ mod decisions;
 pub mod error;
 mod healing;
 mod health;
+mod outcomes;
 mod peer;
 mod reply;
 pub mod server;
@@ -81,11 +83,13 @@ fn routes(config: &mut ServiceConfig) {
         .service(post("/rule/update", web::to(peer::rule::update)))
         .service(post("/rule/get", web::to(peer::rule::get)))
         .service(post("/rule/delete", web::to(peer::rule::delete)))
+        .configure(routing_routes)
         .service(post("/webhooks/hyperswitch/{profile}", web::to(webhooks::hyperswitch)))
         .configure(seed_routes)
         .service(
             web::scope("/v1")
                 .service(post("/decisions", web::to(decisions::decide)))
+                .service(post("/outcomes", web::to(outcomes::tell)))
                 .service(get("/decisions/{payment}", web::to(decisions::get)))
                 .service(get("/actions", web::to(actions::list)))
                 .service(get("/actions/{id}", web::to(actions::get)))
@@ -95,6 +99,34 @@ fn routes(config: &mut ServiceConfig) {
                 )
                 .configure(seed_routes),
         );
+}
+
+/// The peer's routing rules, and its settings.
+fn routing_routes(config: &mut ServiceConfig) {
+    config
+        .service(post("/routing/create", web::to(peer::routing::create)))
+        .service(post("/routing/update", web::to(peer::routing::update)))
+        .service(post("/routing/activate", web::to(peer::routing::activate)))
+        .service(post("/routing/deactivate", web::to(peer::routing::deactivate)))
+        .service(post("/routing/delete", web::to(peer::routing::delete)))
+        .service(post("/routing/list/active/{profile}", web::to(peer::routing::list_active)))
+        .service(post("/routing/list/{profile}", web::to(peer::routing::list)))
+        .service(post("/routing/evaluate", web::to(peer::evaluate::one)))
+        .service(post("/routing/evaluate/batch", web::to(peer::evaluate::batch)))
+        .service(post("/routing/hybrid", web::to(peer::hybrid::hybrid)))
+        .service(get("/config/routing-keys", web::to(peer::config::routing_keys)))
+        .service(post("/config-sr-dimension", web::to(peer::config::set_dimension)))
+        .service(get("/config-sr-dimension/{profile}", web::to(peer::config::dimension)))
+        .service(post("/gateway-score/reset", web::to(peer::score::reset)))
+        .service(get("/merchant-account/{profile}/features", web::to(peer::features::list)))
+        .service(post("/merchant-account/{profile}/features/{feature}", web::to(peer::features::set)))
+        .service(
+            web::resource("/merchant-account/{profile}/debit-routing")
+                .route(web::get().to(peer::features::debit_routing))
+                .route(web::post().to(peer::features::set_debit_routing))
+                .default_service(other_method("GET, POST")),
+        )
+        .service(get("/health/diagnostics", web::to(health::diagnostics)));
 }
 
 /// The seed's routes that read the snapshot.

@@ -5,12 +5,14 @@
 
 pub mod change;
 pub mod command;
+pub mod country;
 pub mod decision;
 pub mod entry;
 pub mod ids;
 pub mod kinds;
 pub mod money;
 pub mod payment;
+pub mod rule;
 pub mod settings;
 pub mod time;
 pub mod wording;
@@ -20,8 +22,9 @@ pub use command::{Command, Order, Role};
 pub use decision::{Approach, Candidate, Decision, Exclusion, Request};
 pub use entry::{Act, Body, EffectId, EffectResult, Entry, Position, Record, ResourceSample, Step};
 pub use ids::{ActionId, ConnectorAccount, ConnectorName, EventId, IncidentId, OperatorName, PaymentId, ProfileId};
-pub use kinds::{Autonomy, DeclineClass, EventKind, Method, Network, Source};
+pub use kinds::{Autonomy, Comparison, DeclineClass, EventKind, Method, Network, Purpose, Source};
 pub use money::{Currency, Money};
 pub use payment::{Bin, Context, Country, Decline, PaymentEvent};
+pub use rule::{Rule, RuleId};
 pub use settings::Settings;
 pub use time::Time;

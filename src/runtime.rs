@@ -26,6 +26,7 @@ pub mod status;
 pub mod stream;
 mod supervisor;
 mod tail;
+mod told;
 
 pub use handle::{DecideError, Handle};
 pub use intake::{AppendError, Receipt};
@@ -261,6 +262,7 @@ impl Parts {
         Handle::new(handle::Shared {
             published: self.published.clone(),
             overlay: self.overlay.clone(),
+            told: told::Told::default(),
             log: self.log.clone(),
             appender: self.appender.clone(),
             spool: self.spool.clone(),

@@ -1,5 +1,9 @@
 //! Reading JSON so that a refusal names the field: `content.object.payment_id: missing`.
 
+mod field;
+
+pub use field::Field;
+
 use std::fmt;
 
 use serde::Deserialize;

@@ -6,6 +6,10 @@
 //! Hyperswitch takes no notice of `decided_gateway`: it sorts its own list by `gateway_priority_map`, highest first.
 //! So the map must rank the accounts as they were decided; see [`scores`].
 
+pub mod algorithm;
+pub mod evaluate;
+pub mod keys;
+pub mod routing;
 pub mod rule;
 pub mod score;
 
@@ -15,8 +19,8 @@ use serde_json::{Value, json};
 
 use super::json::BadField;
 use crate::domain::{
-    Approach, Bin, Candidate, ConnectorAccount, Context, Currency, Decision, Method, Money, Network, PaymentId, ProfileId,
-    Request,
+    Approach, Bin, Candidate, ConnectorAccount, Context, Country, Currency, Decision, Method, Money, Network, PaymentId,
+    ProfileId, Request, RuleId,
 };
 
 /// `POST /decide-gateway`.
@@ -47,6 +51,9 @@ pub enum RankingAlgorithm {
     /// By the fees of co-badged debit networks.
     #[serde(rename = "NTW_BASED_ROUTING")]
     DebitNetworks,
+    /// By both.
+    #[serde(rename = "NTW_SR_HYBRID_ROUTING")]
+    DebitNetworksAndSuccessRates,
 }
 
 /// The payment, as `/decide-gateway` tells it. Hyperswitch sends neither network, country nor BIN on this call.
@@ -71,6 +78,8 @@ pub struct PaymentInfo {
     pub auth_type: Option<String>,
     /// The card's network, from other clients of the peer.
     pub card_switch_provider: Option<String>,
+    /// The country, by its two letters, from other clients of the peer.
+    pub country: Option<String>,
 }
 
 impl PaymentInfo {
@@ -82,7 +91,7 @@ impl PaymentInfo {
         Context {
             method: named.and_then(Method::parse).or_else(|| kind.and_then(Method::parse)),
             network: network.filter(|network| *network != Network::Other),
-            country: None,
+            country: self.country.as_deref().and_then(|code| Country::parse(code).ok()),
             bin: self.card_isin.as_deref().and_then(|digits| Bin::parse(digits).ok()),
             three_ds: self.auth_type.as_deref().and_then(three_ds),
         }
@@ -158,6 +167,8 @@ struct Reasons<'a> {
     confidence: f64,
     propensity: f64,
     view: crate::domain::Position,
+    /// The merchant's routing rule, where it made a difference.
+    rule: Option<RuleId>,
     candidates: &'a [Candidate],
 }
 
@@ -192,6 +203,7 @@ impl<'a> DecideResponse<'a> {
                 confidence: decision.confidence,
                 propensity: decision.propensity,
                 view: decision.view,
+                rule: decision.rule(),
                 candidates: &decision.candidates,
             },
         }
@@ -205,7 +217,7 @@ const fn approach(approach: Approach, algorithm: RankingAlgorithm) -> &'static s
         (RankingAlgorithm::PriorityList, _) => "PRIORITY_LOGIC",
         (_, Approach::Single) => "DEFAULT",
         (_, Approach::Uniform | Approach::Probe) => "SR_V3_HEDGING",
-        (_, Approach::Priority | Approach::Bandit | Approach::LeastBad) => "SR_SELECTION_V3_ROUTING",
+        (_, Approach::Priority | Approach::Bandit | Approach::LeastBad | Approach::Rule(_)) => "SR_SELECTION_V3_ROUTING",
     }
 }
 
@@ -283,6 +295,9 @@ impl<'a> PriorityLogic<'a> {
         let primary_logic = match (algorithm, decision.approach) {
             (RankingAlgorithm::PriorityList, Approach::Priority) => {
                 Some(Logic { name: Some("priority"), status: "SUCCESS", failure_reason: None })
+            }
+            (RankingAlgorithm::PriorityList, _) if decision.rule().is_some() => {
+                Some(Logic { name: Some("rule"), status: "SUCCESS", failure_reason: None })
             }
             (RankingAlgorithm::PriorityList, _) => {
                 Some(Logic { name: None, status: "FAILURE", failure_reason: Some("NO_PRIORITY_LIST") })

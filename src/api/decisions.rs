@@ -8,8 +8,9 @@ use super::{Api, ApiError};
 use crate::adapters::json::{self, BadField};
 use crate::domain::{
     Approach, Bin, Candidate, ConnectorAccount, Context, Country, Currency, Decision, Method, Money, Network, PaymentId,
-    Position, ProfileId, Request, Role,
+    Position, ProfileId, Request, Role, RuleId,
 };
+use crate::engine::route::rules::Terms;
 
 /// `POST /v1/decisions`.
 #[derive(Deserialize)]
@@ -63,6 +64,8 @@ struct View<'a> {
     propensity: f64,
     /// The position it was decided on.
     view: Position,
+    /// The merchant's routing rule, where it made a difference.
+    rule: Option<RuleId>,
     /// In the order of preference.
     candidates: &'a [Candidate],
 }
@@ -80,6 +83,7 @@ impl<'a> View<'a> {
             confidence: *confidence,
             propensity: *propensity,
             view: *view,
+            rule: decision.rule(),
             candidates,
         }
     }
@@ -90,7 +94,7 @@ pub(super) async fn decide(request: HttpRequest, body: Arrived, api: web::Data<A
     api.require(&request, Role::Operator)?;
     let asked: Asked = json::read(&api.body(body)?)?;
     let attempt = asked.attempt.unwrap_or_else(|| api.handle.view().attempt_to_decide(&asked.profile, &asked.payment));
-    let decision = api.handle.decide_recorded(asked.request(attempt)?).await?;
+    let decision = api.handle.decide_recorded(asked.request(attempt)?, Terms::default()).await?;
     Ok(reply::ok(&View::of(&decision)))
 }
 

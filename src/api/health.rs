@@ -22,6 +22,33 @@ pub(super) async fn alive(api: web::Data<Api>) -> HttpResponse {
     reply::ok(&Health { message: "Health is good", status: word, version: status.version, degraded: status.degraded })
 }
 
+/// The peer's words for its database; here they tell of the log.
+#[derive(Serialize)]
+struct Diagnostics {
+    key_custodian_locked: bool,
+    database: Database,
+}
+
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the peer's names")]
+struct Database {
+    database_connection: &'static str,
+    database_read: &'static str,
+    database_write: &'static str,
+    database_delete: &'static str,
+}
+
+/// Whether the log is read and written, in the peer's shape. No key is in custody here, so none is locked.
+pub(super) async fn diagnostics(api: web::Data<Api>) -> HttpResponse {
+    let status = api.handle.status();
+    let unwell = |part: &str| status.degraded.iter().any(|told| told.starts_with(part));
+    let word = |works: bool| if works { "Working" } else { "Not Working" };
+    let (read, written) = (word(status.ready), word(status.ready && !["log", "lease", "spool"].into_iter().any(unwell)));
+    let database =
+        Database { database_connection: read, database_read: read, database_write: written, database_delete: written };
+    reply::ok(&Diagnostics { key_custodian_locked: false, database })
+}
+
 /// Decisions rest on all that is in the log.
 pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
     let status = api.handle.status();

@@ -1,9 +1,16 @@
 //! The calls Hyperswitch makes to the peer: `/decide-gateway`, `/update-gateway-score`, and behind them rules and
 //! merchants.
 
+pub(super) mod config;
+pub(super) mod evaluate;
+pub(super) mod features;
+pub(super) mod hybrid;
 pub(super) mod merchant;
+pub(super) mod routing;
 pub(super) mod rule;
+pub(super) mod score;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -14,6 +21,9 @@ use super::{Api, ApiError};
 use crate::adapters::json;
 use crate::adapters::peer::score::{Kept, UpdateRequest, UpdateResponse};
 use crate::adapters::peer::{DecideRequest, DecideResponse, RankingAlgorithm, Refusal};
+use crate::domain::rule::Parameters;
+use crate::domain::{Context, Decision};
+use crate::engine::route::rules::Terms;
 use crate::runtime::{DecideError, Receipt};
 
 /// Why one of the two calls was refused.
@@ -71,8 +81,15 @@ async fn decided(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     let began = api.handle.now();
     api.may_call_as_peer(request)?;
     let mut asked: DecideRequest = json::read(&api.body(body)?)?;
-    if asked.ranking_algorithm == Some(RankingAlgorithm::DebitNetworks) {
-        return Err(Refused::Asked(Refusal::NoDebitRouting(asked.merchant_id)));
+    let decision = choose(&mut asked, (Context::default(), &Parameters::NONE), api).await?;
+    Ok(reply::ok(&DecideResponse::new(&asked, &decision, milliseconds(api.handle.now().since(began)))))
+}
+
+/// Decides as the peer is asked to. `told` is what the caller told besides, for routing and for the merchant's rule.
+async fn choose(asked: &mut DecideRequest, told: (Context, &Parameters), api: &Api) -> Result<Arc<Decision>, Refused> {
+    let ranking = asked.ranking_algorithm.unwrap_or_default();
+    if matches!(ranking, RankingAlgorithm::DebitNetworks | RankingAlgorithm::DebitNetworksAndSuccessRates) {
+        return Err(Refused::Asked(Refusal::NoDebitRouting(asked.merchant_id.clone())));
     }
     let view = api.handle.view();
     let named = asked.eligible_gateway_list.take();
@@ -81,8 +98,10 @@ async fn decided(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
         return Err(Refused::Asked(Refusal::NoGateway));
     }
     let attempt = view.attempt_to_decide(&asked.merchant_id, &asked.payment_info.payment_id);
-    let decision = api.handle.decide_recorded(asked.request(eligible, attempt)?).await?;
-    Ok(reply::ok(&DecideResponse::new(&asked, &decision, milliseconds(api.handle.now().since(began)))))
+    let mut request = asked.request(eligible, attempt)?;
+    request.context = request.context.or(told.0);
+    let terms = Terms { parameters: told.1, in_order: ranking == RankingAlgorithm::PriorityList };
+    Ok(api.handle.decide_recorded(request, terms).await?)
 }
 
 fn milliseconds(span: Duration) -> f64 {
@@ -100,7 +119,7 @@ async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     api.may_call_as_peer(request)?;
     let told: UpdateRequest = json::read(&api.body(body)?)?;
     let event = told.event(api.handle.now())?;
-    let payment_known = payment_known(api, &told);
+    let payment_known = api.payment_known(&told.merchant_id, &told.payment_id);
     let (Receipt::Recorded(_) | Receipt::Spooled | Receipt::Repeated) =
         api.handle.accept(vec![event]).await.map_err(ApiError::from)?;
     Ok(reply::ok(&UpdateResponse {
@@ -110,10 +129,4 @@ async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
         payment_id: &told.payment_id,
         apos: Kept { payment_known },
     }))
-}
-
-/// Whether anything was heard of the payment before this outcome.
-fn payment_known(api: &Api, told: &UpdateRequest) -> bool {
-    let (profile, payment) = (&told.merchant_id, &told.payment_id);
-    api.handle.decided(profile, payment).is_some() || api.handle.view().next_attempt(profile, payment) > 1
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectorAccount, Context, Money, PaymentId, Position, ProfileId};
+use super::{ConnectorAccount, Context, Money, PaymentId, Position, ProfileId, RuleId};
 
 /// What a caller asks: where should this attempt go?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,8 @@ pub enum Approach {
     Probe,
     /// Nothing was left: the least bad of those that were excluded.
     LeastBad,
+    /// The order of the merchant's routing rule, where the caller asked for that.
+    Rule(RuleId),
 }
 
 /// Why a candidate was not to be chosen.
@@ -76,6 +78,8 @@ pub enum Exclusion {
     BreakerOpen,
     /// An operator, or an approved action, excluded it.
     Operator,
+    /// The merchant's routing rule does not send such a payment there.
+    Rule(RuleId),
 }
 
 impl Exclusion {
@@ -87,6 +91,7 @@ impl Exclusion {
             Self::Currency => "does not support the currency",
             Self::BreakerOpen => "its circuit breaker is open",
             Self::Operator => "excluded by an operator",
+            Self::Rule(_) => "not in the merchant's routing rule",
         }
     }
 }
@@ -137,6 +142,16 @@ impl Decision {
     #[must_use]
     pub fn chosen(&self) -> &Candidate {
         &self.candidates[usize::from(self.chosen)]
+    }
+
+    /// The merchant's routing rule, where it made a difference: it kept accounts out, or its order was followed.
+    #[must_use]
+    pub fn rule(&self) -> Option<RuleId> {
+        let kept_out = self.candidates.iter().find_map(|one| match one.excluded {
+            Some(Exclusion::Rule(rule)) => Some(rule),
+            _ => None,
+        });
+        if let Approach::Rule(rule) = self.approach { Some(rule) } else { kept_out }
     }
 }
 

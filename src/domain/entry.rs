@@ -6,7 +6,11 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ActionId, Change, Command, ConnectorAccount, Decision, PaymentEvent, ProfileId, Settings, Time};
+use super::rule::{RuleId, RuleText};
+use super::{
+    ActionId, Change, Command, ConnectorAccount, Context, Decision, Money, PaymentEvent, PaymentId, ProfileId, Purpose,
+    Settings, Time,
+};
 
 /// Where an entry stands in the one total order: the record, and the entry's index within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -137,6 +141,56 @@ pub enum Body {
     /// The switch deleted a merchant's account: its priority list and its rules are gone. What was learnt stays, and a
     /// payment of its makes it known again.
     MerchantDeleted {
+        /// The merchant.
+        profile: ProfileId,
+    },
+    /// A merchant created a routing rule; its id is this entry's position.
+    RuleCreated {
+        /// The merchant.
+        profile: ProfileId,
+        /// What it routes.
+        purpose: Purpose,
+        /// What was written.
+        text: Box<RuleText>,
+    },
+    /// A merchant changed a rule that was not active.
+    RuleUpdated {
+        /// The merchant.
+        profile: ProfileId,
+        /// The rule.
+        id: RuleId,
+        /// What was written.
+        text: Box<RuleText>,
+    },
+    /// A merchant's rule came into force, in the place of the one that was, or went out of it.
+    RuleActivated {
+        /// The merchant.
+        profile: ProfileId,
+        /// The rule.
+        id: RuleId,
+        /// Whether it is active from now on.
+        active: bool,
+    },
+    /// A merchant deleted a rule that was not active.
+    RuleDeleted {
+        /// The merchant.
+        profile: ProfileId,
+        /// The rule.
+        id: RuleId,
+    },
+    /// The switch told of a payment, before it asked where to send it, what that question leaves out.
+    PaymentTold {
+        /// The merchant.
+        profile: ProfileId,
+        /// The payment.
+        payment: PaymentId,
+        /// What it told.
+        context: Context,
+        /// The amount, where it was told.
+        amount: Option<Money>,
+    },
+    /// The switch asked to forget how a merchant's own accounts did.
+    ScoresReset {
         /// The merchant.
         profile: ProfileId,
     },

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::rule::same_word;
+
 macro_rules! vocabulary {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -107,6 +109,26 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// What a merchant's routing rule routes, by the peer's names.
+    Purpose {
+        /// Payments: decisions obey it.
+        Payment = "payment",
+        /// Payouts.
+        Payout = "payout",
+        /// The choice of a 3DS provider.
+        ThreeDsAuthentication = "three_ds_authentication",
+    }
+}
+
+vocabulary! {
+    /// How a routing rule compares.
+    Comparison {
+        Equal = "equal", NotEqual = "not_equal", LessThan = "less_than", LessThanEqual = "less_than_equal",
+        GreaterThan = "greater_than", GreaterThanEqual = "greater_than_equal",
+    }
+}
+
+vocabulary! {
     /// Where an event came from.
     Source {
         Webhook = "webhook", Stream = "stream", Feedback = "feedback", Simulation = "simulation",
@@ -126,6 +148,31 @@ vocabulary! {
         Veto = "veto",
         /// Acts at once; a person may undo.
         Auto = "auto",
+    }
+}
+
+impl Comparison {
+    /// Whether a number compares so with another.
+    #[must_use]
+    pub const fn holds(self, number: u64, with: u64) -> bool {
+        match self {
+            Self::Equal => number == with,
+            Self::NotEqual => number != with,
+            Self::LessThan => number < with,
+            Self::LessThanEqual => number <= with,
+            Self::GreaterThan => number > with,
+            Self::GreaterThanEqual => number >= with,
+        }
+    }
+}
+
+impl Network {
+    /// The network of a word in any of the spellings that wallets, networks and switches use: `visaCard`, `MASTER_CARD`.
+    #[must_use]
+    pub fn spelt(word: &str) -> Option<Self> {
+        let known = |word: &str| Self::ALL.iter().copied().find(|network| same_word(network.as_str(), word));
+        let network = known(word).or_else(|| known(word.strip_suffix("Card")?));
+        network.or_else(|| same_word(word, "amex").then_some(Self::AmericanExpress)).filter(|network| *network != Self::Other)
     }
 }
 

@@ -15,9 +15,10 @@ use super::route::{Observation, Subject};
 use super::snapshot::IncidentRow;
 use super::state::State;
 use crate::domain::payment::LATE_AFTER;
+use crate::domain::rule::RuleText;
 use crate::domain::{
-    Body, Command, ConnectorAccount, Decision, DeclineClass, EffectId, EffectResult, Entry, EventKind, PaymentEvent, ProfileId,
-    Settings, Time,
+    Body, Command, ConnectorAccount, Context, Decision, DeclineClass, EffectId, EffectResult, Entry, EventKind, Money,
+    PaymentEvent, PaymentId, ProfileId, Rule, RuleId, Settings, Time,
 };
 
 /// Attempts looked at for an answer with each entry folded: more than are sent with one.
@@ -45,6 +46,12 @@ pub fn apply(state: &mut State, entry: &Entry, effects: &mut Vec<Effect>) {
         Body::MerchantConfigured { profile, priority } => state.merchant(profile, priority),
         Body::PeerRuleStored { profile, kind, rule } => state.peer_rule(profile, kind, rule),
         Body::MerchantDeleted { profile } => state.view.delete_merchant(profile),
+        Body::RuleCreated { .. }
+        | Body::RuleUpdated { .. }
+        | Body::RuleActivated { .. }
+        | Body::RuleDeleted { .. }
+        | Body::ScoresReset { .. } => state.rules(entry),
+        Body::PaymentTold { profile, payment, context, amount } => state.told((profile, payment), *context, *amount),
     }
     state.busy |= matches!(entry.body, Body::Payment(_) | Body::Decided(_) | Body::Commanded(_) | Body::Ended { .. });
     state.listen();
@@ -88,6 +95,37 @@ impl State {
         if let Some(merchant) = number.and_then(|n| self.view.merchants.get_mut(n as usize)) {
             merchant.peer_rules.insert(kind.to_owned(), rule.to_owned());
         }
+    }
+
+    /// What a merchant does with its rules. What no longer can be, because another was first, changes nothing.
+    fn rules(&mut self, entry: &Entry) {
+        let (view, at) = (&mut self.view, entry.at);
+        let done = match &entry.body {
+            Body::RuleCreated { profile, purpose, text } => {
+                let (id, text) = (RuleId(entry.position), RuleText::clone(text));
+                view.create_rule(profile, Rule { id, purpose: *purpose, text, created_at: at, modified_at: at })
+            }
+            Body::RuleUpdated { profile, id, text } => view.update_rule(profile, *id, text, at),
+            Body::RuleActivated { profile, id, active } => view.activate_rule(profile, *id, *active),
+            Body::RuleDeleted { profile, id } => view.delete_rule(profile, *id),
+            Body::ScoresReset { profile } => view.reset_scores(profile) > 0,
+            _ => false,
+        };
+        self.statistics.ignored += u64::from(!done);
+        if let Body::RuleActivated { profile, id, active } = &entry.body
+            && done
+        {
+            let word = if *active { "came into force" } else { "went out of force" };
+            self.feed.push(&self.view, Line::Engine(format!("{id} of {profile} {word}")));
+        }
+    }
+
+    /// What is told of a payment before it is decided counts for its decision, and for its outcomes.
+    fn told(&mut self, (profile, payment): (&ProfileId, &PaymentId), context: Context, amount: Option<Money>) {
+        let (payment, new) = self.view.payments.entry(Key::of(profile, payment), self.view.at);
+        payment.context = context.or(payment.context);
+        payment.amount = amount.or(payment.amount);
+        self.statistics.payments += u64::from(new);
     }
 
     fn decided(&mut self, decision: &Arc<Decision>) {

@@ -9,6 +9,7 @@ mod calibration;
 mod change_point;
 mod customers;
 mod features;
+pub mod rules;
 mod score;
 mod share;
 pub(crate) mod silence;
@@ -20,6 +21,7 @@ pub(crate) use view::Account;
 pub use view::RoutingView;
 pub(crate) use weights::{Observation, Subject};
 
+use rules::Ruling;
 use score::Scored;
 
 use crate::domain::decision::ELIGIBLE_MAX;
@@ -28,13 +30,16 @@ use crate::domain::{Approach, Candidate, ConnectorAccount, Decision, Exclusion, 
 /// Outcomes between two probes of an account that are due by time: at most one payment in fifty is put at risk.
 const LEAST_OUTCOMES_BETWEEN_PROBES: u64 = 50;
 
+/// What is not on a list ranks after all that is: no list is longer.
+const UNLISTED: usize = 100_000;
+
 /// There was nothing to choose from: the request's list of accounts is empty, or longer than a caller's may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no connector account is eligible: the request must name 1 to {ELIGIBLE_MAX}")]
 pub struct NoCandidate;
 
-/// Chooses an account for an attempt. `in_flight` counts the attempts on an account that the deciding replica has
-/// started and its view does not show yet.
+/// Chooses an account for an attempt, no rule of the merchant's considered. `in_flight` counts the attempts on an account
+/// that the deciding replica has started and its view does not show yet.
 ///
 /// # Errors
 /// [`NoCandidate`] when the request lists no account, or more than [`ELIGIBLE_MAX`].
@@ -43,12 +48,25 @@ pub fn decide(
     in_flight: &dyn Fn(&ConnectorAccount) -> u16,
     request: Request,
 ) -> Result<Decision, NoCandidate> {
+    decide_under(view, in_flight, request, None)
+}
+
+/// As [`decide`], among those that the merchant's rule allows.
+///
+/// # Errors
+/// As [`decide`].
+pub fn decide_under(
+    view: &RoutingView,
+    in_flight: &dyn Fn(&ConnectorAccount) -> u16,
+    request: Request,
+    ruling: Option<&Ruling<'_>>,
+) -> Result<Decision, NoCandidate> {
     if request.eligible.is_empty() || request.eligible.len() > ELIGIBLE_MAX {
         return Err(NoCandidate);
     }
-    let mut scored = score::all(view, in_flight, &request);
+    let mut scored = score::all(view, in_flight, &request, ruling);
     let draw = Draw::of(view.settings.seed, &request);
-    let choice = choose(view, &mut scored, &request, &draw);
+    let choice = choose(view, &mut scored, (&request, ruling), &draw);
     let confidence = score::confidence(&scored, choice.index);
     let chosen = u16::try_from(choice.index).unwrap_or(0);
     let candidates: Vec<Candidate> = scored.into_iter().map(Scored::into_candidate).collect();
@@ -70,13 +88,23 @@ struct Choice {
     propensity: f64,
 }
 
-/// Orders the candidates by preference and chooses: a probe if one is due, else by the merchant's list, else by score
-/// with a uniform slice.
-fn choose(view: &RoutingView, scored: &mut [Scored<'_>], request: &Request, draw: &Draw) -> Choice {
-    let priority = view.priority(&request.profile);
-    match priority {
-        Some(order) => by_priority(scored, order),
-        None => scored.sort_by(Scored::by_score),
+/// Orders the candidates by preference and chooses: in the order of the merchant's rule where that was asked for; else a
+/// probe if one is due, else by the merchant's list, else by score with a uniform slice.
+fn choose(
+    view: &RoutingView,
+    scored: &mut [Scored<'_>],
+    (request, ruling): (&Request, Option<&Ruling<'_>>),
+    draw: &Draw,
+) -> Choice {
+    let pinned = view.priority(&request.profile);
+    let ordered = ruling.filter(|ruling| ruling.in_order);
+    match (pinned, ordered) {
+        (Some(order), _) => by_priority(scored, |account| order.iter().position(|named| named == account)),
+        (None, Some(ruling)) => {
+            by_priority(scored, |account| ruling.rank(account));
+            return Choice { index: 0, approach: Approach::Rule(ruling.rule), propensity: 1.0 };
+        }
+        (None, None) => scored.sort_by(Scored::by_score),
     }
     let open = scored.iter().filter(|s| s.excluded.is_none()).count();
     if open == 0 {
@@ -90,7 +118,7 @@ fn choose(view: &RoutingView, scored: &mut [Scored<'_>], request: &Request, draw
     if open == 1 {
         return Choice { index: 0, approach: Approach::Single, propensity: left };
     }
-    if priority.is_some() {
+    if pinned.is_some() {
         return Choice { index: 0, approach: Approach::Priority, propensity: left };
     }
     by_bandit(view, &scored[..open], draw, left)
@@ -98,19 +126,19 @@ fn choose(view: &RoutingView, scored: &mut [Scored<'_>], request: &Request, draw
 
 /// Puts the merchant's order first, then the caller's; what is excluded goes last. A pinned merchant's list is obeyed
 /// whatever the scores and breakers say: to change it is a repair that a person approves.
-fn by_priority(scored: &mut [Scored<'_>], order: &[ConnectorAccount]) {
+fn by_priority(scored: &mut [Scored<'_>], place: impl Fn(&ConnectorAccount) -> Option<usize>) {
     for candidate in scored.iter_mut() {
         if candidate.excluded == Some(Exclusion::BreakerOpen) {
             candidate.excluded = None;
         }
-        candidate.rank = order.iter().position(|account| *account == candidate.account).unwrap_or(order.len() + candidate.rank);
+        candidate.rank = place(&candidate.account).unwrap_or(UNLISTED + candidate.rank);
     }
     scored.sort_by_key(|s| (s.excluded.is_some(), s.rank));
 }
 
 /// Everything is excluded: the highest score among those that can do the payment at all.
 fn least_bad(scored: &mut [Scored<'_>]) -> Choice {
-    let incapable = |s: &Scored<'_>| matches!(s.excluded, Some(Exclusion::Method | Exclusion::Currency));
+    let incapable = |s: &Scored<'_>| matches!(s.excluded, Some(Exclusion::Method | Exclusion::Currency | Exclusion::Rule(_)));
     scored.sort_by(|a, b| {
         incapable(a).cmp(&incapable(b)).then_with(|| b.score.total_cmp(&a.score)).then_with(|| a.rank.cmp(&b.rank))
     });
@@ -138,7 +166,7 @@ fn draw_probe(view: &RoutingView, scored: &[Scored<'_>], probes: &[usize], draw:
     // What is in trouble is probed even where nothing excludes it: traffic that was moved away would never see it recover.
     let unseen = |i: &usize| {
         let one = &scored[*i];
-        let able = !matches!(one.excluded, Some(Exclusion::Method | Exclusion::Currency));
+        let able = !matches!(one.excluded, Some(Exclusion::Method | Exclusion::Currency | Exclusion::Rule(_)));
         able && one.in_flight == 0 && view.is_unseen(&one.account, interval)
     };
     if let Some(index) = probes.iter().copied().find(|i| due(i)).or_else(|| (0..scored.len()).find(unseen)) {

@@ -15,8 +15,10 @@ use super::protocol::Lease;
 use super::replica::Published;
 use super::spool::SpoolDoor;
 use super::status::{self, DecisionStatus, LogStatus, SharedGauges, Status};
+use super::told::Told;
 use super::{Durability, TableHolder};
-use crate::domain::{Body, Command, Decision, PaymentEvent, PaymentId, Position, ProfileId, Request, Time};
+use crate::domain::{Body, Command, Context, Decision, Money, PaymentEvent, PaymentId, Position, ProfileId, Request, Time};
+use crate::engine::route::rules::Terms;
 use crate::engine::route::{self, NoCandidate, RoutingView};
 use crate::engine::snapshot::{CommandOutcome, Snapshot};
 use crate::log::{Appender, Log, LogError};
@@ -50,6 +52,7 @@ pub struct Handle(Arc<Shared>);
 pub(super) struct Shared {
     pub(super) published: Arc<Published>,
     pub(super) overlay: Arc<Overlay>,
+    pub(super) told: Told,
     pub(super) log: Log,
     pub(super) appender: Appender,
     /// None where the log is in memory.
@@ -115,12 +118,16 @@ impl Handle {
     ///
     /// An attempt is decided once: a request for it, or for one before it, is answered with the recorded decision, be that
     /// folded or still on its way through the log; one for a later attempt is decided anew. What a request without a
-    /// number is about, [`RoutingView::attempt_to_decide`] tells.
+    /// number is about, [`RoutingView::attempt_to_decide`] tells. The merchant's active rule says what may be chosen.
     ///
     /// # Errors
     /// [`DecideError::UnknownMerchant`] and [`DecideError::NoCandidate`].
     pub fn decide(&self, request: Request) -> Result<Arc<Decision>, DecideError> {
-        let (decision, fresh) = self.choose(request)?;
+        self.decide_behind(request, Terms::default())
+    }
+
+    fn decide_behind(&self, request: Request, terms: Terms<'_>) -> Result<Arc<Decision>, DecideError> {
+        let (decision, fresh) = self.choose(request, terms)?;
         if fresh && self.0.appender.append_behind(Body::Decided(decision.clone())).is_err() {
             self.0.gauges.unrecorded.fetch_add(1, Ordering::Relaxed);
             if self.0.overlay.len() > NOTED_MAX {
@@ -130,15 +137,16 @@ impl Handle {
         Ok(decision)
     }
 
-    /// As [`Handle::decide`]; under `durability = "sync"` it returns once the decision is durable in the log.
+    /// As [`Handle::decide`], the merchant's rule judged on `terms` too; under `durability = "sync"` it returns once the
+    /// decision is durable in the log.
     ///
     /// # Errors
     /// As [`Handle::decide`], and [`DecideError::NotRecorded`].
-    pub async fn decide_recorded(&self, request: Request) -> Result<Arc<Decision>, DecideError> {
+    pub async fn decide_recorded(&self, request: Request, terms: Terms<'_>) -> Result<Arc<Decision>, DecideError> {
         if self.0.durability == Durability::Behind {
-            return self.decide(request);
+            return self.decide_behind(request, terms);
         }
-        let (decision, fresh) = self.choose(request)?;
+        let (decision, fresh) = self.choose(request, terms)?;
         if fresh {
             let recorded = self.0.appender.append(Body::Decided(decision.clone())).await;
             recorded.inspect_err(|_| self.0.overlay.settle(&decision))?;
@@ -147,7 +155,7 @@ impl Handle {
     }
 
     /// The decision to answer, and whether it is new.
-    fn choose(&self, request: Request) -> Result<(Arc<Decision>, bool), DecideError> {
+    fn choose(&self, mut request: Request, terms: Terms<'_>) -> Result<(Arc<Decision>, bool), DecideError> {
         let (view, overlay, gauges) = (self.view(), &self.0.overlay, &self.0.gauges);
         if !view.settings().routing.auto_create_merchants && !view.knows(&request.profile) {
             return Err(DecideError::UnknownMerchant);
@@ -163,7 +171,9 @@ impl Handle {
             gauges.repeated.fetch_add(1, Ordering::Relaxed);
             return Ok((recorded, false));
         }
-        let made = Arc::new(route::decide(&view, &|account| overlay.in_flight(account), request)?);
+        request.context = request.context.or(self.told(&request.profile, &request.payment));
+        let ruling = view.ruling(&request, terms);
+        let made = Arc::new(route::decide_under(&view, &|account| overlay.in_flight(account), request, ruling.as_ref())?);
         let stands = overlay.insert(made.clone(), self.now());
         let fresh = Arc::ptr_eq(&made, &stands);
         if fresh {
@@ -176,6 +186,25 @@ impl Handle {
             );
         }
         Ok((stands, fresh))
+    }
+
+    /// Notes what is told of a payment before it is asked where it goes. Never waits: it goes to the log behind the answer,
+    /// and where the log does not take it, this replica alone knows it, for as long as it notes such things.
+    pub fn tell(&self, profile: &ProfileId, payment: &PaymentId, (context, amount): (Context, Option<Money>)) {
+        if self.told(profile, payment) == context {
+            return;
+        }
+        self.0.told.note(profile, payment, context);
+        let body = Body::PaymentTold { profile: profile.clone(), payment: payment.clone(), context, amount };
+        if self.0.appender.append_behind(body).is_err() {
+            self.0.gauges.unrecorded.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What was told of a payment so far, from every source; nothing of one that is no longer open.
+    #[must_use]
+    pub fn told(&self, profile: &ProfileId, payment: &PaymentId) -> Context {
+        self.0.told.of(profile, payment).or(self.view().context(profile, payment))
     }
 
     /// Acknowledges payment events: all that were not seen before are durable when this returns, in the log or, while it

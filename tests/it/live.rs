@@ -12,6 +12,7 @@ use apos::domain::{
     Autonomy, Body, Command, ConnectorAccount, Context, Currency, Decision, EffectResult, EventId, EventKind, Method, Money,
     OperatorName, Order, PaymentEvent, PaymentId, ProfileId, Record, Request, ResourceSample, Settings, Source, Time,
 };
+use apos::engine::route::rules::Terms;
 use apos::engine::snapshot::ActionStatus;
 use apos::engine::{self, State};
 use apos::log::Log;
@@ -169,7 +170,7 @@ async fn a_decision_is_repeated_before_and_after_it_is_folded() -> Result<()> {
     runtime.shutdown().await;
 
     let runtime = Runtime::start(sync).await?;
-    let decided = runtime.handle().decide_recorded(request(2)).await?;
+    let decided = runtime.handle().decide_recorded(request(2), Terms::default()).await?;
     let recorded = runtime.handle().log().read(1, 10).await?.into_iter().flat_map(|record| record.bodies);
     assert!(recorded.into_iter().any(|body| body == Body::Decided(decided.clone())), "recorded before it is answered");
     runtime.shutdown().await;

@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use crate::support::entries::{at, every_body, payment};
+use crate::support::entries::{at, every_body, payment, routing_bodies};
 use crate::support::redis::Redis;
 
 /// Nothing here takes longer than this, unless it hangs.
@@ -106,11 +106,12 @@ fn numbered(number: u64) -> Body {
 async fn keeps_order_positions_and_every_kind_of_entry(home: Home) -> Result<()> {
     let log = home.open().await?;
     assert_eq!((log.first().await?, log.last().await?), (0, 0));
-    let first = log.append(0, Time::from_secs(1), every_body()).await?;
+    let bodies = [every_body(), routing_bodies()].concat();
+    let first = log.append(0, Time::from_secs(1), bodies.clone()).await?;
     let second = log.append(0, Time::from_secs(2), vec![numbered(1), numbered(2)]).await?;
     let read = log.read(0, 10).await?;
     assert_eq!(read, [first, second.clone()]);
-    assert_eq!(read[0].bodies, every_body());
+    assert_eq!(read[0].bodies, bodies);
     let positions: Vec<Position> = second.entries().map(|entry| entry.position).collect();
     assert_eq!(positions, [at(2, 0), at(2, 1)]);
     assert_eq!((log.first().await?, log.last().await?), (1, 2));
@@ -405,5 +406,6 @@ fn check_golden(name: &str, bodies: &[Body]) -> Result<()> {
 #[test]
 fn records_of_the_first_release_are_still_read() -> Result<()> {
     check_golden("record_1_zstd.hex", &every_body())?;
+    check_golden("record_1_rules.hex", &routing_bodies())?;
     check_golden("record_1_plain.hex", &[Body::Ticked, numbered(1)])
 }

@@ -1,6 +1,7 @@
 //! Integration tests: one binary, one file a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test that cannot go on has failed")]
 
+mod abuse;
 mod api;
 mod arrows;
 mod backtest;
@@ -14,6 +15,7 @@ mod past;
 mod peer;
 mod poison;
 mod rehearsal;
+mod routing;
 mod scenario_schema;
 mod shadow;
 mod spool;
@@ -22,6 +24,7 @@ mod stream;
 mod support;
 mod telemetry;
 mod terminal;
+mod weaknesses;
 mod webhooks;
 mod whatif;
 mod world;

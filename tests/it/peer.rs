@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use crate::support::app::{Answer, OPERATOR, TestApp, VIEWER, api_config, send};
 
 /// Requests and answers recorded from the peer, in the order they were sent: later ones depend on earlier ones.
-const RECORDED: [&str; 21] = [
+const RECORDED: [&str; 43] = [
     include_str!("fixtures/decision-engine/01.health.json"),
     include_str!("fixtures/decision-engine/02.health-ready.json"),
+    include_str!("fixtures/decision-engine/03.health-diagnostics.json"),
     include_str!("fixtures/decision-engine/04.merchant-create.json"),
     include_str!("fixtures/decision-engine/06.merchant-get.json"),
     include_str!("fixtures/decision-engine/08.rule-create-sr.json"),
@@ -29,21 +30,43 @@ const RECORDED: [&str; 21] = [
     include_str!("fixtures/decision-engine/22.decide-debit-not-enabled.json"),
     include_str!("fixtures/decision-engine/25.update-unknown-payment.json"),
     include_str!("fixtures/decision-engine/27.update-with-errorinfo.json"),
+    include_str!("fixtures/decision-engine/31.evaluate-no-rule-fallback.json"),
+    include_str!("fixtures/decision-engine/32.create-single.json"),
+    include_str!("fixtures/decision-engine/33.activate-single.json"),
+    include_str!("fixtures/decision-engine/34.evaluate-single.json"),
+    include_str!("fixtures/decision-engine/35.create-priority.json"),
+    include_str!("fixtures/decision-engine/36.activate-priority.json"),
+    include_str!("fixtures/decision-engine/37.evaluate-priority.json"),
+    include_str!("fixtures/decision-engine/38.create-volume_split.json"),
+    include_str!("fixtures/decision-engine/39.activate-volume_split.json"),
+    include_str!("fixtures/decision-engine/40.evaluate-volume_split.json"),
+    include_str!("fixtures/decision-engine/41.create-advanced.json"),
+    include_str!("fixtures/decision-engine/42.activate-advanced.json"),
+    include_str!("fixtures/decision-engine/43.evaluate-advanced.json"),
+    include_str!("fixtures/decision-engine/44.evaluate-advanced-default.json"),
+    include_str!("fixtures/decision-engine/45.evaluate-advanced-vsp.json"),
+    include_str!("fixtures/decision-engine/51.list.json"),
+    include_str!("fixtures/decision-engine/52.list-active.json"),
+    include_str!("fixtures/decision-engine/53.hybrid-hs.json"),
+    include_str!("fixtures/decision-engine/54.hybrid-static-only.json"),
+    include_str!("fixtures/decision-engine/55.hybrid-dynamic-only.json"),
+    include_str!("fixtures/decision-engine/57.features.json"),
     include_str!("fixtures/decision-engine/58.rule-delete-sr.json"),
     include_str!("fixtures/decision-engine/59.merchant-delete.json"),
 ];
 
 /// Requests as Hyperswitch's source builds them.
-const BUILT: [&str; 5] = [
+const BUILT: [&str; 6] = [
     include_str!("fixtures/hyperswitch/merchant-account-create.request.json"),
     include_str!("fixtures/hyperswitch/rule-create.success-rate-default.request.json"),
     include_str!("fixtures/hyperswitch/rule-create.elimination-default.request.json"),
     include_str!("fixtures/hyperswitch/decide-gateway.sr.request.json"),
     include_str!("fixtures/hyperswitch/update-gateway-score.request.json"),
+    include_str!("fixtures/hyperswitch/routing-hybrid.request.json"),
 ];
 
 /// Values that are this product's own: scores, choices, times, and words about what it does not do.
-const OURS: [&str; 9] = [
+const OURS: [&str; 12] = [
     "decided_gateway",
     "fallback_gateways",
     "gateway_priority_map",
@@ -53,7 +76,14 @@ const OURS: [&str; 9] = [
     "latency",
     "developer_message",
     "api_key",
+    // A rule's id and times.
+    "rule_id",
+    "created_at",
+    "modified_at",
 ];
+
+/// Where the order is by chance.
+const DRAWN: &str = "(by share).evaluated_output";
 
 /// Where `found` has not all that `expected` has: every key, the same type, and the same value but for [`OURS`].
 fn differences(path: &str, expected: &Value, found: &Value, told: &mut Vec<String>) {
@@ -65,6 +95,13 @@ fn differences(path: &str, expected: &Value, found: &Value, told: &mut Vec<Strin
                     Some(other) => differences(&format!("{path}.{key}"), value, other, told),
                     None => told.push(format!("{path}.{key} is missing")),
                 }
+            }
+        }
+        // The peer draws a share at random, so any of the shares may come first.
+        (Value::Array(expected), Value::Array(found)) if path == DRAWN => {
+            let sorted = |list: &[Value]| list.iter().map(Value::to_string).collect::<std::collections::BTreeSet<_>>();
+            if sorted(expected) != sorted(found) {
+                told.push(format!("{path}: expected {expected:?}, found {found:?}"));
             }
         }
         (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
@@ -80,6 +117,25 @@ fn differences(path: &str, expected: &Value, found: &Value, told: &mut Vec<Strin
     }
 }
 
+/// The recording, with the ids of rules that the peer gave replaced by those that were given here.
+fn renamed(recorded: &str, ids: &[(String, String)]) -> Result<Value> {
+    let text = ids.iter().fold(recorded.to_owned(), |text, (peers, ours)| text.replace(peers, ours));
+    let mut recorded: Value = serde_json::from_str(&text)?;
+    let body = &mut recorded["response"]["body"];
+    if body["_text"] == "" {
+        *body = Value::Null;
+    }
+    // The peer took a split that sums to 110; here it was refused.
+    if let Some(rules) = body.as_array_mut() {
+        rules.retain(|rule| rule["name"] != "bad");
+    }
+    // Whom a decision chose is this product's own.
+    if !body["dynamic_routing"].is_null() {
+        body.as_object_mut().unwrap().remove("evaluated_connectors");
+    }
+    Ok(recorded)
+}
+
 async fn replay(app: &TestApp, recorded: &Value) -> Result<Answer> {
     let asked = &recorded["request"];
     let request = app.request(asked["method"].as_str().unwrap(), asked["path"].as_str().unwrap())?;
@@ -92,13 +148,18 @@ async fn answers_as_the_peer_answered() -> Result<()> {
     let mut settings = Settings::default();
     settings.routing.auto_create_merchants = false;
     let app = TestApp::with_settings(settings).await?;
+    let mut ids = Vec::new();
     for recorded in RECORDED {
-        let recorded: Value = serde_json::from_str(recorded)?;
+        let recorded = renamed(recorded, &ids)?;
         let (asked, expected) = (&recorded["request"]["path"], &recorded["response"]);
         let answer = replay(&app, &recorded).await?;
         ensure!(expected["status"] == answer.status, "{asked}: {answer:?}");
         let mut told = Vec::new();
-        differences("", &expected["body"], &answer.body, &mut told);
+        if let (Some(peers), Some(ours)) = (expected["body"]["rule_id"].as_str(), answer.body["rule_id"].as_str()) {
+            ids.push((peers.to_owned(), ours.to_owned()));
+        }
+        let by_share = answer.body["output"]["splits"].is_array();
+        differences(if by_share { "(by share)" } else { "" }, &expected["body"], &answer.body, &mut told);
         ensure!(told.is_empty(), "{asked}: {told:#?}\n{}", answer.body);
     }
     app.stop().await?;
@@ -117,7 +178,7 @@ async fn takes_every_request_hyperswitch_builds() -> Result<()> {
     Ok(())
 }
 
-fn decide_request(merchant: &str, payment: &str, gateways: &[&str]) -> Value {
+pub(crate) fn decide_request(merchant: &str, payment: &str, gateways: &[&str]) -> Value {
     json!({
         "merchantId": merchant,
         "eligibleGatewayList": gateways,
@@ -130,7 +191,7 @@ fn decide_request(merchant: &str, payment: &str, gateways: &[&str]) -> Value {
     })
 }
 
-fn update_request(payment: &str, gateway: &str, status: &str) -> Value {
+pub(crate) fn update_request(payment: &str, gateway: &str, status: &str) -> Value {
     json!({ "merchantId": "pro_1", "gateway": gateway, "status": status, "paymentId": payment })
 }
 
@@ -159,37 +220,6 @@ async fn hyperswitch_goes_where_the_decision_says() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_failure_ten_times_counts_once() -> Result<()> {
-    let app = TestApp::start().await?;
-    for _ in 0..10 {
-        let answer = app.post_as_switch("/update-gateway-score", &update_request("pay_1", "stripe:mca_1", "FAILURE")).await?;
-        assert_eq!(answer.status, 200, "{answer:?}");
-    }
-    app.until_events(10).await?;
-    let statistics = &app.read("/analytics").await?["statistics"];
-    assert_eq!((&statistics["failed"], &statistics["repeats"]), (&json!(1), &json!(9)), "{statistics}");
-    app.stop().await?;
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_outcome_of_an_unknown_payment_counts_and_the_answer_says_so() -> Result<()> {
-    let app = TestApp::start().await?;
-    let decided = app.post_as_switch("/decide-gateway", &decide_request("pro_1", "pay_known", &["stripe:mca_1"])).await?;
-    assert_eq!(decided.body["routing_approach"], "DEFAULT");
-    for (payment, known) in [("pay_known", true), ("pay_unknown", false)] {
-        let answer = app.post_as_switch("/update-gateway-score", &update_request(payment, "stripe:mca_1", "CHARGED")).await?;
-        assert_eq!(answer.body["message"], "Gateway score updated successfully");
-        assert_eq!(answer.body["apos"]["payment_known"], known, "{payment}");
-    }
-    app.until_events(2).await?;
-    let account = app.read("/status").await?["connectors"][0]["accounts"][0].clone();
-    assert_eq!((&account["account"], &account["approved"]), (&json!("stripe:mca_1"), &json!(2)), "{account}");
-    app.stop().await?;
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repeated_question_gets_the_recorded_answer() -> Result<()> {
     let app = TestApp::start().await?;
     let asked = decide_request("pro_1", "pay_1", &["stripe:mca_1", "adyen:mca_2"]);
@@ -200,24 +230,6 @@ async fn a_repeated_question_gets_the_recorded_answer() -> Result<()> {
     }
     app.until("the decision is folded", || app.handle().snapshot().statistics.decisions > 0).await?;
     assert_eq!(app.read("/analytics").await?["statistics"]["decisions"], 1);
-    app.stop().await?;
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn both_spellings_of_a_status_are_taken() -> Result<()> {
-    let app = TestApp::start().await?;
-    for (number, status) in
-        ["VBV_SUCCESSFUL", "V_B_V_SUCCESSFUL", "COD_INITIATED", "C_O_D_INITIATED", "VOIDED_POST_CHARGE"].iter().enumerate()
-    {
-        let told = update_request(&format!("pay_{number}"), "stripe:mca_1", status);
-        assert_eq!(app.post_as_switch("/update-gateway-score", &told).await?.status, 200, "{status}");
-    }
-    app.until_events(5).await?;
-    assert_eq!(app.read("/analytics").await?["statistics"]["approved"], 3);
-    let refused = app.post_as_switch("/update-gateway-score", &update_request("pay_1", "stripe:mca_1", "CHARGE")).await?;
-    let told = refused.body["error_message"].as_str().unwrap();
-    assert!(refused.status == 400 && told.starts_with("status: `CHARGE` is none of CHARGED"), "{refused:?}");
     app.stop().await?;
     Ok(())
 }

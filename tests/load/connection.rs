@@ -7,8 +7,13 @@ use anyhow::{Context as _, Result, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::Call;
+
 /// Largest answer read. One of ten candidates has about 3 KiB.
 const ANSWER_MAX: usize = 65_536;
+
+/// The rule of every merchant: two cases, the second holds for half of the payments.
+const RULE: &str = r#"{"type":"advanced","data":{"globals":{},"default_selection":{"priority":[{"gateway_name":"psp0","gateway_id":"mca_0"}]},"rules":[{"name":"jcb","routing_type":"priority","output":{"priority":[{"gateway_name":"psp2","gateway_id":"mca_2"}]},"statements":[{"condition":[{"lhs":"card_network","comparison":"equal","value":{"type":"enum_variant","value":"JCB"}}]}]},{"name":"large","routing_type":"volume_split_priority","output":{"volume_split_priority":[{"split":50,"output":[{"gateway_name":"psp1","gateway_id":"mca_1"},{"gateway_name":"psp2","gateway_id":"mca_2"}]},{"split":50,"output":[{"gateway_name":"psp3","gateway_id":"mca_3"}]}]},"statements":[{"condition":[{"lhs":"amount","comparison":"greater_than","value":{"type":"number","value":11000}},{"lhs":"currency","comparison":"equal","value":{"type":"enum_variant","value":"EUR"}}]}]}]}}"#;
 
 /// Where the requests go, and what all of them share.
 #[derive(Debug)]
@@ -55,22 +60,65 @@ impl Connection {
         Ok(Self { target, stream, body, request, answer: Vec::with_capacity(ANSWER_MAX), body_at: 0 })
     }
 
-    /// Asks where a payment goes.
-    pub(crate) async fn decide(&mut self, number: u64) -> Result<u16> {
-        let Target { merchants, eligible, run, .. } = &*self.target;
+    /// Gives every merchant a rule of two cases and puts it into force.
+    pub(crate) async fn prepare(&mut self, merchants: u64) -> Result<()> {
+        for merchant in 0..merchants {
+            self.body.clear();
+            write!(self.body, r#"{{"name":"load","created_by":"pro_{merchant:04}","algorithm":{RULE}}}"#)?;
+            let status = self.post("/routing/create").await?;
+            let id = text(self.body(), "rule_id").with_context(|| format!("{status}: {}", self.body()))?.to_owned();
+            self.body.clear();
+            write!(self.body, r#"{{"created_by":"pro_{merchant:04}","routing_algorithm_id":"{id}"}}"#)?;
+            let status = self.post("/routing/activate").await?;
+            anyhow::ensure!(status == 200, "{status}: {}", self.body());
+        }
+        Ok(())
+    }
+
+    /// Makes a call about a payment.
+    pub(crate) async fn call(&mut self, call: Call, number: u64) -> Result<u16> {
         self.body.clear();
+        match call {
+            Call::Decide => self.write_decision(number)?,
+            Call::Evaluate => self.write_evaluation(number)?,
+            Call::Hybrid => {
+                self.body.push_str(r#"{"static_routing_request":"#);
+                self.write_evaluation(number)?;
+                self.body.push_str(r#","dynamic_routing_request":"#);
+                self.write_decision(number)?;
+                self.body.push('}');
+            }
+        }
+        self.post(call.path()).await
+    }
+
+    /// What Hyperswitch tells of a card payment.
+    fn write_evaluation(&mut self, number: u64) -> Result<()> {
+        let Target { merchants, run, .. } = &*self.target;
+        let (amount, bin) = (1_000 + number % 20_000, 400_000 + number % 500);
+        write!(
+            self.body,
+            r#"{{"created_by":"pro_{:04}","payment_id":"pay_{run:08x}_{number:010}","parameters":{{"amount":{{"type":"number","value":{amount}}},"currency":{{"type":"enum_variant","value":"EUR"}},"authentication_type":{{"type":"enum_variant","value":"no_three_ds"}},"card_bin":{{"type":"str_value","value":"{bin}"}},"capture_method":{{"type":"enum_variant","value":"automatic"}},"payment_method":{{"type":"enum_variant","value":"card"}},"card":{{"type":"enum_variant","value":"credit"}},"payment_method_type":{{"type":"enum_variant","value":"credit"}},"card_network":{{"type":"enum_variant","value":"Visa"}}}},"fallback_output":[{{"gateway_name":"psp0","gateway_id":"mca_0"}},{{"gateway_name":"psp1","gateway_id":"mca_1"}}]}}"#,
+            number % merchants,
+        )?;
+        Ok(())
+    }
+
+    /// Where does a payment go?
+    fn write_decision(&mut self, number: u64) -> Result<()> {
+        let Target { merchants, eligible, run, .. } = &*self.target;
         write!(
             self.body,
             r#"{{"paymentInfo":{{"paymentId":"pay_{run:08x}_{number:010}","amount":{},"currency":"EUR","paymentType":"ORDER_PAYMENT","metadata":null,"paymentMethodType":"UPI","paymentMethod":"card","cardIsin":null}},"merchantId":"pro_{:04}","eligibleGatewayList":{eligible},"rankingAlgorithm":"SR_BASED_ROUTING","eliminationEnabled":true}}"#,
             1_000 + number % 20_000,
             number % merchants,
         )?;
-        self.post("/decide-gateway").await
+        Ok(())
     }
 
     /// Tells the outcome of the payment asked for last: nine of ten are approved.
     pub(crate) async fn outcome(&mut self, number: u64) -> Result<u16> {
-        let gateway = decided(self.body()).context("the answer names no gateway")?.to_owned();
+        let gateway = text(self.body(), "decided_gateway").context("the answer names no gateway")?.to_owned();
         let Target { merchants, run, .. } = &*self.target;
         let status = if number.is_multiple_of(10) { "FAILURE" } else { "CHARGED" };
         self.body.clear();
@@ -124,8 +172,8 @@ fn head(answer: &[u8]) -> Result<Option<(u16, usize, usize)>> {
     Ok(Some((status, end + 4, length.context("an answer without content-length")?)))
 }
 
-/// `decided_gateway` of an answer.
-fn decided(body: &str) -> Option<&str> {
-    let rest = body.split_once("\"decided_gateway\":\"")?.1;
-    rest.split_once('"').map(|(gateway, _)| gateway)
+/// The first text of a name in an answer.
+fn text<'a>(body: &'a str, name: &str) -> Option<&'a str> {
+    let rest = body.split_once(&format!("\"{name}\":\""))?.1;
+    rest.split_once('"').map(|(text, _)| text)
 }

@@ -1,4 +1,4 @@
-//! The open-loop load generator: `/decide-gateway` at a fixed rate, whether or not the server keeps up.
+//! The open-loop load generator: one of the peer's calls at a fixed rate, whether or not the server keeps up.
 //!
 //! A request has the time it was due, and its latency runs from there to the last byte of its answer: a server that
 //! stalls is charged for every request that should have been sent meanwhile. Every payment id is sent once.
@@ -35,6 +35,10 @@ struct Args {
     /// Requests due a second.
     #[arg(long, default_value_t = 15_000)]
     rate: u64,
+    /// The call: /decide-gateway, /routing/evaluate or /routing/hybrid. The last two need a rule in force; one of each
+    /// merchant is created first.
+    #[arg(long, value_enum, default_value_t = Call::Decide)]
+    call: Call,
     /// For how long.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
@@ -56,6 +60,27 @@ struct Args {
     /// Name of the environment variable that holds the server's peer secret; empty there: none is sent.
     #[arg(long, default_value = "APOS_PEER_SECRET")]
     secret_env: String,
+}
+
+/// The calls that are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Call {
+    /// `POST /decide-gateway`.
+    Decide,
+    /// `POST /routing/evaluate`, with what Hyperswitch tells of a card payment.
+    Evaluate,
+    /// `POST /routing/hybrid`, both halves.
+    Hybrid,
+}
+
+impl Call {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Decide => "/decide-gateway",
+            Self::Evaluate => "/routing/evaluate",
+            Self::Hybrid => "/routing/hybrid",
+        }
+    }
 }
 
 /// What one connection saw.
@@ -104,12 +129,15 @@ async fn run(args: Args) -> Result<ExitCode> {
     for _ in 0..args.connections {
         connections.push(Connection::open(target.clone()).await.with_context(|| format!("cannot connect to {}", args.url))?);
     }
+    if args.call != Call::Decide {
+        connections[0].prepare(args.merchants).await?;
+    }
     // A moment ahead, so that every connection waits for its first request.
     let start = Instant::now() + Duration::from_millis(50);
     let schedule = Arc::new(Schedule { start, rate: args.rate, count: args.rate * args.seconds, next: AtomicU64::new(0) });
     let tasks: Vec<_> = connections
         .into_iter()
-        .map(|connection| tokio::spawn(drive(connection, target.clone(), schedule.clone(), args.outcomes)))
+        .map(|connection| tokio::spawn(drive(connection, target.clone(), schedule.clone(), (args.call, args.outcomes))))
         .collect();
     let mut total = Seen::default();
     for task in tasks {
@@ -119,11 +147,11 @@ async fn run(args: Args) -> Result<ExitCode> {
 }
 
 /// Sends what is due until nothing is left. A connection that fails is opened again; its request counts as unanswered.
-async fn drive(mut connection: Connection, target: Arc<Target>, schedule: Arc<Schedule>, outcomes: bool) -> Seen {
+async fn drive(mut connection: Connection, target: Arc<Target>, schedule: Arc<Schedule>, what: (Call, bool)) -> Seen {
     let mut seen = Seen::default();
     while let Some((number, due)) = schedule.take() {
         tokio::time::sleep_until(due.into()).await;
-        if let Err(error) = exchange(&mut connection, &mut seen, (number, due), &schedule, outcomes).await {
+        if let Err(error) = exchange(&mut connection, &mut seen, (number, due), &schedule, what).await {
             seen.first_failure.get_or_insert(format!("{error:#}"));
             match Connection::open(target.clone()).await {
                 Ok(opened) => connection = opened,
@@ -139,10 +167,10 @@ async fn exchange(
     seen: &mut Seen,
     (number, due): (u64, Instant),
     schedule: &Schedule,
-    outcomes: bool,
+    (call, outcomes): (Call, bool),
 ) -> Result<()> {
     seen.sent += 1;
-    let status = connection.decide(number).await?;
+    let status = connection.call(call, number).await?;
     seen.decided(number / schedule.rate, due.elapsed());
     seen.count(status, connection);
     if outcomes && (200..300).contains(&status) {
@@ -196,7 +224,7 @@ fn report(args: &Args, seen: &Seen, took: Duration) -> ExitCode {
         took.as_secs_f64()
     );
     println!("due {due}  sent {}  answered {}  non-2xx {}  unanswered {unanswered}", seen.sent, seen.answered, seen.not_2xx);
-    line("decide-gateway, from the time due", &seen.decisions);
+    line(&format!("{}, from the time due", args.call.path()), &seen.decisions);
     if args.outcomes {
         line("update-gateway-score, from its sending", &seen.outcomes);
     }

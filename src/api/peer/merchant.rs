@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use super::rule::Refused;
+use super::rule::{Refused, profile_of};
 use crate::adapters::json;
 use crate::api::reply::{self, Arrived};
 use crate::api::{Api, ApiError};
@@ -87,9 +87,9 @@ async fn deleted(path: &str, request: &HttpRequest, api: &Api) -> Result<HttpRes
 }
 
 /// The merchant a path names, when it is known and the caller may ask.
-fn known(path: &str, request: &HttpRequest, api: &Api) -> Result<ProfileId, Refused> {
+pub(super) fn known(path: &str, request: &HttpRequest, api: &Api) -> Result<ProfileId, Refused> {
     api.may_call_as_peer(request)?;
-    let profile = ProfileId::parse(path).map_err(|problem| Refused::Invalid("TE_00", format!("merchant_id: {problem}")))?;
+    let profile = profile_of(path)?;
     let known = api.handle.view().knows(&profile);
     known.then_some(profile).ok_or(Refused::Missing("Merchant account not found"))
 }

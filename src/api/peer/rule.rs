@@ -9,6 +9,7 @@ use crate::adapters::json::{self, BadField};
 use crate::adapters::peer::rule::{Rule, RuleError, RuleKind, RuleQuery, RuleRequest};
 use crate::api::reply::{self, Arrived};
 use crate::api::{Api, ApiError};
+use crate::domain::rule::RULE_BYTES_MAX;
 use crate::domain::{Body, ProfileId};
 
 /// Why a call for a rule or a merchant was refused.
@@ -22,7 +23,7 @@ pub(super) enum Refused {
 }
 
 /// The peer's code for rules.
-const RULE: &str = "TE_04";
+pub(super) const RULE: &str = "TE_04";
 
 impl From<ApiError> for Refused {
     fn from(error: ApiError) -> Self {
@@ -101,7 +102,7 @@ async fn written(request: &HttpRequest, body: Arrived, api: &Api, write: Write) 
         (Write::Create, false) => "created",
         (Write::Update, true) => "updated",
     };
-    store(api, &merchant_id, kind, text(&config)?).await?;
+    store(api, &merchant_id, kind.as_str(), text(&config)?).await?;
     let message = Some(format!("{} {done} successfully", kind.title()));
     Ok(reply::ok(&View { message, merchant_id: &merchant_id, config: Some(&config) }))
 }
@@ -121,9 +122,14 @@ async fn deleted(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     if !exists(api, &merchant_id, algorithm) {
         return Err(NONE);
     }
-    store(api, &merchant_id, algorithm, String::new()).await?;
+    store(api, &merchant_id, algorithm.as_str(), String::new()).await?;
     let message = Some(format!("{} deleted successfully", algorithm.title()));
     Ok(reply::ok(&View { message, merchant_id: &merchant_id, config: None }))
+}
+
+/// The merchant that a path names.
+pub(super) fn profile_of(path: &str) -> Result<ProfileId, Refused> {
+    ProfileId::parse(path).map_err(|problem| Refused::Invalid("TE_00", format!("merchant_id: {problem}")))
 }
 
 const NONE: Refused = Refused::Missing("Rule configuration not found");
@@ -132,13 +138,19 @@ fn exists(api: &Api, profile: &ProfileId, kind: RuleKind) -> bool {
     api.handle.view().peer_rule(profile, kind.as_str()).is_some()
 }
 
-fn text(rule: &Rule) -> Result<String, ApiError> {
-    serde_json::to_string(rule).map_err(|error| ApiError::Internal(error.to_string()))
+/// The rule as it is kept; it is in memory and in every checkpoint, so that it must not be large.
+fn text(rule: &Rule) -> Result<String, Refused> {
+    let text = serde_json::to_string(rule).map_err(|error| ApiError::Internal(error.to_string()))?;
+    if text.len() > RULE_BYTES_MAX {
+        let told = format!("it has {} bytes; a rule has at most {RULE_BYTES_MAX}", text.len());
+        return Err(BadField::new("config", told).into());
+    }
+    Ok(text)
 }
 
 /// An empty rule is a rule deleted. Returns once the view has it, so that the next call sees it.
-async fn store(api: &Api, profile: &ProfileId, kind: RuleKind, rule: String) -> Result<(), ApiError> {
-    let stored = Body::PeerRuleStored { profile: profile.clone(), kind: kind.as_str().to_owned(), rule };
+pub(super) async fn store(api: &Api, profile: &ProfileId, kind: &str, rule: String) -> Result<(), ApiError> {
+    let stored = Body::PeerRuleStored { profile: profile.clone(), kind: kind.to_owned(), rule };
     let position = api.handle.append(stored).await?;
     Ok(api.handle.applied(position).await?)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::domain::rule::{Algorithm, RuleText};
 use crate::domain::settings::{Merchant, Settings};
 use crate::domain::{
     Act, Body, Change, Command, ConnectorAccount, Decision, EffectResult, EventId, OperatorName, Order, PaymentEvent,
@@ -48,8 +49,37 @@ impl Pseudonyms {
                 Body::PeerRuleStored { profile: self.profile(&profile), kind, rule: "{}".to_owned() }
             }
             Body::MerchantDeleted { profile } => Body::MerchantDeleted { profile: self.profile(&profile) },
+            Body::RuleCreated { profile, purpose, text } => {
+                Body::RuleCreated { profile: self.profile(&profile), purpose, text: Box::new(self.rule(*text)) }
+            }
+            Body::RuleUpdated { profile, id, text } => {
+                Body::RuleUpdated { profile: self.profile(&profile), id, text: Box::new(self.rule(*text)) }
+            }
+            Body::RuleActivated { profile, id, active } => Body::RuleActivated { profile: self.profile(&profile), id, active },
+            Body::RuleDeleted { profile, id } => Body::RuleDeleted { profile: self.profile(&profile), id },
+            Body::PaymentTold { profile, payment, context, amount } => {
+                Body::PaymentTold { profile: self.profile(&profile), payment: self.payment(&payment), context, amount }
+            }
+            Body::ScoresReset { profile } => Body::ScoresReset { profile: self.profile(&profile) },
             body @ (Body::EngineStarted { .. } | Body::Ended { .. } | Body::Sampled(_) | Body::Ticked) => body,
         }
+    }
+
+    /// A rule under pseudonyms: its accounts, and every text that the merchant chose. Decisions are recorded beside it, so
+    /// that nothing is lost where a condition no longer compares.
+    fn rule(&self, mut text: RuleText) -> RuleText {
+        LEFT_OUT.clone_into(&mut text.name);
+        LEFT_OUT.clone_into(&mut text.description);
+        text.algorithm.accounts_mut().into_iter().for_each(|account| *account = self.account(account));
+        if let Algorithm::Advanced(program) = &mut text.algorithm {
+            program.notes.clear();
+            program.globals.clear();
+            for case in &mut program.cases {
+                case.name = LEFT_OUT.into();
+                case.statements.clear();
+            }
+        }
+        text
     }
 
     fn settings(&self, settings: &Settings) -> Settings {
@@ -138,5 +168,45 @@ impl Pseudonyms {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(kind.as_bytes()).update(&[0]).update(name.as_bytes());
         format!("{kind}_{}", &hasher.finalize().to_hex()[..DIGITS])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::rule::{Case, Condition, Output, Program, Statement, Value};
+    use crate::domain::{Comparison, Purpose};
+
+    #[test]
+    fn of_a_rule_only_what_it_does_with_connectors_stays() {
+        let account = |name: &str| ConnectorAccount::parse(name).unwrap();
+        let value = Value::Text("secret_label".into());
+        let condition =
+            Condition { key: "business_label".into(), comparison: Comparison::Equal, value, notes: "secret_note".to_owned() };
+        let case = Case {
+            name: "secret_case".into(),
+            output: Output::Priority(vec![account("stripe:secret_1"), account("adyen:secret_2")]),
+            statements: vec![Statement { conditions: vec![condition], nested: Vec::new() }],
+        };
+        let program = Program {
+            globals: vec![("secret_set".into(), Vec::new())],
+            default: Output::Single(account("checkout:secret_3")),
+            cases: vec![case],
+            notes: "secret_notes".to_owned(),
+        };
+        let text = RuleText {
+            name: "secret_name".to_owned(),
+            description: "secret_words".to_owned(),
+            algorithm: Algorithm::Advanced(program),
+            bytes: 9,
+        };
+        let profile = ProfileId::parse("secret_merchant").unwrap();
+        let body = Body::RuleCreated { profile, purpose: Purpose::Payment, text: Box::new(text) };
+        let record = Record { number: 1, at: crate::domain::Time::ZERO, epoch: 1, bodies: vec![body] };
+        let shown = format!("{:?}", Pseudonyms::new(b"key").record(record));
+        assert!(!shown.contains("secret"), "{shown}");
+        for connector in ["stripe:mca_", "adyen:mca_", "checkout:mca_"] {
+            assert!(shown.contains(connector), "{connector}: {shown}");
+        }
     }
 }

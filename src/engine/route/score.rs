@@ -4,6 +4,7 @@ use core::cmp::Ordering;
 
 use super::RoutingView;
 use super::belief::Belief;
+use super::rules::Ruling;
 use super::view::Account;
 use super::weights::{Seen, Weights};
 use crate::domain::{Candidate, ConnectorAccount, Exclusion, Request, Settings};
@@ -28,11 +29,12 @@ pub(crate) fn all<'v>(
     view: &'v RoutingView,
     in_flight: &dyn Fn(&ConnectorAccount) -> u16,
     request: &Request,
+    ruling: Option<&Ruling<'_>>,
 ) -> Vec<Scored<'v>> {
     let seen = view.weights.seen(&request.context, view.profiles.get(&request.profile), request.amount);
     let shared = view.weights.shared(&seen);
     let prior = Weights::own_prior(&seen);
-    let scorer = Scorer { view, request, seen, shared, prior };
+    let scorer = Scorer { view, request, ruling, seen, shared, prior };
     request.eligible.iter().enumerate().map(|(rank, account)| scorer.score(rank, account, in_flight(account))).collect()
 }
 
@@ -40,6 +42,7 @@ pub(crate) fn all<'v>(
 struct Scorer<'v, 'r> {
     view: &'v RoutingView,
     request: &'r Request,
+    ruling: Option<&'r Ruling<'r>>,
     seen: Seen,
     shared: Belief,
     /// Variance of an own part of which nothing is known.
@@ -64,7 +67,7 @@ impl<'v> Scorer<'v, '_> {
             account: account.clone(),
             state,
             rank,
-            excluded: exclusion(&self.view.settings, self.request, account, state),
+            excluded: self.exclusion(account, state),
             expected,
             score: own.mean + bonus,
             in_flight,
@@ -72,6 +75,14 @@ impl<'v> Scorer<'v, '_> {
             bonus,
             evidence: evidence(own.variance, self.prior, expected),
         }
+    }
+
+    /// Why the account cannot be chosen, if so. Where a rule keeps it out, no probe goes there either.
+    fn exclusion(&self, account: &ConnectorAccount, state: Option<&Account>) -> Option<Exclusion> {
+        let kept_out = self.ruling.filter(|ruling| ruling.rank(account).is_none());
+        incapable(&self.view.settings, self.request, account)
+            .or_else(|| kept_out.map(|ruling| Exclusion::Rule(ruling.rule)))
+            .or_else(|| state.and_then(out_of_use))
     }
 
     /// The connector's number: by its account, else by its name.
@@ -86,22 +97,24 @@ fn evidence(variance: f64, prior: f64, expected: f64) -> f64 {
     ((1.0 / variance.max(1e-9) - 1.0 / prior.max(1e-9)) / curvature).max(0.0)
 }
 
-/// Why a candidate cannot be chosen, if so.
-fn exclusion(settings: &Settings, request: &Request, account: &ConnectorAccount, state: Option<&Account>) -> Option<Exclusion> {
-    if let Some(connector) = settings.connectors.get(account.connector()) {
-        if let Some(method) = request.context.method
-            && !connector.methods.is_empty()
-            && !connector.methods.contains(&method)
-        {
-            return Some(Exclusion::Method);
-        }
-        if !connector.currencies.is_empty() && !connector.currencies.contains(&request.amount.currency) {
-            return Some(Exclusion::Currency);
-        }
+/// What of the payment the connector does not handle, if so.
+fn incapable(settings: &Settings, request: &Request, account: &ConnectorAccount) -> Option<Exclusion> {
+    let connector = settings.connectors.get(account.connector())?;
+    if let Some(method) = request.context.method
+        && !connector.methods.is_empty()
+        && !connector.methods.contains(&method)
+    {
+        return Some(Exclusion::Method);
     }
+    let foreign = !connector.currencies.is_empty() && !connector.currencies.contains(&request.amount.currency);
+    foreign.then_some(Exclusion::Currency)
+}
+
+/// Why the account is out of use, if so.
+fn out_of_use(state: &Account) -> Option<Exclusion> {
     match state {
-        Some(state) if state.excluded.is_some() => Some(Exclusion::Operator),
-        Some(state) if state.breaker.open.is_some() => Some(Exclusion::BreakerOpen),
+        Account { excluded: Some(_), .. } => Some(Exclusion::Operator),
+        Account { breaker, .. } if breaker.open.is_some() => Some(Exclusion::BreakerOpen),
         _ => None,
     }
 }

@@ -9,8 +9,11 @@ use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
 use super::breaker::Breaker;
+use super::rules::Book;
 use super::weights::Weights;
-use crate::domain::{ConnectorAccount, ConnectorName, Decision, EventId, PaymentId, Position, ProfileId, Settings, Time};
+use crate::domain::{
+    ConnectorAccount, ConnectorName, Context, Decision, EventId, PaymentId, Position, ProfileId, Settings, Time,
+};
 use crate::engine::monitor::Slice;
 use crate::engine::names::Names;
 use crate::engine::payments::{Key, Payments};
@@ -44,6 +47,8 @@ pub(crate) struct Merchant {
     pub(crate) priority: Vec<ConnectorAccount>,
     /// Rules of the peer's kind, in the peer's JSON, by kind.
     pub(crate) peer_rules: BTreeMap<String, String>,
+    /// Its routing rules; none: it never had one.
+    pub(crate) rules: Option<Arc<Book>>,
     /// Deleted, and nothing was heard of it since: as if it were not known.
     deleted: bool,
 }
@@ -66,6 +71,8 @@ pub struct RoutingView {
     pub(crate) watched: OrdMap<Slice, Time>,
     pub(crate) weights: Weights,
     pub(crate) payments: Payments,
+    /// Bytes of all merchants' rules.
+    pub(crate) rule_bytes: u64,
 }
 
 impl RoutingView {
@@ -140,6 +147,12 @@ impl RoutingView {
         self.payments.saw_event(profile, event)
     }
 
+    /// What is known of a payment that is still open, from every source.
+    #[must_use]
+    pub fn context(&self, profile: &ProfileId, payment: &PaymentId) -> Context {
+        self.payments.get(Key::of(profile, payment)).map_or_else(Context::default, |payment| payment.context)
+    }
+
     /// Every account known of a merchant: of its priority list. Used when the switch names none.
     #[must_use]
     pub fn accounts_of(&self, profile: &ProfileId) -> Vec<ConnectorAccount> {
@@ -167,6 +180,8 @@ impl RoutingView {
     /// Forgets how a merchant is routed. Its number stays: what was learnt and counted of it goes by that.
     pub(crate) fn delete_merchant(&mut self, profile: &ProfileId) {
         if let Some(number) = self.profiles.get(profile) {
+            let rules = self.merchants.get(number as usize).and_then(|merchant| merchant.rules.as_deref());
+            self.rule_bytes = self.rule_bytes.saturating_sub(rules.map_or(0, Book::bytes));
             self.merchants.set(number as usize, Merchant { deleted: true, ..Merchant::default() });
         }
     }

@@ -141,6 +141,32 @@ impl Weights {
         }
     }
 
+    /// How many beliefs are held of a merchant and of accounts.
+    pub(crate) fn held(&self, merchant: Option<u32>, accounts: &[u32]) -> usize {
+        let merchant = merchant.and_then(|merchant| self.common.slots.get(Feature::Merchant(merchant)));
+        usize::from(merchant.is_some()) + accounts.iter().filter(|account| (**account as usize) < self.accounts.len()).count()
+    }
+
+    /// Forgets what was learnt of a merchant and of accounts, back to their priors. Returns how many beliefs that were.
+    pub(crate) fn forget(&mut self, merchant: Option<u32>, accounts: &[u32]) -> usize {
+        let mut forgotten = 0;
+        for account in accounts {
+            if let Some(weight) = self.accounts.get_mut(*account as usize) {
+                *weight = Weight::fresh(features::ACCOUNT_BIAS);
+                forgotten += 1;
+            }
+        }
+        let feature = merchant.map(Feature::Merchant);
+        let slot = feature.and_then(|feature| self.common.slots.get(feature));
+        if let Some(prior) = feature.and_then(Feature::shared)
+            && let Some(weight) = slot.and_then(|slot| self.common.weights.get_mut(slot as usize))
+        {
+            *weight = Weight::fresh(prior);
+            forgotten += 1;
+        }
+        forgotten
+    }
+
     const fn table(&self, feature: Feature) -> &Shared {
         if feature.is_segment() { &self.segments } else { &self.common }
     }

@@ -120,6 +120,18 @@ impl TestApp {
         self.until(&format!("{count} events are folded"), || self.handle().snapshot().statistics.events == count).await
     }
 
+    /// Waits until decisions know everything that is in the log now, which is sooner than it is shown.
+    pub(crate) async fn until_folded(&self) -> Result<()> {
+        let last = self.handle().log().last().await?;
+        for _ in 0..PATIENCE.as_millis() {
+            if self.handle().folded().record >= last {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        anyhow::bail!("record {last} is not folded within {PATIENCE:?}")
+    }
+
     /// A request to a path.
     pub(crate) fn request(&self, method: &str, path: &str) -> Result<RequestBuilder> {
         let method = method.parse().context("a method")?;
@@ -164,12 +176,15 @@ impl TestApp {
     }
 }
 
-/// Sends a request and reads the answer; a body that is no JSON fails the test.
+/// Sends a request and reads the answer; a body that is neither empty nor JSON fails the test.
 pub(crate) async fn send(request: RequestBuilder) -> Result<Answer> {
     let response: Response = request.send().await?;
     let status = response.status().as_u16();
     let request_id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let bytes = response.bytes().await?;
-    let body = serde_json::from_slice(&bytes).with_context(|| String::from_utf8_lossy(&bytes).into_owned())?;
+    let body = match &bytes[..] {
+        [] => Value::Null,
+        json => serde_json::from_slice(json).with_context(|| String::from_utf8_lossy(json).into_owned())?,
+    };
     Ok(Answer { status, body, request_id })
 }

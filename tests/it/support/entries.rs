@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use apos::domain::rule::{Algorithm, Case, Condition, Output, Program, RuleText, Split, Statement, Value};
 use apos::domain::settings::Routing;
 use apos::domain::{
-    Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, Change, Command, ConnectorAccount, Context, Country, Currency,
-    Decision, Decline, DeclineClass, EffectId, EffectResult, EventId, EventKind, Exclusion, Method, Money, Network,
-    OperatorName, Order, PaymentEvent, PaymentId, Position, PriorityMove, ProfileId, Request, ResourceSample, Settings, Source,
-    Step, Time,
+    Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, Change, Command, Comparison, ConnectorAccount, Context, Country,
+    Currency, Decision, Decline, DeclineClass, EffectId, EffectResult, EventId, EventKind, Exclusion, Method, Money, Network,
+    OperatorName, Order, PaymentEvent, PaymentId, Position, PriorityMove, ProfileId, Purpose, Request, ResourceSample, RuleId,
+    Settings, Source, Step, Time,
 };
 
 pub(crate) fn account(text: &str) -> ConnectorAccount {
@@ -108,7 +109,55 @@ fn settings() -> Settings {
     Settings { routing: Routing { exploration: 0.8, ..Routing::default() }, ..Settings::default() }
 }
 
-/// Every variant of [`Body`], and of what it is made of.
+/// What merchants' routing rules brought to the alphabet after [`every_body`] was kept.
+pub(crate) fn routing_bodies() -> Vec<Body> {
+    let (condition, network) =
+        (|key: &str, comparison, value| Condition { key: key.into(), comparison, value, notes: String::new() }, "card_network");
+    let conditions = vec![
+        condition("amount", Comparison::GreaterThan, Value::Number(1_000)),
+        condition("amount", Comparison::Equal, Value::Numbers(vec![5, 7])),
+        condition("amount", Comparison::Equal, Value::Ranges(vec![(Comparison::LessThanEqual, 9)])),
+        condition(network, Comparison::NotEqual, Value::Word("Visa".into())),
+        condition(network, Comparison::Equal, Value::Words(vec!["Visa".into()])),
+        condition("business_label", Comparison::Equal, Value::Text("shop".into())),
+        condition("metadata", Comparison::Equal, Value::Metadata("tier".into(), "gold".into())),
+        Condition { notes: "{\"note\":1}".to_owned(), ..condition(network, Comparison::Equal, Value::Global("set".into())) },
+    ];
+    let (stripe, adyen) = (account("stripe:mca_1"), account("adyen:mca_2"));
+    let nested = vec![Statement { conditions: Vec::new(), nested: Vec::new() }];
+    let case = Case {
+        name: "case".into(),
+        output: Output::VolumeSplitPriority(vec![Split { percent: 100, output: vec![stripe.clone(), adyen.clone()] }]),
+        statements: vec![Statement { conditions, nested }],
+    };
+    let program = Program {
+        globals: vec![("set".into(), vec![Value::Word("JCB".into())])],
+        default: Output::VolumeSplit(vec![
+            Split { percent: 30, output: stripe.clone() },
+            Split { percent: 70, output: adyen.clone() },
+        ]),
+        cases: vec![case],
+        notes: String::new(),
+    };
+    let text = |algorithm| Box::new(RuleText { name: "rule".to_owned(), description: String::new(), algorithm, bytes: 412 });
+    let id = RuleId(at(9, 1));
+    let mut ruled = decision(2);
+    ruled.approach = Approach::Rule(id);
+    ruled.candidates[1].excluded = Some(Exclusion::Rule(id));
+    let fixed = |output| text(Algorithm::Fixed(output));
+    vec![
+        Body::RuleCreated { profile: profile(), purpose: Purpose::Payment, text: text(Algorithm::Advanced(program)) },
+        Body::RuleCreated { profile: profile(), purpose: Purpose::Payout, text: fixed(Output::Single(stripe.clone())) },
+        Body::RuleUpdated { profile: profile(), id, text: fixed(Output::Priority(vec![stripe, adyen])) },
+        Body::RuleActivated { profile: profile(), id, active: true },
+        Body::RuleDeleted { profile: profile(), id },
+        Body::PaymentTold { profile: profile(), payment: payment(1).payment, context: context(), amount: Some(amount()) },
+        Body::ScoresReset { profile: profile() },
+        Body::Decided(Arc::new(ruled)),
+    ]
+}
+
+/// Every variant of [`Body`] of the first release, and of what it is made of.
 pub(crate) fn every_body() -> Vec<Body> {
     let id = EffectId { position: at(9, 1), number: 1 };
     let act = |change| Act { action: ActionId(9), step: Step::Execute, change };

@@ -1,0 +1,118 @@
+//! `POST /v1/outcomes`: what became of an attempt.
+//!
+//! | sent | meaning |
+//! |---|---|
+//! | the same outcome again | nothing new: it counts once |
+//! | another terminal outcome of the same attempt | it contradicts; the first stands, and is counted in the statistics |
+//! | one that occurred a minute ago or longer | late: it teaches, and says nothing about volume, silence or latency now |
+//! | one that will occur | the sender's clock is ahead: it counts from now |
+//! | one of a payment nothing was heard of | it counts for the account it names; the answer says so |
+//!
+//! The answer comes once the outcome is durable.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use super::reply::{self, Arrived};
+use super::{Api, ApiError};
+use crate::adapters::decline::Codes;
+use crate::adapters::json::{self, BadField};
+use crate::domain::payment::LATE_AFTER;
+use crate::domain::{
+    ConnectorAccount, Context, Decline, DeclineClass, EventId, EventKind, PaymentEvent, PaymentId, Position, ProfileId, Role,
+    Source, Time,
+};
+use crate::runtime::Receipt;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    profile: ProfileId,
+    payment: PaymentId,
+    /// From 1; absent: the attempt on this account.
+    attempt: Option<u16>,
+    account: ConnectorAccount,
+    status: EventKind,
+    /// Whose fault a failure is; absent: not known.
+    class: Option<DeclineClass>,
+    /// The code of a failure; never a free text.
+    code: Option<String>,
+    latency_ms: Option<u32>,
+    /// The sender's id of this outcome: a repeat of it changes nothing, whatever it says.
+    event_id: Option<EventId>,
+    /// RFC 3339; absent: now.
+    occurred_at: Option<Time>,
+}
+
+#[derive(Serialize)]
+struct Kept {
+    /// `recorded`, `spooled` (the log does not take it now; it will be there once), or `repeated` (its id was seen).
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Position>,
+    /// Whether anything was heard of the payment before.
+    payment_known: bool,
+    /// Whether it came so late that it teaches only.
+    late: bool,
+}
+
+/// Takes an outcome in.
+pub(super) async fn tell(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    api.require(&request, Role::Operator)?;
+    let asked: Asked = json::read(&api.body(body)?)?;
+    let now = api.handle.now();
+    let payment_known = api.payment_known(&asked.profile, &asked.payment);
+    let event = asked.event(now)?;
+    let late = now.since(event.occurred_at) > LATE_AFTER;
+    let (status, position) = match api.handle.accept(vec![event]).await? {
+        Receipt::Recorded(position) => ("recorded", Some(position)),
+        Receipt::Spooled => ("spooled", None),
+        Receipt::Repeated => ("repeated", None),
+    };
+    Ok(reply::ok(&Kept { status, position, payment_known, late }))
+}
+
+impl Asked {
+    fn event(self, now: Time) -> Result<PaymentEvent, BadField> {
+        if self.attempt == Some(0) {
+            return Err(BadField::new("attempt", "0 is no attempt: they count from 1"));
+        }
+        if self.status != EventKind::Failed && (self.class.is_some() || self.code.is_some()) {
+            let field = if self.class.is_some() { "class" } else { "code" };
+            return Err(BadField::new(field, "only what failed has one"));
+        }
+        let occurred_at = self.occurred_at.unwrap_or(now).min(now);
+        if occurred_at < Time::ZERO {
+            return Err(BadField::new("occurred_at", "it is before 1970"));
+        }
+        let decline = (self.status == EventKind::Failed).then(|| decline(self.class, self.code.as_deref()));
+        Ok(PaymentEvent {
+            source: Source::Feedback,
+            event_id: self.event_id,
+            profile: self.profile,
+            payment: self.payment,
+            attempt: self.attempt,
+            account: Some(self.account),
+            kind: self.status,
+            decline,
+            amount: None,
+            context: Context::default(),
+            latency_ms: self.latency_ms,
+            attempts_made: None,
+            occurred_at,
+        })
+    }
+}
+
+/// The decline: its class as told, else as its code says, else not known.
+fn decline(class: Option<DeclineClass>, code: Option<&str>) -> Decline {
+    let by_code = Codes { connector: code, ..Codes::default() }.decline();
+    Decline { class: class.unwrap_or(by_code.class), ..by_code }
+}
+
+impl Api {
+    /// Whether anything was heard of a payment.
+    pub(super) fn payment_known(&self, profile: &ProfileId, payment: &PaymentId) -> bool {
+        self.handle.decided(profile, payment).is_some() || self.handle.view().next_attempt(profile, payment) > 1
+    }
+}
