@@ -5,6 +5,7 @@
 
 pub mod change;
 pub mod command;
+pub mod context;
 pub mod decision;
 pub mod entry;
 pub mod ids;
@@ -17,11 +18,12 @@ pub mod wording;
 
 pub use change::{ActionClass, Change, PriorityMove};
 pub use command::{Command, Order, Role};
+pub use context::{Context, Issuer};
 pub use decision::{Approach, Candidate, Decision, Exclusion, Request};
 pub use entry::{Act, Body, EffectId, EffectResult, Entry, Position, Record, ResourceSample, Step};
 pub use ids::{ActionId, ConnectorAccount, ConnectorName, EventId, IncidentId, OperatorName, PaymentId, ProfileId};
-pub use kinds::{Autonomy, DeclineClass, EventKind, Method, Network, Source};
+pub use kinds::{Autonomy, CardType, Credential, DeclineClass, EventKind, Initiator, Method, Network, Source};
 pub use money::{Currency, Money};
-pub use payment::{Bin, Context, Country, Decline, PaymentEvent};
+pub use payment::{Bin, Country, Decline, PaymentEvent};
 pub use settings::Settings;
 pub use time::Time;

@@ -82,9 +82,9 @@ impl PaymentInfo {
         Context {
             method: named.and_then(Method::parse).or_else(|| kind.and_then(Method::parse)),
             network: network.filter(|network| *network != Network::Other),
-            country: None,
             bin: self.card_isin.as_deref().and_then(|digits| Bin::parse(digits).ok()),
             three_ds: self.auth_type.as_deref().and_then(three_ds),
+            ..Context::default()
         }
     }
 
@@ -391,6 +391,7 @@ mod tests {
                 context: Context::default(),
                 eligible: (0..expected.len()).map(account).collect(),
             },
+            decided_at: None,
             view: Position::default(),
             chosen,
             approach: Approach::Bandit,

@@ -23,7 +23,7 @@ pub(crate) use weights::{Observation, Subject};
 use score::Scored;
 
 use crate::domain::decision::ELIGIBLE_MAX;
-use crate::domain::{Approach, Candidate, ConnectorAccount, Decision, Exclusion, Request};
+use crate::domain::{Approach, Candidate, ConnectorAccount, Decision, Exclusion, Request, Time};
 
 /// Outcomes between two probes of an account that are due by time: at most one payment in fifty is put at risk.
 const LEAST_OUTCOMES_BETWEEN_PROBES: u64 = 50;
@@ -34,7 +34,7 @@ const LEAST_OUTCOMES_BETWEEN_PROBES: u64 = 50;
 pub struct NoCandidate;
 
 /// Chooses an account for an attempt. `in_flight` counts the attempts on an account that the deciding replica has
-/// started and its view does not show yet.
+/// started and its view does not show yet; `at` is the deciding machine's time, which the decision only carries.
 ///
 /// # Errors
 /// [`NoCandidate`] when the request lists no account, or more than [`ELIGIBLE_MAX`].
@@ -42,6 +42,7 @@ pub fn decide(
     view: &RoutingView,
     in_flight: &dyn Fn(&ConnectorAccount) -> u16,
     request: Request,
+    at: Time,
 ) -> Result<Decision, NoCandidate> {
     if request.eligible.is_empty() || request.eligible.len() > ELIGIBLE_MAX {
         return Err(NoCandidate);
@@ -54,6 +55,7 @@ pub fn decide(
     let candidates: Vec<Candidate> = scored.into_iter().map(Scored::into_candidate).collect();
     Ok(Decision {
         request,
+        decided_at: Some(at),
         view: view.position,
         chosen,
         approach: choice.approach,

@@ -163,8 +163,9 @@ impl Handle {
             gauges.repeated.fetch_add(1, Ordering::Relaxed);
             return Ok((recorded, false));
         }
-        let made = Arc::new(route::decide(&view, &|account| overlay.in_flight(account), request)?);
-        let stands = overlay.insert(made.clone(), self.now());
+        let now = self.now();
+        let made = Arc::new(route::decide(&view, &|account| overlay.in_flight(account), request, now)?);
+        let stands = overlay.insert(made.clone(), now);
         let fresh = Arc::ptr_eq(&made, &stands);
         if fresh {
             tracing::debug!(

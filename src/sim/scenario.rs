@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::domain::{Bin, ConnectorName, Country, Currency, Method, ProfileId, Time};
+use crate::domain::{Bin, CardType, ConnectorName, Country, Currency, Issuer, Method, ProfileId, Time};
 
 pub use expect::{Expectation, Expected, Need};
 pub use fault::{Fault, FaultKind};
@@ -141,6 +141,12 @@ pub struct CardRange {
     /// How often it is met among the cards of that country.
     #[serde(default = "field::one", deserialize_with = "field::positive")]
     pub weight: f64,
+    /// How its cards are paid for.
+    #[serde(default = "field::credit")]
+    pub card_type: CardType,
+    /// Who issues them.
+    #[serde(default)]
+    pub issuer: Option<Issuer>,
 }
 
 /// How outcomes reach us while no fault disturbs them.
