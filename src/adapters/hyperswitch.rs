@@ -228,7 +228,8 @@ type Read = Option<(Option<ProfileId>, Told)>;
 /// The attempt it tells of is the last one made.
 fn payment(envelope: &Envelope, object: Payment) -> Result<Read, BadField> {
     let Some(kind) = kind_of(&object.status, &envelope.event_type) else { return Ok(None) };
-    let kind = if kind == EventKind::ActionRequired && waits_for_3ds(&object) { EventKind::AuthenticationRequired } else { kind };
+    let kind =
+        if kind == EventKind::ActionRequired && waits_for_3ds(&object) { EventKind::AuthenticationRequired } else { kind };
     let told = Told {
         kind,
         attempts_made: object.attempt_count.filter(|count| *count > 0),
@@ -390,7 +391,9 @@ mod tests {
         check(r#""card_discovery":"manual""#, r#""card_discovery":"saved_card""#, &|c| {
             c.credential == Some(Credential::StoredCard)
         });
-        check(r#""card_issuer":null"#, r#""card_issuer":"JP Morgan""#, &|c| c.issuer.is_some_and(|i| i.as_str() == "JP MORGAN"));
+        check(r#""card_issuer":null"#, r#""card_issuer":"JP Morgan""#, &|c| {
+            c.issuer.is_some_and(|i| i.as_str() == "JP MORGAN")
+        });
         check(r#""card_issuer":null"#, r#""card_issuer":"4111111111111111""#, &|c| c.issuer.is_none());
     }
 

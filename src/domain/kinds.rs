@@ -179,8 +179,12 @@ impl EventKind {
         match self {
             Self::Authorised | Self::Captured | Self::Voided | Self::Refunded | Self::Disputed => Some(true),
             Self::Failed => Some(false),
-            Self::Started | Self::ActionRequired | Self::Processing | Self::Cancelled | Self::Unknown => None,
-            Self::AuthenticationRequired
+            Self::Started
+            | Self::ActionRequired
+            | Self::Processing
+            | Self::Cancelled
+            | Self::Unknown
+            | Self::AuthenticationRequired
             | Self::AuthenticationStarted
             | Self::AuthenticationSucceeded
             | Self::AuthenticationFailed

@@ -9,7 +9,7 @@ use super::detect;
 use super::feed::Line;
 use super::heal::{Asking, Site, Targets};
 use super::monitor::{Outcome, Slice};
-use super::payments::{Horizon, Key, Merge, Payment, Silent};
+use super::payments::{Horizon, Key, Merge, Silent};
 use super::route::breaker::Turn;
 use super::route::{Observation, Subject};
 use super::snapshot::IncidentRow;

@@ -178,7 +178,7 @@ mod tests {
     fn a_payment_opened_again_goes_on_where_it_was() {
         let (mut payments, start) = (Payments::default(), Time::from_secs(1_000));
         payments.entry(key(1), start).0.attempts_made = 3;
-        let later = start + core::time::Duration::from_secs(60);
+        let later = start + core::time::Duration::from_mins(1);
         let horizon = |at: Time| Horizon { open_before: at, closed_before: Time::ZERO, max: 1_000 };
         payments.forget(later, &horizon(later), |_| {});
         assert_eq!(payments.len(), (1, 0));

@@ -180,7 +180,7 @@ impl Chances {
 /// What attempts are answered with that fail for a fault.
 const fn codes_of(fault: Option<FaultKind>) -> &'static Codes {
     match fault {
-        Some(FaultKind::BinFailure) => ISSUER_DOWN,
+        Some(FaultKind::BinFailure | FaultKind::IssuerOutage) => ISSUER_DOWN,
         Some(FaultKind::SchemeOutage) => SCHEME_DOWN,
         Some(FaultKind::CredentialsExpired) => CREDENTIALS,
         Some(FaultKind::CurrencyFailure) => CURRENCY,
@@ -225,7 +225,8 @@ mod tests {
             [FINE, Chances { survives: 0.4, ..FINE }, Chances { honest: 0.1, ..FINE }, Chances { throttled: true, ..FINE }]
         {
             let luck = |n| Luck::draw(&mut family.stream(n));
-            let won = (0..50_000).filter(|n| chances.outcome(&luck(*n), Method::Card, false).kind == EventKind::Authorised).count();
+            let won =
+                (0..50_000).filter(|n| chances.outcome(&luck(*n), Method::Card, false).kind == EventKind::Authorised).count();
             let rate = f64::from(u32::try_from(won).unwrap()) / 50_000.0;
             assert!((rate - chances.success()).abs() < 0.011, "{rate} {chances:?}");
         }

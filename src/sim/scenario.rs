@@ -78,6 +78,9 @@ pub struct Scenario {
     /// Share of card payments that are authenticated by 3DS.
     #[serde(deserialize_with = "field::share")]
     pub three_ds: f64,
+    /// Share of card payments that merchants ask for by themselves: a stored card, no customer, no 3DS.
+    #[serde(deserialize_with = "field::share")]
+    pub merchant_initiated: f64,
     /// Share of failed payments that their customers try again, up to twice, 15 to 75 s later.
     #[serde(deserialize_with = "field::share")]
     pub customer_retries: f64,

@@ -20,8 +20,8 @@ use super::scenario::{Fault, FaultKind, Scenario};
 use super::switch::Switch;
 use super::trouble::{Burst, Trouble, Troubles};
 use crate::domain::{
-    Act, ConnectorAccount, Credential, EffectResult, EventKind, Initiator, Method, Money, PaymentEvent, PaymentId, ProfileId, Request, ResourceSample,
-    Settings, Time,
+    Act, ConnectorAccount, Context, Credential, EffectResult, EventKind, Initiator, Method, Money, PaymentEvent, PaymentId,
+    ProfileId, Request, ResourceSample, Settings, Time,
 };
 
 /// How often resources are measured: often enough for a scaling rule that acts within a minute.
@@ -407,6 +407,9 @@ impl World {
         let chosen = pick(&self.traffic.totals, payer.unit());
         let mut context = self.market.context(&mut payer);
         let (size, z) = (payer.unit(), payer.normal());
+        if context.method == Some(Method::Card) && payer.unit() < self.scenario.merchant_initiated {
+            context = of_the_merchant(context);
+        }
         let burst = chosen.checked_sub(self.market.shops.len()).map(|burst| self.traffic.bursts[burst]);
         let shop = &self.market.shops[burst.map_or(chosen, |burst| burst.shop)];
         let mut minor = log_normal(shop.ticket_minor, self.scenario.ticket.sigma, z);
@@ -424,7 +427,7 @@ impl World {
             context = cell.map_or(context, |cell| cell.context(false));
             context.three_ds = context.three_ds.map(|asked| asked && burst.kind == FaultKind::AccountTakeover);
             if burst.kind == FaultKind::BillingRun {
-                (context.initiator, context.credential) = (Some(Initiator::Merchant), Some(Credential::StoredCard));
+                context = of_the_merchant(context);
             }
         }
         Request {
@@ -486,6 +489,16 @@ fn season(amplitude: f64, at: Time) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a second of the day is far below 2^53")]
     let hour = at.secs().rem_euclid(86_400) as f64 / 3_600.0;
     1.0 + amplitude * libm::sin(core::f64::consts::TAU * (hour - SEASON_MEAN_HOUR) / 24.0)
+}
+
+/// The same payment, asked for by the merchant: with the card it keeps, and nobody there to authenticate.
+fn of_the_merchant(context: Context) -> Context {
+    Context {
+        initiator: Some(Initiator::Merchant),
+        credential: Some(Credential::StoredCard),
+        three_ds: context.three_ds.map(|_| false),
+        ..context
+    }
 }
 
 /// The acquirer that a bad rule puts first for a shop.

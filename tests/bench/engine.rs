@@ -1,8 +1,8 @@
 //! Benches of the engine, on the mix its promises name. `cargo bench --bench engine`
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench that cannot go on has failed")]
 
-use apos::engine::{RoutingView, apply, decide, snapshot};
 use apos::domain::Time;
+use apos::engine::{RoutingView, apply, decide, snapshot};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 

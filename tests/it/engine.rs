@@ -217,7 +217,10 @@ fn recorded_decisions_are_computed_again_exactly() {
             let pending = |account: &ConnectorAccount| {
                 recorded.candidates.iter().find(|c| c.account == *account).map_or(0, |c| c.pending)
             };
-            assert_eq!(decide(state.view(), &pending, recorded.request.clone(), recorded.decided_at.unwrap()).as_ref(), Ok(&**recorded));
+            assert_eq!(
+                decide(state.view(), &pending, recorded.request.clone(), recorded.decided_at.unwrap()).as_ref(),
+                Ok(&**recorded)
+            );
             again += 1;
         }
         apply(&mut state, entry, &mut effects);

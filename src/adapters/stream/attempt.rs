@@ -7,11 +7,11 @@ use compact_str::CompactString;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::adapters::card as card_terms;
 use super::{Malformed, code, entry_time, identifier, money, required, text, whole};
+use crate::adapters::card as card_terms;
 use crate::domain::{
-    Bin, ConnectorAccount, Context, Country, Decline, DeclineClass, EventId, EventKind, Issuer, Method, Network,
-    PaymentEvent, PaymentId, ProfileId, Source, Time,
+    Bin, ConnectorAccount, Context, Country, Decline, DeclineClass, EventId, EventKind, Issuer, Method, Network, PaymentEvent,
+    PaymentId, ProfileId, Source, Time,
 };
 
 /// The fields that are read, each any JSON so that it can be refused by its name.

@@ -111,8 +111,13 @@ mod tests {
         let number = prop_oneof![Just(None), (1..20_u16).prop_map(Some), any::<u16>().prop_map(Some)];
         let account = prop_oneof![Just(None), (0..100_u32).prop_map(Some), (65_530..65_540_u32).prop_map(Some)];
         let status = prop::sample::select(STATUSES.to_vec());
-        (number, any::<bool>(), any::<bool>(), account, status)
-            .prop_map(|(number, told, heard, account, status)| Attempt { number, told, heard, account, status })
+        (number, any::<bool>(), any::<bool>(), account, status).prop_map(|(number, told, heard, account, status)| Attempt {
+            number,
+            told,
+            heard,
+            account,
+            status,
+        })
     }
 
     fn payment() -> impl Strategy<Value = Payment> {
@@ -142,8 +147,7 @@ mod tests {
 
     #[test]
     fn an_ordinary_payment_is_small() {
-        let attempt =
-            Attempt { number: Some(2), told: true, heard: true, account: Some(4_999), status: Status::Failed };
+        let attempt = Attempt { number: Some(2), told: true, heard: true, account: Some(4_999), status: Status::Failed };
         let payment = Payment { attempts: [attempt, attempt].into_iter().collect(), attempts_made: 2, ..Payment::default() };
         assert!(matches!(Closed::of(&payment), Closed::Small(_)));
     }

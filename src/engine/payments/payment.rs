@@ -47,7 +47,7 @@ pub(crate) struct Payment {
     /// The latest decision, while the payment is open.
     pub(crate) decision: Option<Arc<Decision>>,
     /// Index of that decision's attempt.
-    decided: u16,
+    pub(super) decided: u16,
     /// Its attempts.
     pub(crate) attempts: SmallVec<[Attempt; 1]>,
     /// What is known of it, from every source, while it is open.
@@ -57,7 +57,7 @@ pub(crate) struct Payment {
     /// Attempts that the switch says it made.
     pub(super) attempts_made: u16,
     /// When that decision was made; none where it reached us so late that its answer's delay tells nothing.
-    decided_at: Option<Time>,
+    pub(super) decided_at: Option<Time>,
     /// What its lack of an answer was taken for.
     pub(super) silence: Silent,
     /// How many of those no event told of, when that was asked last.

@@ -89,14 +89,14 @@ fn passes(blocks: &[[u64; BLOCK_WORDS]], key: Key) -> bool {
 }
 
 /// The upper half of a key picks its block, evenly: keys are hashes.
-const fn block_of(blocks: usize, key: Key) -> usize {
-    ((key.0 >> 64) * blocks as u128 >> 64) as usize
+fn block_of(blocks: usize, key: Key) -> usize {
+    usize::try_from(((key.0 >> 64) * blocks as u128) >> 64).unwrap_or(0)
 }
 
 /// The lower half picks the bits: nine bits of it each.
 fn bits_of(key: Key) -> impl Iterator<Item = (usize, u64)> {
     (0..BITS_SET).map(move |index| {
-        let bit = (key.0 >> (9 * index)) as usize % (BLOCK_WORDS * 64);
+        let bit = usize::try_from((key.0 >> (9 * index)) & 0x1FF).unwrap_or(0);
         (bit / 64, 1 << (bit % 64))
     })
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Act, Approach, Bin, Body, Candidate, Command, ConnectorAccount, Context, Country, Decision, Decline, EffectId, EffectResult,
-    EventId, EventKind, Method, Money, Network, PaymentEvent, PaymentId, Position, ProfileId, Request, ResourceSample, Settings,
-    Source, Time,
+    Act, Approach, Bin, Body, Candidate, Command, ConnectorAccount, Context, Country, Decision, Decline, EffectId,
+    EffectResult, EventId, EventKind, Method, Money, Network, PaymentEvent, PaymentId, Position, ProfileId, Request,
+    ResourceSample, Settings, Source, Time,
 };
 
 /// What happened, in the order of its variants then.

@@ -144,6 +144,7 @@ impl Default for Scenario {
             technical: 0.3,
             abandoned: 0.005,
             three_ds: 0.25,
+            merchant_initiated: 0.0,
             customer_retries: 0.0,
             auto_retry: false,
             slice_deviation: 0.25,

@@ -7,8 +7,8 @@ use apos::domain::settings::Routing;
 use apos::domain::{
     Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, CardType, Change, Command, ConnectorAccount, Context, Country,
     Credential, Currency, Decision, Decline, DeclineClass, EffectId, EffectResult, EventId, EventKind, Exclusion, Initiator,
-    Issuer, Method, Money, Network, OperatorName, Order, PaymentEvent, PaymentId, Position, PriorityMove, ProfileId, Request, ResourceSample, Settings, Source,
-    Step, Time,
+    Issuer, Method, Money, Network, OperatorName, Order, PaymentEvent, PaymentId, Position, PriorityMove, ProfileId, Request,
+    ResourceSample, Settings, Source, Step, Time,
 };
 
 pub(crate) fn account(text: &str) -> ConnectorAccount {
