@@ -5,6 +5,7 @@
 
 pub mod change;
 pub mod command;
+pub mod context;
 pub mod country;
 pub mod decision;
 pub mod entry;
@@ -19,12 +20,15 @@ pub mod wording;
 
 pub use change::{ActionClass, Change, PriorityMove};
 pub use command::{Command, Order, Role};
+pub use context::{Context, Issuer};
 pub use decision::{Approach, Candidate, Decision, Exclusion, Request};
 pub use entry::{Act, Body, EffectId, EffectResult, Entry, Position, Record, ResourceSample, Step};
 pub use ids::{ActionId, ConnectorAccount, ConnectorName, EventId, IncidentId, OperatorName, PaymentId, ProfileId};
-pub use kinds::{Autonomy, Comparison, DeclineClass, EventKind, Method, Network, Purpose, Source};
+pub use kinds::{
+    Autonomy, CardType, Comparison, Credential, DeclineClass, EventKind, Initiator, Method, Network, Purpose, Source,
+};
 pub use money::{Currency, Money};
-pub use payment::{Bin, Context, Country, Decline, PaymentEvent};
+pub use payment::{Bin, Country, Decline, PaymentEvent};
 pub use rule::{Rule, RuleId};
 pub use settings::Settings;
 pub use time::Time;

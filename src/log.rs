@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::entry::ENCODING;
 use crate::domain::{Body, Position, Record, Time};
 
 pub mod appender;
@@ -211,7 +212,7 @@ impl Log {
     /// When `bodies` is empty: an empty record has no position.
     pub async fn append(&self, epoch: u64, now: Time, bodies: Vec<Body>) -> Result<Record, LogError> {
         let Stamp { number, at } = self.commit(epoch, now, &bodies).await?;
-        Ok(Record { number, at, epoch, bodies })
+        Ok(Record { number, at, epoch, encoding: ENCODING, bodies })
     }
 
     /// As [`Log::append`], for a caller that keeps the entries in case they must be appended again.
@@ -423,6 +424,6 @@ fn contiguous(from: u64, records: Vec<Record>) -> Result<Vec<Record>, LogError> 
 
 /// A record from what a storage keeps of it.
 fn decoded(number: u64, at: i64, epoch: u64, body: &[u8]) -> Result<Record, LogError> {
-    let bodies = codec::decode(body).map_err(|source| LogError::Unreadable { number, source })?;
-    Ok(Record { number, at: Time::from_micros(at), epoch, bodies })
+    let (encoding, bodies) = codec::decode(body).map_err(|source| LogError::Unreadable { number, source })?;
+    Ok(Record { number, at: Time::from_micros(at), epoch, encoding, bodies })
 }

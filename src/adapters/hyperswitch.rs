@@ -11,8 +11,8 @@ use sha2::Sha512;
 use super::decline::Codes;
 use super::json::{self, BadField};
 use crate::domain::{
-    Bin, ConnectorAccount, Context, Country, Currency, Decline, EventId, EventKind, Method, Money, Network, PaymentEvent,
-    PaymentId, ProfileId, Source, Time,
+    Bin, ConnectorAccount, Context, Country, Currency, Decline, EventId, EventKind, Issuer, Method, Money, Network,
+    PaymentEvent, PaymentId, ProfileId, Source, Time,
 };
 
 /// The header that carries the signature: hex of HMAC-SHA512 over the raw body.
@@ -114,8 +114,13 @@ struct Payment {
     connector: Option<String>,
     merchant_connector_id: Option<String>,
     payment_method: Option<String>,
+    payment_method_type: Option<String>,
     payment_method_data: Option<MethodData>,
     authentication_type: Option<String>,
+    next_action: Option<NextAction>,
+    off_session: Option<bool>,
+    mit_category: Option<String>,
+    card_discovery: Option<String>,
     error_code: Option<String>,
     unified_code: Option<String>,
     error_details: Option<ErrorDetails>,
@@ -132,9 +137,18 @@ struct MethodData {
 
 #[derive(Deserialize)]
 struct Card {
+    card_type: Option<String>,
     card_network: Option<String>,
+    card_issuer: Option<String>,
     card_issuing_country: Option<String>,
     card_isin: Option<String>,
+}
+
+/// What the customer is to do next, by its kind.
+#[derive(Deserialize)]
+struct NextAction {
+    #[serde(rename = "type")]
+    kind: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -214,6 +228,8 @@ type Read = Option<(Option<ProfileId>, Told)>;
 /// The attempt it tells of is the last one made.
 fn payment(envelope: &Envelope, object: Payment) -> Result<Read, BadField> {
     let Some(kind) = kind_of(&object.status, &envelope.event_type) else { return Ok(None) };
+    let kind =
+        if kind == EventKind::ActionRequired && waits_for_3ds(&object) { EventKind::AuthenticationRequired } else { kind };
     let told = Told {
         kind,
         attempts_made: object.attempt_count.filter(|count| *count > 0),
@@ -263,6 +279,14 @@ fn kind_of(status: &str, event_type: &str) -> Option<EventKind> {
     }
 }
 
+/// Whether the customer's next action is 3DS: the switch says so, or it is a card's that is to be authenticated.
+fn waits_for_3ds(object: &Payment) -> bool {
+    let action = object.next_action.as_ref().and_then(|action| action.kind.as_deref());
+    let card = object.payment_method.as_deref() == Some("card");
+    action == Some("three_ds_invoke")
+        || (object.status == "requires_customer_action" && card && object.authentication_type.as_deref() == Some("three_ds"))
+}
+
 fn kind_of_type(event_type: &str) -> Option<EventKind> {
     match event_type {
         "payment_succeeded" | "payment_captured" => Some(EventKind::Captured),
@@ -302,6 +326,13 @@ fn context(object: &Payment) -> Context {
             Some("no_three_ds") => Some(false),
             _ => None,
         },
+        initiator: super::card::initiator(object.off_session, object.mit_category.as_deref()),
+        credential: super::card::credential(object.card_discovery.as_deref(), object.payment_method_type.as_deref()),
+        card_type: super::card::card_type(
+            card.and_then(|card| card.card_type.as_deref()),
+            object.payment_method_type.as_deref(),
+        ),
+        issuer: card.and_then(|card| Issuer::parse(card.card_issuer.as_deref()?).ok()),
     }
 }
 
@@ -318,7 +349,7 @@ fn bad(name: &str, problem: String) -> BadField {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::DeclineClass;
+    use crate::domain::{CardType, Credential, DeclineClass, Initiator};
 
     const FAILED: &[u8] =
         include_bytes!("../../tests/it/fixtures/hyperswitch/webhook.payment_failed.user_fault_insufficient_funds.body.json");
@@ -338,8 +369,49 @@ mod tests {
         let context = event.context;
         assert_eq!((context.method, context.network, context.three_ds), (Some(Method::Card), Some(Network::Visa), Some(false)));
         assert_eq!(context.bin.unwrap().number(), 411_111);
+        assert_eq!((context.card_type, context.credential), (Some(CardType::Credit), Some(Credential::Pan)));
+        assert_eq!((context.initiator, context.issuer), (None, None), "the switch does not tell");
         assert_eq!(event.occurred_at.to_string(), "2026-08-13T20:24:30.102Z");
         assert!(!format!("{event:?}").contains("Doe"));
+    }
+
+    #[test]
+    fn who_asks_and_what_stands_for_the_card_are_read_where_the_switch_tells() {
+        let check = |from: &str, to: &str, expected: &dyn Fn(Context) -> bool| {
+            let body = String::from_utf8(FAILED.to_vec()).unwrap();
+            assert!(body.contains(from), "{from}");
+            let Delivery::Payment(event) = parse(&profile(), body.replacen(from, to, 1).as_bytes(), Time::ZERO).unwrap() else {
+                panic!("ignored")
+            };
+            assert!(expected(event.context), "{to}: {:?}", event.context);
+        };
+        check(r#""off_session":null"#, r#""off_session":true"#, &|c| c.initiator == Some(Initiator::Merchant));
+        check(r#""off_session":null"#, r#""off_session":false"#, &|c| c.initiator == Some(Initiator::Customer));
+        check(r#""mit_category":null"#, r#""mit_category":"recurring""#, &|c| c.initiator == Some(Initiator::Merchant));
+        check(r#""card_discovery":"manual""#, r#""card_discovery":"saved_card""#, &|c| {
+            c.credential == Some(Credential::StoredCard)
+        });
+        check(r#""card_issuer":null"#, r#""card_issuer":"JP Morgan""#, &|c| {
+            c.issuer.is_some_and(|i| i.as_str() == "JP MORGAN")
+        });
+        check(r#""card_issuer":null"#, r#""card_issuer":"4111111111111111""#, &|c| c.issuer.is_none());
+    }
+
+    #[test]
+    fn a_customer_who_is_to_authenticate_is_told_from_one_who_is_to_do_something_else() {
+        let check = |action: &str, authentication: &str, expected: EventKind| {
+            let body = String::from_utf8(FAILED.to_vec()).unwrap();
+            let body = body
+                .replacen(r#""status":"failed""#, r#""status":"requires_customer_action""#, 1)
+                .replacen(r#""next_action":null"#, &format!(r#""next_action":{action}"#), 1)
+                .replacen(r#""authentication_type":"no_three_ds""#, &format!(r#""authentication_type":"{authentication}""#), 1);
+            let Delivery::Payment(event) = parse(&profile(), body.as_bytes(), Time::ZERO).unwrap() else { panic!("ignored") };
+            assert_eq!(event.kind, expected, "{action} {authentication}");
+        };
+        check(r#"{"type":"redirect_to_url","redirect_to_url":"https://x"}"#, "three_ds", EventKind::AuthenticationRequired);
+        check(r#"{"type":"three_ds_invoke"}"#, "no_three_ds", EventKind::AuthenticationRequired);
+        check(r#"{"type":"redirect_to_url","redirect_to_url":"https://x"}"#, "no_three_ds", EventKind::ActionRequired);
+        check("null", "no_three_ds", EventKind::ActionRequired);
     }
 
     #[test]

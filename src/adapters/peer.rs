@@ -94,6 +94,7 @@ impl PaymentInfo {
             country: self.country.as_deref().and_then(|code| Country::parse(code).ok()),
             bin: self.card_isin.as_deref().and_then(|digits| Bin::parse(digits).ok()),
             three_ds: self.auth_type.as_deref().and_then(three_ds),
+            ..Context::default()
         }
     }
 
@@ -406,6 +407,7 @@ mod tests {
                 context: Context::default(),
                 eligible: (0..expected.len()).map(account).collect(),
             },
+            decided_at: None,
             view: Position::default(),
             chosen,
             approach: Approach::Bandit,

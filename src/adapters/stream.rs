@@ -9,6 +9,7 @@
 //! {"event_id": "evt_1", "profile": "pro_1", "payment": "pay_1", "attempt": 1, "account": "stripe:mca_1",
 //!  "kind": "failed", "decline": {"class": "gateway", "code": "905"}, "amount": 6540, "currency": "EUR",
 //!  "method": "card", "network": "Visa", "country": "DE", "bin": "411111", "three_ds": false,
+//!  "initiator": "customer", "credential": "pan", "card_type": "debit", "issuer": "Example Bank",
 //!  "latency_ms": 812, "attempts_made": 1, "occurred_at": "2026-08-13T20:24:30.250Z"}
 //! ```
 //!
@@ -22,6 +23,8 @@
 //! | `amount`, `currency` | both or none | minor units, 0 to 10¹⁴; ISO 4217 |
 //! | `method`, `network` | | by Hyperswitch's names; an unknown word counts as `other` |
 //! | `country`, `bin` | | ISO 3166-1 alpha-2; six to eight digits |
+//! | `initiator`, `credential`, `card_type` | | words of [`Initiator`], [`Credential`] and [`CardType`] |
+//! | `issuer` | | the bank's name; at most 31 letters of it are kept |
 //! | `latency_ms`, `attempts_made` | | whole numbers |
 //! | `occurred_at` | | RFC 3339. Absent: the time in the entry's id |
 //!
@@ -35,8 +38,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::{
-    Bin, ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, EventId, EventKind, Method, Money, Network,
-    PaymentEvent, PaymentId, ProfileId, Source, Time,
+    Bin, CardType, ConnectorAccount, Context, Country, Credential, Currency, Decline, DeclineClass, EventId, EventKind,
+    Initiator, Issuer, Method, Money, Network, PaymentEvent, PaymentId, ProfileId, Source, Time,
 };
 
 /// The field of an entry that holds the event.
@@ -120,6 +123,10 @@ struct Own {
     country: Value,
     bin: Value,
     three_ds: Value,
+    initiator: Value,
+    credential: Value,
+    card_type: Value,
+    issuer: Value,
     latency_ms: Value,
     attempts_made: Value,
     occurred_at: Value,
@@ -158,7 +165,21 @@ fn context(own: &Own) -> Result<Context, Malformed> {
             Value::Bool(asked) => Some(*asked),
             _ => return Err(Malformed::Invalid { field: "three_ds", expected: "true or false" }),
         },
+        initiator: word("initiator", &own.initiator, Initiator::parse, "`customer` or `merchant`")?,
+        credential: word("credential", &own.credential, Credential::parse, "a word such as `network_token`")?,
+        card_type: word("card_type", &own.card_type, CardType::parse, "`credit`, `debit`, `prepaid` or `charge`")?,
+        issuer: word("issuer", &own.issuer, |name| Issuer::parse(name).ok(), "a bank's name, no card number")?,
     })
+}
+
+/// A word of a vocabulary.
+fn word<T>(
+    field: &'static str,
+    value: &Value,
+    parse: impl Fn(&str) -> Option<T>,
+    expected: &'static str,
+) -> Result<Option<T>, Malformed> {
+    text(field, value)?.map(|word| parse(word).ok_or(Malformed::Invalid { field, expected })).transpose()
 }
 
 /// A failure always has a decline, be it an unclassified one; nothing else has one.
@@ -261,7 +282,8 @@ mod tests {
         let read = event(
             r#"{"event_id":"evt_1","profile":"pro_1","payment":"pay_1","attempt":1,"account":"stripe:mca_1","kind":"failed",
                 "decline":{"class":"gateway","code":"905"},"amount":6540,"currency":"EUR","method":"card","network":"Visa",
-                "country":"DE","bin":"411111","three_ds":false,"latency_ms":812,"attempts_made":2,
+                "country":"DE","bin":"411111","three_ds":false,"latency_ms":812,"attempts_made":2,"initiator":"merchant",
+                "credential":"network_token","card_type":"debit","issuer":"Example Bank",
                 "occurred_at":"2026-08-13T20:24:30.250Z","email":"ada@example.org"}"#,
         );
         let decline = read.decline.unwrap();
@@ -269,6 +291,9 @@ mod tests {
         assert_eq!(read.amount.unwrap().to_string(), "EUR 65.40");
         assert_eq!((read.attempt, read.latency_ms, read.attempts_made), (Some(1), Some(812), Some(2)));
         assert_eq!(read.context.bin.unwrap().number(), 411_111);
+        assert_eq!((read.context.initiator, read.context.card_type), (Some(Initiator::Merchant), Some(CardType::Debit)));
+        assert_eq!(read.context.credential, Some(Credential::NetworkToken));
+        assert_eq!(read.context.issuer.unwrap().as_str(), "EXAMPLE BANK");
         assert_eq!(read.occurred_at.millis(), 1_786_652_670_250);
     }
 
@@ -303,6 +328,8 @@ mod tests {
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","currency":"SECRET"}"#, "`currency` must be");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","bin":"SECRET4111111111111111"}"#, "`bin` must be");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","attempt":-1}"#, "`attempt` must be");
+        check(r#"{"profile":"pro_1","payment":"p","kind":"started","initiator":"SECRET"}"#, "`initiator` must be");
+        check(r#"{"profile":"pro_1","payment":"p","kind":"started","issuer":"SECRET 4111111111111111"}"#, "`issuer` must be");
         check(r#"{"profile":"pro_1","payment":"p","kind":"failed","decline":{"code":"SECRET was here"}}"#, "`decline.code`");
         check(&format!(r#"{{"profile":"{}"}}"#, "x".repeat(EVENT_MAX)), "bytes");
     }

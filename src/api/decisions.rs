@@ -7,8 +7,8 @@ use super::reply::{self, Arrived};
 use super::{Api, ApiError};
 use crate::adapters::json::{self, BadField};
 use crate::domain::{
-    Approach, Bin, Candidate, ConnectorAccount, Context, Country, Currency, Decision, Method, Money, Network, PaymentId,
-    Position, ProfileId, Request, Role, RuleId,
+    Approach, Bin, Candidate, CardType, ConnectorAccount, Context, Country, Credential, Currency, Decision, Initiator, Issuer,
+    Method, Money, Network, PaymentId, Position, ProfileId, Request, Role, RuleId,
 };
 use crate::engine::route::rules::Terms;
 
@@ -43,6 +43,10 @@ struct AskedContext {
     country: Option<Country>,
     bin: Option<String>,
     three_ds: Option<bool>,
+    initiator: Option<Initiator>,
+    credential: Option<Credential>,
+    card_type: Option<CardType>,
+    issuer: Option<Issuer>,
 }
 
 /// The query of `GET /v1/decisions/{payment}`.
@@ -117,7 +121,7 @@ pub(super) async fn get(
 
 impl Asked {
     fn request(self, attempt: u16) -> Result<Request, BadField> {
-        let AskedContext { method, network, country, bin, three_ds } = self.context;
+        let AskedContext { method, network, country, bin, three_ds, initiator, credential, card_type, issuer } = self.context;
         if attempt == 0 {
             return Err(BadField::new("attempt", "0 is no attempt: they count from 1"));
         }
@@ -130,7 +134,7 @@ impl Asked {
             payment: self.payment,
             attempt,
             amount,
-            context: Context { method, network, country, bin, three_ds },
+            context: Context { method, network, country, bin, three_ds, initiator, credential, card_type, issuer },
             eligible,
         })
     }

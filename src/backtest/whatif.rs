@@ -137,7 +137,8 @@ impl WhatIf {
         let request = recorded.request.clone();
         let key = (request.profile.clone(), request.payment.clone());
         // It was decided once, so it names an account.
-        let other = decide(self.other.view(), &pending, request).map_or_else(|_| recorded.clone(), Arc::new);
+        let other = decide(self.other.view(), &pending, request, recorded.decided_at.unwrap_or(entry.at))
+            .map_or_else(|_| recorded.clone(), Arc::new);
         self.comparison.decided(entry.at, recorded, &other);
         self.by_age.push_back((entry.at, key.clone()));
         let pair = Pair { decided_at: entry.at, recorded: recorded.clone(), other: other.clone(), judged: false };

@@ -1,8 +1,11 @@
 //! A routing decision: a complete value that carries its reasons.
 
-use serde::{Deserialize, Serialize};
+mod packed;
 
-use super::{ConnectorAccount, Context, Money, PaymentId, Position, ProfileId, RuleId};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{ConnectorAccount, Context, Money, PaymentId, Position, ProfileId, RuleId, Time};
+use packed::{Packed, PackedRef};
 
 /// What a caller asks: where should this attempt go?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,11 +118,14 @@ pub struct Candidate {
     pub evidence: f64,
 }
 
-/// A routing decision, as it is answered and recorded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A routing decision, as it is answered and recorded: at ten candidates some 200 bytes besides its request.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// What was asked.
     pub request: Request,
+    /// When it was made, by the log's time on the machine that made it: it may reach the log much later. None: by a
+    /// version that did not tell.
+    pub decided_at: Option<Time>,
     /// The position of the view it was decided on: with it, the decision can be computed again, exactly.
     pub view: Position,
     /// Index of the chosen one in `candidates`.
@@ -152,6 +158,18 @@ impl Decision {
             _ => None,
         });
         if let Approach::Rule(rule) = self.approach { Some(rule) } else { kept_out }
+    }
+}
+
+impl Serialize for Decision {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        PackedRef::of(self).serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Decision {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Packed::deserialize(from)?.decision().map_err(serde::de::Error::custom)
     }
 }
 

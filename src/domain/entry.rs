@@ -63,9 +63,16 @@ pub struct Record {
     pub at: Time,
     /// The fencing epoch of its writer; 0 where the writer held no lease.
     pub epoch: u64,
+    /// The version of the encoding it was written in: an archive and its chain keep it as it was.
+    pub encoding: u8,
     /// What happened, in order.
     pub bodies: Vec<Body>,
 }
+
+/// The encoding entries are written in now. Raised when the shape of an entry changes; older ones stay readable.
+///
+/// 2: a decision tells when it was made, in half the bytes; a context tells initiator, credential, card type and issuer.
+pub const ENCODING: u8 = 2;
 
 impl Record {
     /// The record's entries, each with its position and time.

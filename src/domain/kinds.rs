@@ -87,6 +87,49 @@ vocabulary! {
         Disputed = "disputed",
         /// Timed out: neither success nor failure until synced.
         Unknown = "unknown",
+        /// A step of 3DS: the attempt goes on only when its customer is authenticated.
+        AuthenticationRequired = "authentication_required",
+        /// A step of 3DS: the customer is before the issuer's challenge.
+        AuthenticationStarted = "authentication_started",
+        /// A step of 3DS: the customer is authenticated, the attempt goes on.
+        AuthenticationSucceeded = "authentication_succeeded",
+        /// A step of 3DS: the issuer did not believe the customer; the attempt's own failure follows.
+        AuthenticationFailed = "authentication_failed",
+        /// A step of 3DS: the customer went away before it was over; the attempt's own end follows.
+        AuthenticationAbandoned = "authentication_abandoned",
+    }
+}
+
+vocabulary! {
+    /// Who asks for a payment.
+    Initiator {
+        /// The customer is there (CIT).
+        Customer = "customer",
+        /// The merchant, by the customer's earlier consent (MIT): a subscription, a no-show fee.
+        Merchant = "merchant",
+    }
+}
+
+vocabulary! {
+    /// What stands for the card.
+    Credential {
+        /// The number, typed in.
+        Pan = "pan",
+        /// The number, out of a vault.
+        StoredCard = "stored_card",
+        /// A token of the card network for this merchant.
+        NetworkToken = "network_token",
+        /// A token of a device: a wallet on a telephone.
+        DeviceToken = "device_token",
+        /// The network's own checkout.
+        ClickToPay = "click_to_pay",
+    }
+}
+
+vocabulary! {
+    /// How a card is paid for.
+    CardType {
+        Credit = "credit", Debit = "debit", Prepaid = "prepaid", Charge = "charge",
     }
 }
 
@@ -183,8 +226,30 @@ impl EventKind {
         match self {
             Self::Authorised | Self::Captured | Self::Voided | Self::Refunded | Self::Disputed => Some(true),
             Self::Failed => Some(false),
-            Self::Started | Self::ActionRequired | Self::Processing | Self::Cancelled | Self::Unknown => None,
+            Self::Started
+            | Self::ActionRequired
+            | Self::Processing
+            | Self::Cancelled
+            | Self::Unknown
+            | Self::AuthenticationRequired
+            | Self::AuthenticationStarted
+            | Self::AuthenticationSucceeded
+            | Self::AuthenticationFailed
+            | Self::AuthenticationAbandoned => None,
         }
+    }
+
+    /// Whether it is a step of 3DS: it moves no attempt to its end, that comes in an event of its own.
+    #[must_use]
+    pub const fn is_authentication(self) -> bool {
+        matches!(
+            self,
+            Self::AuthenticationRequired
+                | Self::AuthenticationStarted
+                | Self::AuthenticationSucceeded
+                | Self::AuthenticationFailed
+                | Self::AuthenticationAbandoned
+        )
     }
 
     /// Whether the attempt is over without an answer: it is no longer in flight and teaches nothing.

@@ -1,4 +1,4 @@
-//! Payment events and what is known about a payment when it is routed or judged.
+//! Payment events: one fact about one attempt, as a source told it.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ConnectorAccount, DeclineClass, EventId, EventKind, Method, Money, Network, PaymentId, ProfileId, Source, Time};
+use super::{ConnectorAccount, Context, DeclineClass, EventId, EventKind, Money, PaymentId, ProfileId, Source, Time};
 
 /// An ISO 3166-1 alpha-2 country code.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,35 +100,6 @@ impl fmt::Debug for Bin {
 impl fmt::Display for Bin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:06}", self.0)
-    }
-}
-
-/// What is known about a payment besides its amount. What is missing stays unknown; it is never guessed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Context {
-    /// The payment method.
-    pub method: Option<Method>,
-    /// The card network.
-    pub network: Option<Network>,
-    /// The issuing country.
-    pub country: Option<Country>,
-    /// The card's BIN.
-    pub bin: Option<Bin>,
-    /// Whether 3DS is asked for.
-    pub three_ds: Option<bool>,
-}
-
-impl Context {
-    /// This context with every unknown filled from `other`.
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            method: self.method.or(other.method),
-            network: self.network.or(other.network),
-            country: self.country.or(other.country),
-            bin: self.bin.or(other.bin),
-            three_ds: self.three_ds.or(other.three_ds),
-        }
     }
 }
 

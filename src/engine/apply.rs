@@ -9,7 +9,7 @@ use super::detect;
 use super::feed::Line;
 use super::heal::{Asking, Attempted, Site, Targets};
 use super::monitor::{Outcome, Slice};
-use super::payments::{Horizon, Key, Merge, Payment, Silent};
+use super::payments::{Horizon, Key, Merge, Silent};
 use super::route::breaker::Turn;
 use super::route::{Observation, Subject};
 use super::snapshot::IncidentRow;
@@ -23,6 +23,10 @@ use crate::domain::{
 
 /// Attempts looked at for an answer with each entry folded: more than are sent with one.
 const LISTENED_TO_PER_ENTRY: usize = 4;
+
+/// A decision that was folded so much later than it was made waited for the log: how long its answer takes by our clock
+/// then tells nothing of its connector. Far above a group commit (20 ms), below the least patience of [`super::route::silence`].
+const PROMPT: Duration = Duration::from_secs(3);
 
 /// Folds one entry. Pure, and without failure: what cannot be is ignored and counted.
 ///
@@ -134,16 +138,22 @@ impl State {
         let merchant = self.view.intern_profile(&request.profile);
         let account = self.view.intern_account(&decision.chosen().account);
         let at = self.view.at;
+        let made = decision.decided_at.map_or(at, |made| made.min(at));
+        let waited = at.since(made);
+        let prompt = waited <= PROMPT;
         let key = Key::of(&request.profile, &request.payment);
         let (payment, new) = self.view.payments.entry(key, at);
-        let launched = payment.decided(decision, account, at);
+        let launched = payment.decided(decision, account, prompt.then_some(made));
         self.statistics.payments += u64::from(new);
         if let Some(account) = account.filter(|_| launched) {
             self.view.launch(account);
         }
         if let Some(merchant) = merchant.filter(|_| launched) {
-            self.volume(merchant, account, at);
-            if let Some(subject) = account.and_then(|account| self.subject(account)) {
+            // What waited in a spool happened in its own time: it is no rush now.
+            if waited <= LATE_AFTER {
+                self.volume(merchant, account, made);
+            }
+            if let Some(subject) = account.filter(|_| prompt).and_then(|account| self.subject(account)) {
                 self.silence.sent(at, key, subject, merchant);
             }
         }
@@ -215,7 +225,7 @@ impl State {
                 }
             }
             Merge::Repeat => self.statistics.repeats += u64::from(event.kind != EventKind::Started),
-            Merge::Afterwards => {}
+            Merge::Afterwards | Merge::Step => {}
             Merge::Contradiction => self.statistics.contradictions += 1,
         }
     }
@@ -320,9 +330,9 @@ impl State {
     fn listen(&mut self) {
         for _ in 0..LISTENED_TO_PER_ENTRY {
             let Some(sent) = self.silence.next_due(self.view.at) else { return };
-            let silent = self.view.payments.get(sent.payment).is_some_and(Payment::waits);
+            let silent = self.view.payments.waits(sent.payment);
             let presumed = self.silence.count(sent.subject.connector, silent);
-            let Some(payment) = self.view.payments.get_mut(sent.payment).filter(|_| silent) else { continue };
+            let Some(payment) = self.view.payments.open_mut(sent.payment).filter(|_| silent) else { continue };
             payment.fell_silent(presumed);
             let seen = Observation { context: payment.context, merchant: sent.merchant, amount: payment.amount, shown: None };
             if presumed {
@@ -388,7 +398,7 @@ impl State {
             max: usize::try_from(kept.max_payments).unwrap_or(usize::MAX),
         };
         let mut released = smallvec::SmallVec::<[u32; 4]>::new();
-        self.view.payments.forget(&horizon, |attempt| released.extend(attempt.account));
+        self.view.payments.forget(self.view.at, &horizon, |attempt| released.extend(attempt.account));
         for account in released {
             self.view.land(account);
         }

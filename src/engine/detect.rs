@@ -92,7 +92,7 @@ fn is_bad_around(anomaly: &Anomaly, monitor: &Monitor, view: &RoutingView) -> bo
     };
     let seconds = anomaly.evidence.window_s;
     let rest = whole.window.sums(view.at, seconds).without(&part.window.sums(view.at, seconds));
-    whole.baseline.rate().is_some_and(|baseline| rate::improbability(&rest, baseline) <= LOOKS_BAD)
+    rate::improbability(&rest, &whole.baseline) <= LOOKS_BAD
 }
 
 /// Drops of the attempt rate, each on the narrowest slice that explains it.

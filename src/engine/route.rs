@@ -25,7 +25,7 @@ use rules::Ruling;
 use score::Scored;
 
 use crate::domain::decision::ELIGIBLE_MAX;
-use crate::domain::{Approach, Candidate, ConnectorAccount, Decision, Exclusion, Request};
+use crate::domain::{Approach, Candidate, ConnectorAccount, Decision, Exclusion, Request, Time};
 
 /// Outcomes between two probes of an account that are due by time: at most one payment in fifty is put at risk.
 const LEAST_OUTCOMES_BETWEEN_PROBES: u64 = 50;
@@ -39,7 +39,8 @@ const UNLISTED: usize = 100_000;
 pub struct NoCandidate;
 
 /// Chooses an account for an attempt, no rule of the merchant's considered. `in_flight` counts the attempts on an account
-/// that the deciding replica has started and its view does not show yet.
+/// that the deciding replica has started and its view does not show yet; `at` is the deciding machine's time, which the
+/// decision only carries.
 ///
 /// # Errors
 /// [`NoCandidate`] when the request lists no account, or more than [`ELIGIBLE_MAX`].
@@ -47,8 +48,9 @@ pub fn decide(
     view: &RoutingView,
     in_flight: &dyn Fn(&ConnectorAccount) -> u16,
     request: Request,
+    at: Time,
 ) -> Result<Decision, NoCandidate> {
-    decide_under(view, in_flight, request, None)
+    decide_under(view, in_flight, request, at, None)
 }
 
 /// As [`decide`], among those that the merchant's rule allows.
@@ -59,6 +61,7 @@ pub fn decide_under(
     view: &RoutingView,
     in_flight: &dyn Fn(&ConnectorAccount) -> u16,
     request: Request,
+    at: Time,
     ruling: Option<&Ruling<'_>>,
 ) -> Result<Decision, NoCandidate> {
     if request.eligible.is_empty() || request.eligible.len() > ELIGIBLE_MAX {
@@ -72,6 +75,7 @@ pub fn decide_under(
     let candidates: Vec<Candidate> = scored.into_iter().map(Scored::into_candidate).collect();
     Ok(Decision {
         request,
+        decided_at: Some(at),
         view: view.position,
         chosen,
         approach: choice.approach,

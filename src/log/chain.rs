@@ -20,7 +20,7 @@ impl Chain {
     /// # Errors
     /// When the record cannot be encoded, which no record of the present alphabet does.
     pub fn after(self, record: &Record) -> Result<Self, CodecError> {
-        Ok(self.link(record, &codec::encode_plain(&record.bodies)?))
+        Ok(self.link(record, &codec::encode_plain(record)?))
     }
 
     /// The same, of a record whose entries are encoded already.
@@ -57,11 +57,12 @@ impl fmt::Debug for Chain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::entry::ENCODING;
     use crate::domain::{Body, Time};
 
     #[test]
     fn every_part_of_a_record_and_its_place_change_the_chain() {
-        let record = Record { number: 7, at: Time::from_secs(1), epoch: 2, bodies: vec![Body::Ticked] };
+        let record = Record { number: 7, at: Time::from_secs(1), epoch: 2, encoding: ENCODING, bodies: vec![Body::Ticked] };
         let others = [
             Record { number: 8, ..record.clone() },
             Record { at: Time::from_secs(2), ..record.clone() },

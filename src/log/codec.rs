@@ -1,21 +1,25 @@
 //! How a record's entries become bytes, and how they are read back, by this version and by every later one.
 //!
 //! ```text
-//! byte 0      version of the encoding: 1
+//! byte 0      version of the encoding: 2, or 1 of the first release
 //! byte 1      0: the payload as it is    1: the payload compressed by zstd
-//! bytes 2–5   the first four bytes of the BLAKE3 of byte 1 and the payload
+//! bytes 2–5   the first four bytes of the BLAKE3 of bytes 0 and 1 (in version 1 of byte 1) and the payload
 //! bytes 6–    the payload: the entries (a record) by postcard, or the engine's own bytes (a checkpoint)
 //! ```
 //!
 //! Damage is told from a newer version: the first is for a backup, the second for an upgrade. Nothing here panics on
 //! foreign bytes.
 
+mod first;
+
 use std::io::{self, BufWriter, Write};
 
-use crate::domain::Body;
+use crate::domain::entry::ENCODING;
+use crate::domain::{Body, Record};
+use first::FirstBody;
 
-/// The encoding this program writes. Raised when the shape of an entry changes; older ones stay readable.
-const VERSION: u8 = 1;
+/// The encoding of the first release.
+const FIRST: u8 = 1;
 
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
@@ -45,38 +49,60 @@ pub enum CodecError {
     #[error("its checksum does not match; the storage damaged it: restore it from a backup")]
     Damaged,
     /// A newer program wrote it.
-    #[error("it is written in encoding {0}, this program reads up to {VERSION}; use the newer program")]
+    #[error("it is written in encoding {0}, this program reads up to {ENCODING}; use the newer program")]
     Newer(u8),
     /// The checksum is right, the content is not what this version expects.
     #[error("its content cannot be read ({0}); read it with the version that wrote it, and report this")]
     Content(String),
 }
 
-/// Encodes a record's entries.
+/// Encodes entries, in the present encoding.
 ///
 /// # Errors
 /// [`CodecError::Content`] when an entry cannot be serialised, which no entry of the present alphabet does.
 pub fn encode(bodies: &[Body]) -> Result<Vec<u8>, CodecError> {
-    pack(&postcard::to_stdvec(bodies).map_err(content)?)
+    pack(&payload(ENCODING, bodies)?)
 }
 
-/// As [`encode`], never compressed: for what is hashed, or compressed together with others.
+/// Encodes a record's entries again, in the encoding they were written in.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_again(record: &Record) -> Result<Vec<u8>, CodecError> {
+    packed(record.encoding, &payload(record.encoding, &record.bodies)?)
+}
+
+/// As [`encode_again`], never compressed: for what is hashed, or compressed together with others.
 ///
 /// # Errors
 /// As there.
-pub fn encode_plain(bodies: &[Body]) -> Result<Vec<u8>, CodecError> {
-    Ok(framed(PLAIN, &postcard::to_stdvec(bodies).map_err(content)?))
+pub fn encode_plain(record: &Record) -> Result<Vec<u8>, CodecError> {
+    Ok(framed(record.encoding, PLAIN, &payload(record.encoding, &record.bodies)?))
 }
 
-/// Decodes a record's entries.
+fn payload(version: u8, bodies: &[Body]) -> Result<Vec<u8>, CodecError> {
+    if version == FIRST {
+        let first = bodies.iter().map(FirstBody::try_from).collect::<Result<Vec<_>, _>>()?;
+        return postcard::to_stdvec(&first).map_err(content);
+    }
+    postcard::to_stdvec(bodies).map_err(content)
+}
+
+/// Decodes a record's entries, and tells the encoding they are in.
 ///
 /// # Errors
 /// What is wrong with the bytes, and what to do about it.
-pub fn decode(bytes: &[u8]) -> Result<Vec<Body>, CodecError> {
-    let payload = unpack(bytes)?;
-    match postcard::take_from_bytes(&payload).map_err(content)? {
-        (bodies, []) => Ok(bodies),
-        (_, rest) => Err(CodecError::Content(format!("{} bytes are left over", rest.len()))),
+pub fn decode(bytes: &[u8]) -> Result<(u8, Vec<Body>), CodecError> {
+    let (version, payload) = opened(bytes)?;
+    let (bodies, rest) = if version == FIRST {
+        let (first, rest) = postcard::take_from_bytes::<Vec<FirstBody>>(&payload).map_err(content)?;
+        (first.into_iter().map(Body::from).collect(), rest)
+    } else {
+        postcard::take_from_bytes(&payload).map_err(content)?
+    };
+    match rest {
+        [] => Ok((version, bodies)),
+        rest => Err(CodecError::Content(format!("{} bytes are left over", rest.len()))),
     }
 }
 
@@ -85,10 +111,14 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Body>, CodecError> {
 /// # Errors
 /// [`CodecError::Content`] when zstd fails, which it does only without memory.
 pub fn pack(payload: &[u8]) -> Result<Vec<u8>, CodecError> {
+    packed(ENCODING, payload)
+}
+
+fn packed(version: u8, payload: &[u8]) -> Result<Vec<u8>, CodecError> {
     if payload.len() < COMPRESS_FROM {
-        return Ok(framed(PLAIN, payload));
+        return Ok(framed(version, PLAIN, payload));
     }
-    Ok(framed(ZSTD, &zstd::bulk::compress(payload, LEVEL).map_err(content)?))
+    Ok(framed(version, ZSTD, &zstd::bulk::compress(payload, LEVEL).map_err(content)?))
 }
 
 /// As [`pack`], for a long payload that is written piece by piece and never stands in memory whole.
@@ -97,12 +127,12 @@ pub fn pack(payload: &[u8]) -> Result<Vec<u8>, CodecError> {
 /// [`CodecError::Content`] with what `write` or zstd says; they fail only without memory.
 pub fn pack_written(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Vec<u8>, CodecError> {
     // The checksum is filled in at the end.
-    let header = framed(ZSTD, &[]);
+    let header = framed(ENCODING, ZSTD, &[]);
     let mut pieces = BufWriter::with_capacity(PIECE, zstd::Encoder::new(header, LEVEL).map_err(content)?);
     write(&mut pieces).map_err(content)?;
     let mut bytes = pieces.into_inner().map_err(content)?.finish().map_err(content)?;
     if let Some((head, payload)) = bytes.split_at_mut_checked(HEADER) {
-        head[HEADER - SUM..].copy_from_slice(&checksum(ZSTD, payload));
+        head[HEADER - SUM..].copy_from_slice(&checksum(ENCODING, ZSTD, payload));
     }
     Ok(bytes)
 }
@@ -112,34 +142,42 @@ pub fn pack_written(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Res
 /// # Errors
 /// As [`decode`].
 pub fn unpack(bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
+    opened(bytes).map(|(_, payload)| payload)
+}
+
+fn opened(bytes: &[u8]) -> Result<(u8, Vec<u8>), CodecError> {
     let Some((&[version, flag, ref sum @ ..], payload)) = bytes.split_first_chunk::<HEADER>() else {
         return Err(CodecError::Short(bytes.len()));
     };
     // A newer version may frame differently, so it is told first.
-    if version > VERSION {
+    if version > ENCODING {
         return Err(CodecError::Newer(version));
     }
-    if version != VERSION || *sum != checksum(flag, payload) {
+    if version < FIRST || *sum != checksum(version, flag, payload) {
         return Err(CodecError::Damaged);
     }
     match flag {
-        PLAIN => Ok(payload.to_vec()),
-        ZSTD => zstd::stream::decode_all(payload).map_err(content),
+        PLAIN => Ok((version, payload.to_vec())),
+        ZSTD => Ok((version, zstd::stream::decode_all(payload).map_err(content)?)),
         _ => Err(CodecError::Damaged),
     }
 }
 
-fn framed(flag: u8, payload: &[u8]) -> Vec<u8> {
+fn framed(version: u8, flag: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + payload.len());
-    bytes.extend([VERSION, flag]);
-    bytes.extend(checksum(flag, payload));
+    bytes.extend([version, flag]);
+    bytes.extend(checksum(version, flag, payload));
     bytes.extend(payload);
     bytes
 }
 
 /// Four bytes: one damaged record in 4 × 10⁹ passes, and the content check stands behind it.
-fn checksum(flag: u8, payload: &[u8]) -> [u8; SUM] {
-    let [a, b, c, d, ..] = *blake3::Hasher::new().update(&[flag]).update(payload).finalize().as_bytes();
+fn checksum(version: u8, flag: u8, payload: &[u8]) -> [u8; SUM] {
+    let mut hasher = blake3::Hasher::new();
+    if version != FIRST {
+        hasher.update(&[version]);
+    }
+    let [a, b, c, d, ..] = *hasher.update(&[flag]).update(payload).finalize().as_bytes();
     [a, b, c, d]
 }
 
@@ -159,7 +197,7 @@ mod tests {
     fn reads_what_it_wrote_short_and_long() {
         for length in [0, 1, COMPRESS_FROM, 100_000] {
             let bodies = started(&"v".repeat(length));
-            assert_eq!(decode(&encode(&bodies).unwrap()).unwrap(), bodies);
+            assert_eq!(decode(&encode(&bodies).unwrap()).unwrap(), (ENCODING, bodies));
         }
     }
 
@@ -197,11 +235,15 @@ mod tests {
     fn errors_tell_damage_from_a_newer_version() {
         let mut bytes = encode(&started("1")).unwrap();
         assert_eq!(decode(&bytes[..3]), Err(CodecError::Short(3)));
-        bytes[0] = 2;
-        assert_eq!(decode(&bytes), Err(CodecError::Newer(2)));
-        bytes[0] = 1;
+        bytes[0] = ENCODING + 1;
+        assert_eq!(decode(&bytes), Err(CodecError::Newer(ENCODING + 1)));
+        for other in [0, FIRST] {
+            bytes[0] = other;
+            assert_eq!(decode(&bytes), Err(CodecError::Damaged));
+        }
+        bytes[0] = ENCODING;
         bytes[7] ^= 1;
         assert_eq!(decode(&bytes), Err(CodecError::Damaged));
-        assert!(matches!(decode(&framed(PLAIN, &[1, 99])), Err(CodecError::Content(_))));
+        assert!(matches!(decode(&framed(ENCODING, PLAIN, &[1, 99])), Err(CodecError::Content(_))));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{CHECKPOINTS_KEPT, LogError, Stamp, watching};
+use crate::domain::entry::ENCODING;
 use crate::domain::{Body, Position, Record, Time};
 
 /// A log in memory; clones are handles on the same one.
@@ -47,7 +48,7 @@ impl Memory {
             return Err(LogError::Fenced { epoch, current: held.lease.epoch });
         }
         let (number, at) = held.records.back().map_or((1, now), |last| (last.number + 1, last.at.max(now)));
-        held.records.push_back(Record { number, at, epoch, bodies: bodies.to_vec() });
+        held.records.push_back(Record { number, at, epoch, encoding: ENCODING, bodies: bodies.to_vec() });
         drop(held);
         self.last.advance(number);
         Ok(Stamp { number, at })
@@ -60,7 +61,7 @@ impl Memory {
     pub fn append(&self, epoch: u64, now: Time, bodies: Vec<Body>) -> Result<Record, LogError> {
         assert!(!bodies.is_empty(), "a record holds at least one entry");
         let Stamp { number, at } = self.commit(epoch, now, &bodies)?;
-        Ok(Record { number, at, epoch, bodies })
+        Ok(Record { number, at, epoch, encoding: ENCODING, bodies })
     }
 
     pub(super) fn read(&self, from: u64, limit: usize) -> Vec<Record> {

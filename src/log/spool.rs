@@ -96,7 +96,7 @@ impl SpoolFile {
         let mut oldest: Option<Oldest> = None;
         for row in rows {
             let number = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
-            let bodies = codec::decode(row.try_get(1)?).map_err(|source| LogError::Unreadable { number, source })?;
+            let (_, bodies) = codec::decode(row.try_get(1)?).map_err(|source| LogError::Unreadable { number, source })?;
             match &mut oldest {
                 None => oldest = Some(Oldest { number, bodies }),
                 Some(taken) if (taken.bodies.len() + bodies.len()) as u64 <= limit.unsigned_abs() => {

@@ -251,7 +251,7 @@ impl Sqlite {
                 .bind(signed(record.number))
                 .bind(record.at.micros())
                 .bind(signed(record.epoch))
-                .bind(codec::encode(&record.bodies)?)
+                .bind(codec::encode_again(record)?)
                 .execute(&mut *together)
                 .await?;
         }

@@ -171,10 +171,11 @@ impl Handle {
             gauges.repeated.fetch_add(1, Ordering::Relaxed);
             return Ok((recorded, false));
         }
+        let now = self.now();
         request.context = request.context.or(self.told(&request.profile, &request.payment));
         let ruling = view.ruling(&request, terms);
-        let made = Arc::new(route::decide_under(&view, &|account| overlay.in_flight(account), request, ruling.as_ref())?);
-        let stands = overlay.insert(made.clone(), self.now());
+        let made = Arc::new(route::decide_under(&view, &|account| overlay.in_flight(account), request, now, ruling.as_ref())?);
+        let stands = overlay.insert(made.clone(), now);
         let fresh = Arc::ptr_eq(&made, &stands);
         if fresh {
             tracing::debug!(

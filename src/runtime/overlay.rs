@@ -177,6 +177,7 @@ mod tests {
             Candidate { account, excluded: None, expected: 0.9, spread: 0.1, bonus: 0.0, pending: 0, evidence: 1.0 };
         Arc::new(Decision {
             request,
+            decided_at: Some(Time::ZERO),
             view: Position::default(),
             chosen: 0,
             approach: Approach::Single,

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use super::scenario::Fault;
 use super::world::{World, WorldEvent};
+use crate::domain::entry::ENCODING;
 use crate::domain::{
     Act, Body, Change, Command, ConnectorAccount, EffectId, EffectResult, Record, Request, Settings, Step, Time,
 };
@@ -280,7 +281,7 @@ impl Driver {
         let none_in_flight = |_: &ConnectorAccount| 0;
         let counts = at >= self.world.scenario().start;
         let began = self.watch.now();
-        let decided = decide(self.state.view(), &none_in_flight, request);
+        let decided = decide(self.state.view(), &none_in_flight, request, at);
         self.watch.add(Part::Decide, began);
         let Ok(decision) = decided else {
             self.score.unrouted += u64::from(counts);
@@ -321,7 +322,7 @@ impl Driver {
         if bodies.is_empty() {
             return;
         }
-        let record = Record { number: self.next_record, at, epoch: EPOCH, bodies };
+        let record = Record { number: self.next_record, at, epoch: EPOCH, encoding: ENCODING, bodies };
         self.next_record += 1;
         on_record(&record);
         let mut effects = Vec::new();

@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 use super::chance::{Family, Stream, pick, running_totals};
 use super::scenario::{ConnectorProfile, MerchantProfile, Scenario};
 use crate::domain::settings::{Connector, Merchant, Rates};
-use crate::domain::{Bin, ConnectorAccount, ConnectorName, Context, Country, Currency, Method, Network, ProfileId, Request};
+use crate::domain::{
+    Bin, CardType, ConnectorAccount, ConnectorName, Context, Country, Credential, Currency, Initiator, Issuer, Method, Network,
+    ProfileId, Request,
+};
 
 /// Accounts of one connector differ less than slices do: contracts differ, the machine behind them does not.
 const ACCOUNT_PART: f64 = 0.4;
@@ -83,6 +86,8 @@ pub(super) struct Cell {
     pub method: Method,
     pub country: Country,
     pub bin: Option<Bin>,
+    card_type: Option<CardType>,
+    issuer: Option<Issuer>,
     weight: f64,
 }
 
@@ -217,6 +222,14 @@ impl Cell {
             country: Some(self.country),
             bin: self.bin,
             three_ds: (self.method == Method::Card).then_some(three_ds),
+            initiator: Some(Initiator::Customer),
+            credential: match self.method {
+                Method::Card => Some(Credential::Pan),
+                Method::Wallet => Some(Credential::DeviceToken),
+                _ => None,
+            },
+            card_type: self.card_type,
+            issuer: self.issuer,
         }
     }
 }
@@ -248,12 +261,14 @@ fn cells(scenario: &Scenario) -> Vec<Cell> {
             let ranges = || scenario.bins.iter().filter(|range| method == Method::Card && range.country == country);
             let total: f64 = ranges().map(|range| range.weight).sum();
             if total == 0.0 {
-                cells.push(Cell { method, country, bin: None, weight });
+                cells.push(Cell { method, country, bin: None, card_type: None, issuer: None, weight });
             }
             cells.extend(ranges().map(|range| Cell {
                 method,
                 country,
                 bin: Some(range.bin),
+                card_type: Some(range.card_type),
+                issuer: range.issuer,
                 weight: weight * range.weight / total,
             }));
         }

@@ -65,6 +65,7 @@ fn plain(kind: FaultKind, lasts: Duration) -> Fault {
         planned: false,
         connector: None,
         bin: None,
+        issuer: None,
         network: None,
         currency: None,
         merchant: None,

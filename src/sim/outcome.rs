@@ -17,6 +17,13 @@ const CUSTOMER: &Codes = &[
     (DeclineClass::User, "invalid_cvv", 0.2),
     (DeclineClass::User, "expired_card", 0.15),
 ];
+/// Where 3DS is asked for, some of them fail there.
+const CUSTOMER_ASKED: &Codes = &[
+    (DeclineClass::User, "insufficient_funds", 0.5),
+    (DeclineClass::User, NOT_AUTHENTICATED, 0.25),
+    (DeclineClass::User, "invalid_cvv", 0.15),
+    (DeclineClass::User, "expired_card", 0.1),
+];
 const ISSUER: &Codes = &[(DeclineClass::Mixed, "do_not_honor", 0.8), (DeclineClass::Mixed, "suspected_fraud", 0.2)];
 const TECHNICAL: &Codes = &[
     (DeclineClass::Gateway, "psp_acquirer_error", 0.5),
@@ -37,6 +44,9 @@ const CARD_TESTING: &Codes = &[(DeclineClass::User, "invalid_cvv", 0.6), (Declin
 const UNSUPPORTED: &Codes = &[(DeclineClass::DataError, "payment_method_not_supported", 1.0)];
 
 const TIMED_OUT: &str = "transaction_timed_out";
+
+/// The code of a customer whom the issuer did not believe.
+const NOT_AUTHENTICATED: &str = "authentication_failed";
 
 /// The longest any attempt takes: 30 s is where Hyperswitch's connector calls time out.
 const LATENCY_MAX_MS: f64 = 30_000.0;
@@ -97,6 +107,17 @@ impl Outcome {
         matches!(self.kind, EventKind::Authorised | EventKind::Captured)
     }
 
+    /// What 3DS came to on the way here; none where the attempt ended before it. That it was abandoned or failed ends the
+    /// attempt.
+    pub(super) fn authentication(&self) -> Option<EventKind> {
+        match (self.kind, &self.decline) {
+            (EventKind::Cancelled, _) => Some(EventKind::AuthenticationAbandoned),
+            (_, Some(decline)) if decline.code == NOT_AUTHENTICATED => Some(EventKind::AuthenticationFailed),
+            (_, Some(Decline { class: DeclineClass::Gateway | DeclineClass::DataError, .. })) => None,
+            _ => Some(EventKind::AuthenticationSucceeded),
+        }
+    }
+
     /// Whether a gateway failed, so that the switch may try another by itself.
     pub(super) fn is_technical(&self) -> bool {
         self.decline.as_ref().is_some_and(|decline| decline.class == DeclineClass::Gateway)
@@ -132,7 +153,7 @@ impl Chances {
     }
 
     /// What the luck makes of the chances: the first part that goes wrong names the decline.
-    pub(super) fn outcome(&self, luck: &Luck, method: Method) -> Outcome {
+    pub(super) fn outcome(&self, luck: &Luck, method: Method, three_ds: bool) -> Outcome {
         let codes = if !self.handled {
             UNSUPPORTED
         } else if self.throttled {
@@ -144,7 +165,7 @@ impl Chances {
         } else if luck.fraud >= self.honest {
             codes_of(self.special)
         } else if luck.customer >= self.customer {
-            CUSTOMER
+            if three_ds { CUSTOMER_ASKED } else { CUSTOMER }
         } else if luck.connector >= self.approves {
             if luck.technical < self.technical { TECHNICAL } else { ISSUER }
         } else {
@@ -159,7 +180,7 @@ impl Chances {
 /// What attempts are answered with that fail for a fault.
 const fn codes_of(fault: Option<FaultKind>) -> &'static Codes {
     match fault {
-        Some(FaultKind::BinFailure) => ISSUER_DOWN,
+        Some(FaultKind::BinFailure | FaultKind::IssuerOutage) => ISSUER_DOWN,
         Some(FaultKind::SchemeOutage) => SCHEME_DOWN,
         Some(FaultKind::CredentialsExpired) => CREDENTIALS,
         Some(FaultKind::CurrencyFailure) => CURRENCY,
@@ -204,7 +225,8 @@ mod tests {
             [FINE, Chances { survives: 0.4, ..FINE }, Chances { honest: 0.1, ..FINE }, Chances { throttled: true, ..FINE }]
         {
             let luck = |n| Luck::draw(&mut family.stream(n));
-            let won = (0..50_000).filter(|n| chances.outcome(&luck(*n), Method::Card).kind == EventKind::Authorised).count();
+            let won =
+                (0..50_000).filter(|n| chances.outcome(&luck(*n), Method::Card, false).kind == EventKind::Authorised).count();
             let rate = f64::from(u32::try_from(won).unwrap()) / 50_000.0;
             assert!((rate - chances.success()).abs() < 0.011, "{rate} {chances:?}");
         }
@@ -213,7 +235,7 @@ mod tests {
     #[test]
     fn declines_are_classed_by_whose_fault_they_are() {
         let check = |chances: Chances, luck: Luck, expected: (DeclineClass, &str)| {
-            let decline = chances.outcome(&luck, Method::Card).decline.unwrap();
+            let decline = chances.outcome(&luck, Method::Card, false).decline.unwrap();
             assert_eq!((decline.class, decline.code.as_str()), expected);
         };
         let lucky = Luck {

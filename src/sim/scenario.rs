@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::domain::{Bin, ConnectorName, Country, Currency, Method, ProfileId, Time};
+use crate::domain::{Bin, CardType, ConnectorName, Country, Currency, Issuer, Method, ProfileId, Time};
 
 pub use expect::{Expectation, Expected, Need};
 pub use fault::{Fault, FaultKind};
@@ -78,6 +78,9 @@ pub struct Scenario {
     /// Share of card payments that are authenticated by 3DS.
     #[serde(deserialize_with = "field::share")]
     pub three_ds: f64,
+    /// Share of card payments that merchants ask for by themselves: a stored card, no customer, no 3DS.
+    #[serde(deserialize_with = "field::share")]
+    pub merchant_initiated: f64,
     /// Share of failed payments that their customers try again, up to twice, 15 to 75 s later.
     #[serde(deserialize_with = "field::share")]
     pub customer_retries: f64,
@@ -141,6 +144,12 @@ pub struct CardRange {
     /// How often it is met among the cards of that country.
     #[serde(default = "field::one", deserialize_with = "field::positive")]
     pub weight: f64,
+    /// How its cards are paid for.
+    #[serde(default = "field::credit")]
+    pub card_type: CardType,
+    /// Who issues them.
+    #[serde(default)]
+    pub issuer: Option<Issuer>,
 }
 
 /// How outcomes reach us while no fault disturbs them.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::market::{Market, Place};
 use super::scenario::fault::Shape;
 use super::scenario::{Fault, FaultKind, Scenario};
-use crate::domain::{Bin, Currency, Network, Request, Time};
+use crate::domain::{Bin, Currency, Issuer, Network, Request, Time};
 
 /// Half of a brown-out's harm is slowness: what waits behind failing servers takes this many times as long.
 const BROWNOUT_SLOWNESS: f64 = 2.5;
@@ -23,6 +23,7 @@ pub(super) struct Trouble {
     period: Duration,
     pub acquirer: Option<usize>,
     pub bin: Option<Bin>,
+    issuer: Option<Issuer>,
     network: Option<Network>,
     currency: Option<Currency>,
     pub shop: Option<usize>,
@@ -161,6 +162,7 @@ impl Trouble {
             period: fault.period,
             acquirer,
             bin: if with_cards { fault.bin.or_else(|| market.commonest_bin()) } else { fault.bin },
+            issuer: fault.issuer,
             network: fault.network,
             currency: fault.currency,
             shop: if comes_on_top(fault.kind) { shop.or(Some(0)) } else { shop },
@@ -203,6 +205,7 @@ impl Trouble {
         match self.kind {
             FaultKind::Outage | FaultKind::Brownout | FaultKind::CredentialsExpired => here && ours,
             FaultKind::BinFailure => here && context.bin.is_some() && context.bin == self.bin,
+            FaultKind::IssuerOutage => here && context.issuer.is_some() && context.issuer == self.issuer,
             FaultKind::SchemeOutage => here && context.network.is_some() && context.network == self.network,
             FaultKind::CurrencyFailure => here && Some(request.amount.currency) == self.currency,
             _ => false,

@@ -20,8 +20,8 @@ use super::scenario::{Fault, FaultKind, Scenario};
 use super::switch::Switch;
 use super::trouble::{Burst, Trouble, Troubles};
 use crate::domain::{
-    Act, ConnectorAccount, EffectResult, EventKind, Method, Money, PaymentEvent, PaymentId, ProfileId, Request, ResourceSample,
-    Settings, Time,
+    Act, ConnectorAccount, Context, Credential, EffectResult, EventKind, Initiator, Method, Money, PaymentEvent, PaymentId,
+    ProfileId, Request, ResourceSample, Settings, Time,
 };
 
 /// How often resources are measured: often enough for a scaling rule that acts within a minute.
@@ -272,17 +272,18 @@ impl World {
     /// Sends the request's attempt to an account: it starts now, and its answer will come.
     pub fn routed(&mut self, request: &Request, account: &ConnectorAccount, at: Time) {
         let mut told = self.send(request, account, at);
-        let mut last = account.clone();
+        let (mut last, mut sent_at) = (account.clone(), at);
         if self.scenario.auto_retry
             && told.outcome.is_technical()
             && let Some((next, again)) = self.retry_hidden(request, account, told.answered)
         {
-            (last, told) = (next, again);
+            (last, sent_at, told) = (next, told.answered + AUTO_RETRY_AFTER, again);
         }
         self.count(request, &told.outcome);
         self.schedule(at, Due::Event(Box::new(delivery::event(request, account, EventKind::Started, at))));
         // What was tried in between is not told.
         let last_request = Request { attempt: request.attempt + u16::from(last != *account), ..request.clone() };
+        self.tell_steps(&last_request, &last, sent_at, &told);
         self.tell(&last_request, &last, &told);
         self.follow_up(&last_request, &last, &told);
     }
@@ -291,7 +292,8 @@ impl World {
     fn send(&mut self, request: &Request, account: &ConnectorAccount, at: Time) -> Sent {
         let place = self.market.place(request, account);
         let luck = Luck::draw(&mut self.luck.stream(luck_number(request)));
-        let outcome = self.chances(request, place, at).outcome(&luck, request.context.method.unwrap_or(Method::Card));
+        let (method, three_ds) = (request.context.method.unwrap_or(Method::Card), request.context.three_ds == Some(true));
+        let outcome = self.chances(request, place, at).outcome(&luck, method, three_ds);
         self.limits.take(place.acquirer, at);
         if outcome.kind == EventKind::Cancelled {
             return Sent { outcome, latency_ms: None, answered: at + ABANDONED_AFTER };
@@ -405,6 +407,9 @@ impl World {
         let chosen = pick(&self.traffic.totals, payer.unit());
         let mut context = self.market.context(&mut payer);
         let (size, z) = (payer.unit(), payer.normal());
+        if context.method == Some(Method::Card) && payer.unit() < self.scenario.merchant_initiated {
+            context = of_the_merchant(context);
+        }
         let burst = chosen.checked_sub(self.market.shops.len()).map(|burst| self.traffic.bursts[burst]);
         let shop = &self.market.shops[burst.map_or(chosen, |burst| burst.shop)];
         let mut minor = log_normal(shop.ticket_minor, self.scenario.ticket.sigma, z);
@@ -421,6 +426,9 @@ impl World {
             // Nobody is there to authenticate: neither at a billing run nor at a tester's machine.
             context = cell.map_or(context, |cell| cell.context(false));
             context.three_ds = context.three_ds.map(|asked| asked && burst.kind == FaultKind::AccountTakeover);
+            if burst.kind == FaultKind::BillingRun {
+                context = of_the_merchant(context);
+            }
         }
         Request {
             profile: shop.profile.clone(),
@@ -481,6 +489,16 @@ fn season(amplitude: f64, at: Time) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a second of the day is far below 2^53")]
     let hour = at.secs().rem_euclid(86_400) as f64 / 3_600.0;
     1.0 + amplitude * libm::sin(core::f64::consts::TAU * (hour - SEASON_MEAN_HOUR) / 24.0)
+}
+
+/// The same payment, asked for by the merchant: with the card it keeps, and nobody there to authenticate.
+fn of_the_merchant(context: Context) -> Context {
+    Context {
+        initiator: Some(Initiator::Merchant),
+        credential: Some(Credential::StoredCard),
+        three_ds: context.three_ds.map(|_| false),
+        ..context
+    }
 }
 
 /// The acquirer that a bad rule puts first for a shop.

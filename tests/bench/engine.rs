@@ -1,6 +1,7 @@
 //! Benches of the engine, on the mix its promises name. `cargo bench --bench engine`
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench that cannot go on has failed")]
 
+use apos::domain::Time;
 use apos::engine::{RoutingView, apply, decide, snapshot};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -23,7 +24,7 @@ fn decide_at(bencher: Bencher, connectors: u64) {
         n += 1;
         mix.request(n)
     };
-    bencher.with_inputs(next).bench_local_values(|request| decide(black_box(&view), &|_| 0, request));
+    bencher.with_inputs(next).bench_local_values(|request| decide(black_box(&view), &|_| 0, request, Time::ZERO));
 }
 
 /// Entries folded, ticks among them, a view published every 100 entries: promise ≥ 150,000/s.

@@ -60,7 +60,7 @@ impl Mix {
                 network: Some(Network::Visa),
                 country: Some(Country::parse("DE").unwrap()),
                 bin: Some(Bin::parse(&format!("4{:05}", n * 13 % BINS)).unwrap()),
-                three_ds: None,
+                ..Context::default()
             },
             eligible: (0..self.connectors)
                 .map(|c| ConnectorAccount::parse(&format!("connector{c}:mca_{merchant}")).unwrap())
@@ -72,7 +72,7 @@ impl Mix {
         let n = self.payments;
         self.payments += 1;
         self.at = self.at + Duration::from_micros(1_000_000 / RATE);
-        let decision = decide(self.state.view(), &|_| 0, self.request(n)).unwrap();
+        let decision = decide(self.state.view(), &|_| 0, self.request(n), self.at).unwrap();
         let (request, account) = (decision.request.clone(), decision.chosen().account.clone());
         let event = |kind| {
             Box::new(PaymentEvent {

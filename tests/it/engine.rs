@@ -94,7 +94,7 @@ impl Market {
             },
             eligible: (0..4).map(|c| account(c, n)).collect(),
         };
-        let decision = decide(self.state.view(), &|_| 0, request).unwrap();
+        let decision = decide(self.state.view(), &|_| 0, request, self.at).unwrap();
         let chosen = decision.chosen().account.clone();
         let draw = self.random(100);
         let failed = if chosen.connector() == "adyen" && self.adyen_down { draw < 95 } else { draw < 8 };
@@ -218,7 +218,10 @@ fn recorded_decisions_are_computed_again_exactly() {
             let pending = |account: &ConnectorAccount| {
                 recorded.candidates.iter().find(|c| c.account == *account).map_or(0, |c| c.pending)
             };
-            assert_eq!(decide(state.view(), &pending, recorded.request.clone()).as_ref(), Ok(&**recorded));
+            assert_eq!(
+                decide(state.view(), &pending, recorded.request.clone(), recorded.decided_at.unwrap()).as_ref(),
+                Ok(&**recorded)
+            );
             again += 1;
         }
         apply(&mut state, entry, &mut effects);
@@ -327,7 +330,7 @@ fn a_payment_counts_towards_volume_once_however_it_is_told() {
             context: Context::default(),
             eligible: vec![account(1, 4)],
         };
-        let decision = decide(market.state.view(), &|_| 0, request).unwrap();
+        let decision = decide(market.state.view(), &|_| 0, request, market.at).unwrap();
         if decided {
             market.push(Body::Decided(Arc::new(decision)));
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use apos::domain::entry::ENCODING;
 use apos::domain::{Body, Position, Record, Time};
 use apos::engine::{State, apply};
 use apos::log::segment::{Header, Segment, SegmentError, Writer};
@@ -46,6 +47,7 @@ pub(crate) fn few(count: u64) -> Vec<Record> {
         number,
         at: Time::from_secs(1_000 + i64::try_from(number / 2).unwrap()),
         epoch: 1,
+        encoding: ENCODING,
         bodies: vec![Body::Payment(Box::new(payment(number)))],
     };
     (1..=count).map(record).collect()

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::Result;
+use apos::domain::entry::ENCODING;
 use apos::domain::{Body, Decision, Order, Record, Time};
 use apos::log::Log;
 use apos::runtime::{Runtime, RuntimeConfig, TablesChoice};
@@ -26,7 +27,7 @@ fn records() -> Vec<Record> {
         if number == 30 { vec![event, poison()] } else { vec![event] }
     };
     let at = |number| Time::from_secs(1_000 + i64::try_from(number).unwrap());
-    (1..=40).map(|number| Record { number, at: at(number), epoch: 1, bodies: bodies(number) }).collect()
+    (1..=40).map(|number| Record { number, at: at(number), epoch: 1, encoding: ENCODING, bodies: bodies(number) }).collect()
 }
 
 fn apos(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {

@@ -178,6 +178,7 @@ pub fn context(told: &Parameters) -> Context {
         country: told.word("issuer_country").and_then(Country::named),
         bin: told.word("extended_card_bin").or_else(|| told.word("card_bin")).and_then(|digits| Bin::parse(digits).ok()),
         three_ds: told.word("authentication_type").and_then(super::three_ds),
+        ..Context::default()
     }
 }
 

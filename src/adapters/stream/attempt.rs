@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Malformed, code, entry_time, identifier, money, required, text, whole};
+use crate::adapters::card as card_terms;
 use crate::domain::{
-    Bin, ConnectorAccount, Context, Country, Decline, DeclineClass, EventId, EventKind, Method, Network, PaymentEvent,
+    Bin, ConnectorAccount, Context, Country, Decline, DeclineClass, EventId, EventKind, Issuer, Method, Network, PaymentEvent,
     PaymentId, ProfileId, Source, Time,
 };
 
@@ -27,8 +28,10 @@ pub(super) struct Attempt {
     connector: Value,
     merchant_connector_id: Value,
     payment_method: Value,
+    payment_method_type: Value,
     payment_method_data: Value,
     card_network: Value,
+    card_discovery: Value,
     authentication_type: Value,
     created_at: Value,
     modified_at: Value,
@@ -74,12 +77,11 @@ pub fn kind(status: &str) -> Option<EventKind> {
     let lower = status.to_ascii_lowercase();
     Some(match lower.as_str() {
         "started" => EventKind::Started,
-        "authentication_pending"
-        | "payment_method_awaited"
-        | "confirmation_awaited"
-        | "device_data_collection_pending"
-        | "unresolved" => EventKind::ActionRequired,
-        "authentication_successful" | "authorizing" | "pending" => EventKind::Processing,
+        "authentication_pending" => EventKind::AuthenticationRequired,
+        "device_data_collection_pending" => EventKind::AuthenticationStarted,
+        "authentication_successful" => EventKind::AuthenticationSucceeded,
+        "payment_method_awaited" | "confirmation_awaited" | "unresolved" => EventKind::ActionRequired,
+        "authorizing" | "pending" => EventKind::Processing,
         "authorized"
         | "partially_authorized"
         | "cod_initiated"
@@ -141,6 +143,7 @@ fn account(attempt: &Attempt) -> Result<Option<ConnectorAccount>, Malformed> {
 fn context(attempt: &Attempt) -> Result<Context, Malformed> {
     let card = card(attempt);
     let network = text("card_network", &attempt.card_network)?.or(card.card_network.as_deref());
+    let method_type = text("payment_method_type", &attempt.payment_method_type)?;
     Ok(Context {
         method: text("payment_method", &attempt.payment_method)?.map(|word| Method::parse(word).unwrap_or(Method::Other)),
         network: network.map(|word| Network::parse(word).unwrap_or(Network::Other)),
@@ -151,6 +154,11 @@ fn context(attempt: &Attempt) -> Result<Context, Malformed> {
             Some("no_three_ds") => Some(false),
             _ => None,
         },
+        // The topic does not say who asks.
+        initiator: None,
+        credential: card_terms::credential(text("card_discovery", &attempt.card_discovery)?, method_type),
+        card_type: card_terms::card_type(card.card_type.as_deref(), method_type),
+        issuer: card.card_issuer.and_then(|name| Issuer::parse(&name).ok()),
     })
 }
 
@@ -166,9 +174,11 @@ struct Card {
     card_isin: Option<CompactString>,
     card_network: Option<CompactString>,
     card_issuing_country: Option<CompactString>,
+    card_type: Option<CompactString>,
+    card_issuer: Option<CompactString>,
 }
 
-/// The card's BIN, network and country, out of JSON within JSON. What cannot be read there is unknown: methods other
+/// The card's own data, out of JSON within JSON. What cannot be read there is unknown: methods other
 /// than cards have other contents.
 fn card(attempt: &Attempt) -> Card {
     let data = match &attempt.payment_method_data {
@@ -222,6 +232,9 @@ mod tests {
         check("capture_failed", Some(true));
         check("authorization_failed", Some(false));
         check("pending", None);
+        check("authentication_pending", None);
+        check("authentication_failed", Some(false));
+        assert_eq!(kind("authentication_successful"), Some(EventKind::AuthenticationSucceeded));
         assert_eq!(kind("teleported"), None);
     }
 }

@@ -35,7 +35,7 @@ impl Bdl {
             context: payment.context,
             eligible: payment.connectors.iter().map(|c| case.connectors[usize::from(*c)].clone()).collect(),
         };
-        let Ok(decision) = decide(self.state.view(), &|_| 0, request) else {
+        let Ok(decision) = decide(self.state.view(), &|_| 0, request, payment.at) else {
             unreachable!("a payment names at least one connector: it was read so")
         };
         let chosen = decision.chosen();

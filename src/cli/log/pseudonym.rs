@@ -174,6 +174,7 @@ impl Pseudonyms {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::entry::ENCODING;
     use crate::domain::rule::{Case, Condition, Output, Program, Statement, Value};
     use crate::domain::{Comparison, Purpose};
 
@@ -202,7 +203,7 @@ mod tests {
         };
         let profile = ProfileId::parse("secret_merchant").unwrap();
         let body = Body::RuleCreated { profile, purpose: Purpose::Payment, text: Box::new(text) };
-        let record = Record { number: 1, at: crate::domain::Time::ZERO, epoch: 1, bodies: vec![body] };
+        let record = Record { number: 1, at: crate::domain::Time::ZERO, epoch: 1, encoding: ENCODING, bodies: vec![body] };
         let shown = format!("{:?}", Pseudonyms::new(b"key").record(record));
         assert!(!shown.contains("secret"), "{shown}");
         for connector in ["stripe:mca_", "adyen:mca_", "checkout:mca_"] {

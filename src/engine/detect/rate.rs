@@ -3,7 +3,7 @@
 use super::Anomaly;
 use crate::domain::Time;
 use crate::domain::settings::Detection;
-use crate::engine::monitor::{Slice, Sums, Watched};
+use crate::engine::monitor::{Baseline, Slice, Sums, Watched};
 use crate::engine::snapshot::{AnomalyType, Evidence, Severity};
 
 /// Below this share of the baseline a drop is worth a page.
@@ -42,15 +42,16 @@ pub(crate) fn measure(watched: &Watched, at: Time, window_s: u64, baseline: f64)
         baseline,
         samples: sums.judged(),
         window_s,
-        probability: tail(observed, baseline, as_f64(sums.judged())),
+        probability: tail(observed, baseline, as_f64(sums.judged()), watched.baseline.attempts()),
         at,
         series: series(watched, at),
     })
 }
 
-/// Probability of sums as bad as these under a baseline; 1 without any.
-pub(crate) fn improbability(sums: &Sums, baseline: f64) -> f64 {
-    of(sums).map_or(1.0, |observed| tail(observed, baseline, as_f64(sums.judged())))
+/// Probability of sums as bad as these where this is usual; 1 without any, or before that is known.
+pub(crate) fn improbability(sums: &Sums, usual: &Baseline) -> f64 {
+    let seen = of(sums).zip(usual.rate());
+    seen.map_or(1.0, |(observed, baseline)| tail(observed, baseline, as_f64(sums.judged()), usual.attempts()))
 }
 
 /// Attempt rate by second.
@@ -62,14 +63,18 @@ fn series(watched: &Watched, at: Time) -> Vec<Option<f32>> {
     watched.window.series(at).iter().map(|b| rate(b.approved, b.failed)).collect()
 }
 
-/// Probability of seeing a rate this low or lower in n attempts when each succeeds with probability p: Chernoff's
-/// bound, exp(−n·KL(observed ‖ p)), which never understates it.
-fn tail(observed: f64, p: f64, n: f64) -> f64 {
+/// Probability of seeing a rate this low or lower in n attempts where m attempts before had the rate p: Chernoff's bound
+/// on both, exp(−n·KL(observed ‖ r) − m·KL(p ‖ r)), at the rate r that explains both best. What is usual of a slice that is
+/// hardly known is itself chance: of a hundred BINs with a hundred attempts each, one looks three points better than it is.
+/// For a slice that is known well, r is p, and this the plain bound.
+fn tail(observed: f64, p: f64, n: f64, m: f64) -> f64 {
     if observed >= p {
         return 1.0;
     }
-    let term = |q: f64, p: f64| if q <= 0.0 { 0.0 } else { q * libm::log(q / p) };
-    libm::exp(-n * (term(observed, p) + term(1.0 - observed, 1.0 - p)))
+    let term = |q: f64, r: f64| if q <= 0.0 { 0.0 } else { q * libm::log(q / r) };
+    let apart = |q: f64, r: f64| term(q, r) + term(1.0 - q, 1.0 - r);
+    let both = (n * observed + m * p) / (n + m);
+    libm::exp(-n * apart(observed, both) - m * apart(p, both))
 }
 
 /// Counts of one window are far below 2⁵³.
@@ -84,9 +89,18 @@ mod tests {
 
     #[test]
     fn small_samples_prove_little() {
-        assert!(tail(0.5, 0.9, 4.0) > 0.05);
-        assert!(tail(0.5, 0.9, 60.0) < 1e-10);
-        assert!((tail(0.95, 0.9, 60.0) - 1.0).abs() < f64::EPSILON);
-        assert!(tail(0.0, 0.9, 10.0) < 1.1e-10, "ten failures in a row at .9: 10^-10");
+        let known = 1e12;
+        assert!(tail(0.5, 0.9, 4.0, known) > 0.05);
+        assert!(tail(0.5, 0.9, 60.0, known) < 1e-10);
+        assert!((tail(0.95, 0.9, 60.0, known) - 1.0).abs() < f64::EPSILON);
+        assert!(tail(0.0, 0.9, 10.0, known) < 1.1e-10, "ten failures in a row at .9: 10^-10");
+    }
+
+    #[test]
+    fn what_is_usual_of_a_slice_that_is_hardly_known_proves_little() {
+        let of_42 = |m: f64| tail(0.76, 0.97, 42.0, m);
+        assert!(of_42(1e12) < 1e-5 && of_42(5_000.0) < 1e-5, "{}", of_42(5_000.0));
+        assert!(of_42(100.0) > 1e-4, "{}", of_42(100.0));
+        assert!(tail(0.3, 0.93, 42.0, 100.0) < 1e-5, "an outage shows all the same");
     }
 }

@@ -245,6 +245,7 @@ mod tests {
                 context: Context::default(),
                 eligible: candidates.iter().map(|candidate| candidate.account.clone()).collect(),
             },
+            decided_at: None,
             view: Position { record: 5, index: 0 },
             chosen: 0,
             approach,

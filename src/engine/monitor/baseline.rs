@@ -60,6 +60,11 @@ impl Baseline {
         (self.attempts >= MIN_ATTEMPTS).then(|| (self.approved / (self.attempts + 0.5)).min(0.999))
     }
 
+    /// How many attempts are behind the usual rate.
+    pub(crate) const fn attempts(&self) -> f64 {
+        self.attempts
+    }
+
     /// The usual attempt rate as screens show it: customers' faults included.
     pub(crate) fn attempt_rate(&self) -> Option<f64> {
         (self.attempts >= MIN_ATTEMPTS).then(|| self.approved / self.answered.max(1.0))

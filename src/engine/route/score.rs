@@ -141,11 +141,17 @@ impl Scored<'_> {
         Candidate {
             account: self.account,
             excluded: self.excluded,
-            expected: self.expected,
-            spread: self.own.variance.sqrt(),
-            bonus: self.bonus,
+            expected: told(self.expected),
+            spread: told(self.own.variance.sqrt()),
+            bonus: told(self.bonus),
             pending: self.in_flight,
-            evidence: self.evidence,
+            evidence: told(self.evidence),
         }
     }
+}
+
+/// A number as it is told: in single precision, seven digits, which halves what the log keeps of a decision.
+#[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
+const fn told(number: f64) -> f64 {
+    number as f32 as f64
 }

@@ -138,7 +138,7 @@ impl RoutingView {
     /// The number the payment's next attempt will have, from 1.
     #[must_use]
     pub fn next_attempt(&self, profile: &ProfileId, payment: &PaymentId) -> u16 {
-        self.payments.get(Key::of(profile, payment)).map_or(1, super::super::payments::Payment::next_attempt)
+        self.payments.get(Key::of(profile, payment)).map_or(1, |payment| payment.next_attempt())
     }
 
     /// Whether an event id of this merchant has been folded already.

@@ -162,8 +162,9 @@ impl Segment {
         let plain = zstd::stream::decode_all(packed).map_err(|error| refused(error.to_string()))?;
         let kept: Vec<(i64, u64, &[u8])> = postcard::from_bytes(&plain).map_err(|error| refused(error.to_string()))?;
         let record = |(number, (at, epoch, body)): (u64, (i64, u64, &[u8]))| {
-            let bodies = codec::decode(body).map_err(|error| self.damaged(block.frame.offset, number, &error.to_string()))?;
-            Ok(Record { number, at: Time::from_micros(at), epoch, bodies })
+            let (encoding, bodies) =
+                codec::decode(body).map_err(|error| self.damaged(block.frame.offset, number, &error.to_string()))?;
+            Ok(Record { number, at: Time::from_micros(at), epoch, encoding, bodies })
         };
         (block.first..=block.last).zip(kept).map(record).collect()
     }

@@ -91,7 +91,7 @@ impl Writer {
         if record.number != self.next {
             return Err(SegmentError::OutOfOrder { wanted: self.next, found: record.number });
         }
-        let body = codec::encode_plain(&record.bodies)?;
+        let body = codec::encode_plain(record)?;
         if self.sealed.records == 0 {
             self.sealed.from = record.at;
         }

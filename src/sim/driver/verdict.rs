@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{ConnectorName, ProfileId, Time};
-use crate::engine::snapshot::IncidentRow;
+use crate::engine::snapshot::{AnomalyType, IncidentRow};
 use crate::sim::scenario::{Fault, FaultKind, Scenario};
 
 /// How long after a fault's end an incident is still due to it: windows, late outcomes and time-outs run on.
@@ -39,10 +39,30 @@ impl<'s> Named<'s> {
 pub(in crate::sim) fn explains(scenario: &Scenario, row: &IncidentRow) -> Option<usize> {
     let named = Named::of(&row.slice);
     let faults = scenario.faults.iter().map(toml::Spanned::get_ref).enumerate();
-    let mut candidates = faults.filter(|(_, fault)| {
+    let candidates = faults.filter(|(_, fault)| {
         !fault.planned && touches_payments(fault.kind) && is_there(scenario, fault, row.detected_at) && agrees(fault, named)
     });
-    candidates.next().map(|(number, _)| number)
+    // Of several the one that shows itself so, then the one that hits just this, then the first.
+    let fit = |(number, fault): &(usize, &Fault)| (!shows_as(fault.kind, row.kind), !is_exact(scenario, *number, &row.slice));
+    candidates.min_by_key(fit).map(|(number, _)| number)
+}
+
+/// Whether a fault shows itself first of all as such an anomaly: more payments, slow ones, or failing ones.
+const fn shows_as(fault: FaultKind, anomaly: AnomalyType) -> bool {
+    let volume = matches!(
+        fault,
+        FaultKind::TrafficSpike
+            | FaultKind::BillingRun
+            | FaultKind::FraudBurst
+            | FaultKind::BinAttack
+            | FaultKind::AccountTakeover
+    );
+    let slow = matches!(fault, FaultKind::LatencySpike | FaultKind::ThreeDsSlow);
+    match anomaly {
+        AnomalyType::VolumeSpike | AnomalyType::VolumeDrop | AnomalyType::PotentialFraud => volume,
+        AnomalyType::UnusualPattern => slow || matches!(fault, FaultKind::Brownout),
+        AnomalyType::HighFailureRate => !volume && !slow,
+    }
 }
 
 /// Whether an incident of such a slice names exactly what the fault hits.
@@ -115,6 +135,16 @@ mod tests {
         check("account adyen:mca_lumen_ad", Some("adyen"), None, None);
         check("merchant pro_lumen", None, None, Some("pro_lumen"));
         check("all traffic", None, None, None);
+    }
+
+    #[test]
+    fn of_two_faults_at_once_each_explains_what_it_does() {
+        let check = |fault: FaultKind, anomaly: AnomalyType| assert!(shows_as(fault, anomaly), "{fault:?} {anomaly:?}");
+        check(FaultKind::TrafficSpike, AnomalyType::VolumeSpike);
+        check(FaultKind::LatencySpike, AnomalyType::UnusualPattern);
+        check(FaultKind::Outage, AnomalyType::HighFailureRate);
+        check(FaultKind::Brownout, AnomalyType::HighFailureRate);
+        assert!(!shows_as(FaultKind::TrafficSpike, AnomalyType::UnusualPattern), "a sale makes no connector slow");
     }
 
     #[test]

@@ -138,6 +138,14 @@ impl Scenario {
             let known: Vec<String> = self.bins.iter().map(|range| range.bin.to_string()).collect();
             return Err(format!("no bin {bin} is met in this scenario: there are {}", known.join(", ")));
         }
+        if let Some(issuer) = fault.issuer
+            && !self.bins.iter().any(|range| range.issuer == Some(issuer))
+        {
+            let known: BTreeSet<String> =
+                self.bins.iter().filter_map(|range| range.issuer).map(|issuer| issuer.to_string()).collect();
+            let known: Vec<String> = known.into_iter().collect();
+            return Err(format!("no card of {issuer} is met in this scenario: there are {}", known.join(", ")));
+        }
         Ok(())
     }
 

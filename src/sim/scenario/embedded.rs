@@ -18,6 +18,7 @@ pub(super) const ALL: &[(&str, &str)] = embedded![
     "day",
     "fraud-burst",
     "acquirer-down-black-friday",
+    "issuer-down",
     "issuer-maintenance-at-night",
     "certificate-expired",
     "credentials-of-one-merchant",

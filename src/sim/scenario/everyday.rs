@@ -9,7 +9,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::{Aftermath, Capacity, CardRange, ConnectorProfile, Outcomes, Scenario, Ticket};
-use crate::domain::{Bin, ConnectorName, Country, Currency, Method, ProfileId, Time};
+use crate::domain::{Bin, CardType, ConnectorName, Country, Currency, Issuer, Method, ProfileId, Time};
 
 /// Cards lead, wallets follow, as in any European web shop.
 const METHODS: [(Method, f64); 4] =
@@ -20,26 +20,27 @@ const COUNTRIES: [(&str, f64); 8] =
 
 const CURRENCIES: [(&str, f64); 3] = [("EUR", 0.6), ("GBP", 0.2), ("USD", 0.2)];
 
-/// Two or three ranges a country, so that one BIN's failure is about a tenth of a connector's traffic at most.
-const CARD_RANGES: [(&str, &str, f64); 18] = [
-    ("400000", "DE", 2.0),
-    ("520082", "DE", 1.5),
-    ("545721", "DE", 1.0),
-    ("424242", "GB", 2.0),
-    ("510510", "GB", 1.0),
-    ("411111", "US", 2.0),
-    ("555555", "US", 1.5),
-    ("378282", "US", 1.0),
-    ("497010", "FR", 2.0),
-    ("513100", "FR", 1.0),
-    ("401200", "NL", 1.0),
-    ("222300", "NL", 1.0),
-    ("454881", "ES", 1.5),
-    ("510008", "ES", 1.0),
-    ("400056", "SE", 1.0),
-    ("530125", "SE", 1.0),
-    ("402400", "PL", 1.0),
-    ("516950", "PL", 1.0),
+/// Two or three ranges a country, so that one BIN's failure is about a tenth of a connector's traffic at most. The banks
+/// are invented.
+const CARD_RANGES: [(&str, &str, f64, CardType, &str); 18] = [
+    ("400000", "DE", 2.0, CardType::Debit, "Rheinbank"),
+    ("520082", "DE", 1.5, CardType::Credit, "Rheinbank"),
+    ("545721", "DE", 1.0, CardType::Credit, "Alpenkasse"),
+    ("424242", "GB", 2.0, CardType::Debit, "Thames Bank"),
+    ("510510", "GB", 1.0, CardType::Credit, "Thames Bank"),
+    ("411111", "US", 2.0, CardType::Credit, "Liberty Bank"),
+    ("555555", "US", 1.5, CardType::Debit, "Liberty Bank"),
+    ("378282", "US", 1.0, CardType::Charge, "Harbor Card"),
+    ("497010", "FR", 2.0, CardType::Debit, "Banque du Lac"),
+    ("513100", "FR", 1.0, CardType::Credit, "Banque du Lac"),
+    ("401200", "NL", 1.0, CardType::Debit, "Polderbank"),
+    ("222300", "NL", 1.0, CardType::Prepaid, "Polderbank"),
+    ("454881", "ES", 1.5, CardType::Debit, "Caja del Sol"),
+    ("510008", "ES", 1.0, CardType::Credit, "Caja del Sol"),
+    ("400056", "SE", 1.0, CardType::Debit, "Norrbanken"),
+    ("530125", "SE", 1.0, CardType::Credit, "Norrbanken"),
+    ("402400", "PL", 1.0, CardType::Debit, "Bank Wislany"),
+    ("516950", "PL", 1.0, CardType::Credit, "Bank Wislany"),
 ];
 
 /// Short words, so that `braintree:mca_…_br` fits into an inline string of 24 bytes.
@@ -143,6 +144,7 @@ impl Default for Scenario {
             technical: 0.3,
             abandoned: 0.005,
             three_ds: 0.25,
+            merchant_initiated: 0.0,
             customer_retries: 0.0,
             auto_retry: false,
             slice_deviation: 0.25,
@@ -181,10 +183,11 @@ fn weights<K: Ord>(table: &[(&str, f64)], parse: fn(&str) -> Result<K, String>) 
 }
 
 fn card_ranges() -> Vec<CardRange> {
-    let range = |(bin, country, weight): &(&str, &str, f64)| {
-        Some(CardRange { bin: Bin::parse(bin).ok()?, country: Country::parse(country).ok()?, weight: *weight })
+    let range = |(bin, country, weight, card_type, issuer): (&str, &str, f64, CardType, &str)| {
+        let (bin, country) = (Bin::parse(bin).ok()?, Country::parse(country).ok()?);
+        Some(CardRange { bin, country, weight, card_type, issuer: Issuer::parse(issuer).ok() })
     };
-    CARD_RANGES.iter().filter_map(range).collect()
+    CARD_RANGES.into_iter().filter_map(range).collect()
 }
 
 /// Five connectors close enough to each other that slices decide which is best, far enough that it matters.

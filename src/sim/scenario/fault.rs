@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::field;
-use crate::domain::{Bin, ConnectorName, Currency, Network, ProfileId};
+use crate::domain::{Bin, ConnectorName, Currency, Issuer, Network, ProfileId};
 
 /// Kinds of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -25,6 +25,9 @@ pub enum FaultKind {
     /// One BIN fails, on one connector where one is named, else everywhere: its issuer is down. Strength: share of
     /// these attempts that fail; 0.95.
     BinFailure,
+    /// An issuer is down: all its BINs fail, on one connector where one is named. Strength: share of these attempts that
+    /// fail; 0.95.
+    IssuerOutage,
     /// A card network fails, on one connector where one is named. Strength: share of these attempts that fail; 0.9.
     SchemeOutage,
     /// A connector is misconfigured for one currency. Strength: share of these attempts that fail; 1.
@@ -100,6 +103,9 @@ pub struct Fault {
     /// The BIN it hits; of fraud by default the commonest.
     #[serde(default, deserialize_with = "field::optional_bin")]
     pub bin: Option<Bin>,
+    /// The issuer whose cards it hits.
+    #[serde(default)]
+    pub issuer: Option<Issuer>,
     /// The network it hits.
     #[serde(default)]
     pub network: Option<Network>,
@@ -132,7 +138,7 @@ impl FaultKind {
         match self {
             Self::Outage => 0.98,
             Self::Brownout => 0.4,
-            Self::BinFailure => 0.95,
+            Self::BinFailure | Self::IssuerOutage => 0.95,
             Self::SchemeOutage => 0.9,
             Self::CredentialsExpired | Self::CurrencyFailure | Self::BadRule | Self::LogDown | Self::LeaderDown => 1.0,
             Self::LatencySpike | Self::FraudBurst => 5.0,
@@ -153,6 +159,7 @@ impl FaultKind {
             | Self::Brownout
             | Self::CredentialsExpired
             | Self::BinFailure
+            | Self::IssuerOutage
             | Self::SchemeOutage
             | Self::CurrencyFailure
             | Self::WebhookLoss => 0.0..=1.0,
@@ -164,24 +171,25 @@ impl FaultKind {
         }
     }
 
-    /// Which of connector, bin, network, currency and merchant it takes.
-    const fn targets(self) -> [Takes; 5] {
+    /// Which of connector, bin, issuer, network, currency and merchant it takes.
+    const fn targets(self) -> [Takes; 6] {
         use Takes::{May, Must, Never};
         match self {
-            Self::Outage | Self::CredentialsExpired | Self::BadRule => [Must, Never, Never, Never, May],
-            Self::Brownout | Self::LatencySpike => [Must, Never, Never, Never, Never],
-            Self::BinFailure => [May, Must, Never, Never, Never],
-            Self::SchemeOutage => [May, Never, Must, Never, Never],
-            Self::CurrencyFailure => [Must, Never, Never, Must, Never],
-            Self::TrafficSpike | Self::BillingRun | Self::AccountTakeover => [Never, Never, Never, Never, May],
-            Self::FraudBurst | Self::BinAttack => [Never, May, Never, Never, May],
+            Self::Outage | Self::CredentialsExpired | Self::BadRule => [Must, Never, Never, Never, Never, May],
+            Self::Brownout | Self::LatencySpike => [Must, Never, Never, Never, Never, Never],
+            Self::BinFailure => [May, Must, Never, Never, Never, Never],
+            Self::IssuerOutage => [May, Never, Must, Never, Never, Never],
+            Self::SchemeOutage => [May, Never, Never, Must, Never, Never],
+            Self::CurrencyFailure => [Must, Never, Never, Never, Must, Never],
+            Self::TrafficSpike | Self::BillingRun | Self::AccountTakeover => [Never, Never, Never, Never, Never, May],
+            Self::FraudBurst | Self::BinAttack => [Never, May, Never, Never, Never, May],
             Self::ThreeDsSlow
             | Self::WebhookStorm
             | Self::WebhookDelay
             | Self::WebhookLoss
             | Self::ClockSkew
             | Self::LogDown
-            | Self::LeaderDown => [Never; 5],
+            | Self::LeaderDown => [Never; 6],
         }
     }
 
@@ -221,6 +229,7 @@ impl Fault {
         let given = [
             ("connector", self.connector.is_some()),
             ("bin", self.bin.is_some()),
+            ("issuer", self.issuer.is_some()),
             ("network", self.network.is_some()),
             ("currency", self.currency.is_some()),
             ("merchant", self.merchant.is_some()),

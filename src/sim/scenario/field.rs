@@ -9,7 +9,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::domain::{Bin, Time};
+use crate::domain::{Bin, CardType, Time};
 
 /// Units of a duration and their length in microseconds.
 const UNITS: [(&str, u64); 5] =
@@ -109,6 +109,10 @@ pub(super) fn instances<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Er
 
 pub(super) const fn one() -> f64 {
     1.0
+}
+
+pub(super) const fn credit() -> CardType {
+    CardType::Credit
 }
 
 fn within<T: PartialOrd + Display, E: Error>(value: T, allowed: std::ops::RangeInclusive<T>) -> Result<T, E> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Due, Sent, World, luck_number, payment_number};
 use crate::domain::{ConnectorAccount, EventKind, PaymentEvent, Request, Source, Time};
-use crate::sim::chance::whole;
+use crate::sim::chance::{Stream, whole};
 use crate::sim::scenario::FaultKind;
 
 /// Times a customer tries again at most.
@@ -15,6 +15,12 @@ const RETRY_AFTER: (f64, f64) = (15.0, 75.0);
 
 /// Share of fraud that its victims dispute.
 const FRAUD_IS_DISPUTED: f64 = 0.6;
+
+/// When the steps of 3DS are told, as parts of the whole attempt: the connector answers that it is wanted, the customer
+/// comes to the challenge, and is through with it; then the issuer still has to approve.
+const REQUIRED_AFTER: f64 = 0.1;
+const CHALLENGED_AFTER: f64 = 0.2;
+const AUTHENTICATED_AFTER: f64 = 0.7;
 
 /// Between two copies of a webhook.
 const COPY_AFTER: Duration = Duration::from_millis(200);
@@ -39,16 +45,42 @@ pub(super) fn event(request: &Request, account: &ConnectorAccount, kind: EventKi
 }
 
 impl World {
+    /// We are told of the steps of 3DS as they happen, where it is asked for and the attempt comes to it.
+    pub(super) fn tell_steps(&mut self, request: &Request, account: &ConnectorAccount, sent_at: Time, sent: &Sent) {
+        let Some(end) = sent.outcome.authentication().filter(|_| request.context.three_ds == Some(true)) else { return };
+        if self.is_lost(&mut self.deliveries.stream(luck_number(request)), sent.answered) {
+            return;
+        }
+        let takes = sent.answered.since(sent_at);
+        let steps = [
+            (EventKind::AuthenticationRequired, REQUIRED_AFTER),
+            (EventKind::AuthenticationStarted, CHALLENGED_AFTER),
+            (end, if end == EventKind::AuthenticationSucceeded { AUTHENTICATED_AFTER } else { 1.0 }),
+        ];
+        for (kind, part) in steps {
+            let at = sent_at + takes.mul_f64(part);
+            let arrives = at + Duration::from_secs_f64(self.troubles.strength(FaultKind::WebhookDelay, at));
+            let behind = Duration::from_secs_f64(self.troubles.strength(FaultKind::ClockSkew, at));
+            self.schedule(arrives, Due::Event(Box::new(event(request, account, kind, at - behind))));
+        }
+    }
+
+    /// Whether what we would be told of an attempt gets lost: the first draw of its delivery's luck.
+    fn is_lost(&self, luck: &mut Stream, at: Time) -> bool {
+        let lost = luck.unit();
+        lost < self.scenario.outcomes.lost || lost < self.troubles.strength(FaultKind::WebhookLoss, at)
+    }
+
     /// We are told what became of an attempt, as the webhook comes through: late, lost, more than once, or stamped by a
     /// clock that is behind.
     pub(super) fn tell(&mut self, request: &Request, account: &ConnectorAccount, sent: &Sent) {
         let mut luck = self.deliveries.stream(luck_number(request));
-        let (lost, late, by) = (luck.unit(), luck.unit(), luck.exponential(1.0));
         let at = sent.answered;
-        let usual = &self.scenario.outcomes;
-        if lost < usual.lost || lost < self.troubles.strength(FaultKind::WebhookLoss, at) {
+        if self.is_lost(&mut luck, at) {
             return;
         }
+        let (late, by) = (luck.unit(), luck.exponential(1.0));
+        let usual = &self.scenario.outcomes;
         let late = if late < usual.late { usual.late_by.mul_f64(by) } else { Duration::ZERO };
         let arrives = at + late + Duration::from_secs_f64(self.troubles.strength(FaultKind::WebhookDelay, at));
         let behind = Duration::from_secs_f64(self.troubles.strength(FaultKind::ClockSkew, at));

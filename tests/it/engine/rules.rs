@@ -33,7 +33,7 @@ impl Market {
         };
         let view = self.state.view();
         let ruling = view.ruling(&request, Terms { in_order, ..Terms::default() });
-        let decision = decide_under(view, &|_| 0, request, ruling.as_ref()).unwrap();
+        let decision = decide_under(view, &|_| 0, request, view.at(), ruling.as_ref()).unwrap();
         self.push(Body::Decided(Arc::new(decision.clone())));
         decision
     }
@@ -87,7 +87,8 @@ fn what_was_decided_under_a_rule_is_computed_again_exactly() {
     for entry in &market.log {
         if let Body::Decided(recorded) = &entry.body {
             let ruling = Ruling::recorded(recorded);
-            let decided = decide_under(state.view(), &|_| 0, recorded.request.clone(), ruling.as_ref());
+            let decided =
+                decide_under(state.view(), &|_| 0, recorded.request.clone(), recorded.decided_at.unwrap(), ruling.as_ref());
             assert_eq!(decided.as_ref(), Ok(&**recorded));
             again += u32::from(ruling.is_some());
         }

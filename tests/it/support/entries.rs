@@ -6,10 +6,10 @@ use std::sync::Arc;
 use apos::domain::rule::{Algorithm, Case, Condition, Output, Program, RuleText, Split, Statement, Value};
 use apos::domain::settings::Routing;
 use apos::domain::{
-    Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, Change, Command, Comparison, ConnectorAccount, Context, Country,
-    Currency, Decision, Decline, DeclineClass, EffectId, EffectResult, EventId, EventKind, Exclusion, Method, Money, Network,
-    OperatorName, Order, PaymentEvent, PaymentId, Position, PriorityMove, ProfileId, Purpose, Request, ResourceSample, RuleId,
-    Settings, Source, Step, Time,
+    Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, CardType, Change, Command, Comparison, ConnectorAccount, Context,
+    Country, Credential, Currency, Decision, Decline, DeclineClass, EffectId, EffectResult, EventId, EventKind, Exclusion,
+    Initiator, Issuer, Method, Money, Network, OperatorName, Order, PaymentEvent, PaymentId, Position, PriorityMove, ProfileId,
+    Purpose, Request, ResourceSample, RuleId, Settings, Source, Step, Time,
 };
 
 pub(crate) fn account(text: &str) -> ConnectorAccount {
@@ -31,6 +31,10 @@ fn context() -> Context {
         country: Country::parse("DE").ok(),
         bin: Bin::parse("424242").ok(),
         three_ds: Some(true),
+        initiator: Some(Initiator::Merchant),
+        credential: Some(Credential::NetworkToken),
+        card_type: Some(CardType::Debit),
+        issuer: Issuer::parse("Example Bank").ok(),
     }
 }
 
@@ -77,6 +81,7 @@ pub(crate) fn decision(number: u64) -> Decision {
             context: context(),
             eligible: vec![account("stripe:mca_1"), account("adyen:mca_2")],
         },
+        decided_at: Some(Time::from_secs(1_786_652_669)),
         view: at(41, 7),
         chosen: 0,
         approach: Approach::Bandit,
@@ -179,5 +184,30 @@ pub(crate) fn every_body() -> Vec<Body> {
         Body::MerchantDeleted { profile: profile() },
     ];
     bodies.extend(orders().into_iter().map(|order| Body::Commanded(Command { operator: operator.clone(), order })));
+    bodies
+}
+
+/// The same, as far as the first release could tell it.
+pub(crate) fn of_the_first_release() -> Vec<Body> {
+    let told = |Context { method, network, country, bin, three_ds, .. }: Context| Context {
+        method,
+        network,
+        country,
+        bin,
+        three_ds,
+        ..Context::default()
+    };
+    let mut bodies = every_body();
+    for body in &mut bodies {
+        match body {
+            Body::Payment(event) => event.context = told(event.context),
+            Body::Decided(decision) => {
+                let decision = Arc::make_mut(decision);
+                decision.request.context = told(decision.request.context);
+                decision.decided_at = None;
+            }
+            _ => {}
+        }
+    }
     bodies
 }

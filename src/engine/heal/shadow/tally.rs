@@ -334,6 +334,7 @@ mod tests {
                 context: Context::default(),
                 eligible: vec![first.account.clone(), second.account.clone()],
             },
+            decided_at: None,
             view: Position::default(),
             chosen: 0,
             approach: Approach::Priority,

@@ -138,6 +138,7 @@ fn a_request_tells_what_nobody_else_did() {
             country: Country::parse("DE").ok(),
             bin: Bin::parse("42424242").ok(),
             three_ds: Some(false),
+            ..Context::default()
         },
         eligible: vec![account("stripe:a")],
     };

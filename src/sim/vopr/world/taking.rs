@@ -83,7 +83,10 @@ impl World {
 
     /// A replica decides where a payment goes; the decision goes to the log behind the answer.
     fn route(&mut self, replica: usize, event: &crate::domain::PaymentEvent) {
-        let Some(process) = &self.replicas[replica].process else { return };
+        let now = self.now;
+        let held = &mut self.replicas[replica];
+        let Some(process) = &mut held.process else { return };
+        let at = process.at(now, held.wall_error);
         let Ok(currency) = crate::domain::Currency::parse("EUR") else { return };
         let request = Request {
             profile: event.profile.clone(),
@@ -93,7 +96,7 @@ impl World {
             context: event.context,
             eligible: self.sender.accounts().to_vec(),
         };
-        if let Ok(decision) = engine::decide(process.state.view(), &|_| 0, request) {
+        if let Ok(decision) = engine::decide(process.state.view(), &|_| 0, request, at) {
             self.ask(self.pid(replica), Ask::Behind(0, Body::Decided(decision.into())));
         }
     }
