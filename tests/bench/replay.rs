@@ -1,6 +1,7 @@
 //! Time travel on a log of 10^7 entries of the mix: `cargo bench --bench replay`.
 //!
-//! The log is an SQLite file in a temporary folder, or in `$APOS_BENCH_FOLDER`, where it is kept and found again.
+//! The log is an SQLite file in a temporary folder, or in `$APOS_BENCH_FOLDER`, where it is kept and found again;
+//! `$APOS_BENCH_ENTRIES` makes it another size.
 //! Measured: a fold from the beginning to the end with decoding, the making of the ladder, and jumps to random times.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a bench measures and prints")]
@@ -52,7 +53,8 @@ async fn write(folder: &Path) -> Result<()> {
     let log = Log::sqlite(&beside).await?;
     let (mut mix, mut written, mut at) = (mix::Mix::new(10), 0, None);
     let mut bodies: Vec<Body> = Vec::new();
-    while written < ENTRIES {
+    let wanted = std::env::var("APOS_BENCH_ENTRIES").map_or(Ok(ENTRIES), |text| text.parse())?;
+    while written < wanted {
         mix.pay();
         for entry in mix.entries.drain(..) {
             at = Some(entry.at);
