@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use sqlx::Connection;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -35,6 +35,9 @@ const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Connections a process uses: the projector's, and a few reports at once. More only compete for the same disk.
 const CONNECTIONS: u32 = 4;
+
+/// How long a query waits for one of them before it fails and is tried again.
+const ACQUIRE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What is written of the log.
 #[derive(Debug, Clone)]
@@ -153,7 +156,11 @@ impl Tables {
     /// # Errors
     /// When the URL is not one, or the server does not answer.
     pub async fn postgres(url: &str) -> Result<Self, StoreError> {
-        Ok(Self::Postgres(PgPoolOptions::new().max_connections(CONNECTIONS).connect(url).await?))
+        let options: PgConnectOptions = url.parse()?;
+        // By itself first: a pool tries again until its time is up, and then says only that it is.
+        PgConnection::connect_with(&options).await?.close().await?;
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
+        Ok(Self::Postgres(pool.connect_lazy_with(options)))
     }
 
     /// What holds them: `sqlite` or `postgres`.

@@ -56,6 +56,13 @@ fn before(position: Position) -> Option<Position> {
     }
 }
 
+/// A copy of State to be kept.
+pub(super) struct Taken {
+    pub(super) state: State,
+    /// The last before the program ends, which waits for it.
+    pub(super) last: bool,
+}
+
 /// Writes checkpoints: into the log for the next start, into the ladder for jumps in time.
 pub(super) struct Saver {
     pub(super) log: Log,
@@ -66,10 +73,10 @@ pub(super) struct Saver {
 
 impl Saver {
     /// Writes every copy of State that the engine hands over; ends when the engine is gone.
-    pub(super) async fn run(self, mut taken: mpsc::Receiver<State>) {
-        while let Some(state) = taken.recv().await {
-            let position = state.position();
-            let Some(bytes) = self.packed(state).await else {
+    pub(super) async fn run(self, mut taken: mpsc::Receiver<Taken>) {
+        while let Some(taken) = taken.recv().await {
+            let position = taken.state.position();
+            let Some(bytes) = self.packed(taken).await else {
                 self.conditions.set("checkpoints", format!("none could be made at {position}"));
                 continue;
             };
@@ -87,13 +94,15 @@ impl Saver {
         }
     }
 
-    /// A state's bytes, packed, made on a thread of its own that yields to the engine and the API: under load it takes most
-    /// of a second. The ladder's file is written there, and the copy dropped.
-    async fn packed(&self, state: State) -> Option<Arc<Vec<u8>>> {
+    /// A state's bytes, packed, made on a thread of its own that gives way to the engine and the API, unless it is the last:
+    /// under load it takes most of a second. The ladder's file is written there, and the copy dropped.
+    async fn packed(&self, Taken { state, last }: Taken) -> Option<Arc<Vec<u8>>> {
         let (done, bytes) = tokio::sync::oneshot::channel();
         let (index, witness) = (self.index.clone(), self.witness(state.position()).await);
         let encode = move || {
-            background::run_when_idle("checkpoint");
+            if !last {
+                background::run_when_idle("checkpoint");
+            }
             let packed = codec::pack_written(|to| state.write_checkpoint(to)).ok().map(Arc::new);
             // The receiver is gone only when the runtime is.
             let _ = done.send(packed.clone());

@@ -141,7 +141,11 @@ impl Projector {
     async fn connect(&self, stop: &Stop) -> Option<(Tables, Position)> {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.open().await {
+            let opened = tokio::select! {
+                opened = self.open() => opened,
+                () = stop.at(Phase::Folded) => return None,
+            };
+            match opened {
                 Ok((tables, cursor)) => {
                     self.conditions.clear("tables");
                     status::write(&self.gauges.tables.cursor, cursor);

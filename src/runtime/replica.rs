@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 
-use super::checkpoints;
+use super::checkpoints::{self, Taken};
 use super::clock;
 use super::conditions::Conditions;
 use super::outcomes::Outcomes;
@@ -110,7 +110,7 @@ pub(super) struct Replica {
     published: Arc<Published>,
     overlay: Arc<Overlay>,
     conditions: Conditions,
-    checkpoints: mpsc::Sender<State>,
+    checkpoints: mpsc::Sender<Taken>,
     effects: Vec<Effect>,
     acts: Acts,
     /// Decisions folded since the view was published: no longer only this replica's.
@@ -132,7 +132,7 @@ impl Replica {
         published: Arc<Published>,
         overlay: Arc<Overlay>,
         conditions: Conditions,
-        checkpoints: mpsc::Sender<State>,
+        checkpoints: mpsc::Sender<Taken>,
     ) -> Self {
         Self {
             state,
@@ -182,7 +182,7 @@ impl Replica {
         self.show(clock::instant());
         if self.since_checkpoint > 0 {
             // The receiver is gone only when nobody wants the checkpoint any more.
-            let _ = self.checkpoints.blocking_send(self.state);
+            let _ = self.checkpoints.blocking_send(Taken { state: self.state, last: true });
         }
     }
 
@@ -317,7 +317,9 @@ impl Replica {
 
     /// Hands over a copy when it is time; one that is still being written is not waited for.
     fn checkpoint(&mut self) {
-        if self.since_checkpoint >= CHECKPOINT_EVERY && self.checkpoints.try_send(self.state.clone()).is_ok() {
+        if self.since_checkpoint >= CHECKPOINT_EVERY
+            && self.checkpoints.try_send(Taken { state: self.state.clone(), last: false }).is_ok()
+        {
             self.since_checkpoint = 0;
         }
     }

@@ -200,7 +200,9 @@ fn told() -> Value {
 /// What the decision of a payment knew.
 fn context(app: &TestApp, payment: &str) -> Value {
     let (profile, payment) = (ProfileId::parse("pro_1").unwrap(), PaymentId::parse(payment).unwrap());
-    serde_json::to_value(app.handle().decided(&profile, &payment).unwrap().request.context).unwrap()
+    let mut context = serde_json::to_value(app.handle().decided(&profile, &payment).unwrap().request.context).unwrap();
+    context.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    context
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -24,6 +24,9 @@ pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>
         return None;
     }
     let weighed = Weighed::of(&moves, incident.row.evidence.window_s, site);
+    if !weighed.helps() {
+        return None;
+    }
     let subject = incident.row.slice.trim_start_matches("connector ").to_owned();
     Some(Draft {
         sentence: format!(
@@ -49,7 +52,9 @@ pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>
 
 /// The change an operator chose instead, in words and figures.
 pub(in crate::engine::heal) fn chosen(row: &ActionRow, moves: Vec<PriorityMove>, who: &str, site: &Site<'_>) -> Draft {
-    let weighed = Weighed::of(&moves, MEASURED_S, site);
+    // As long as the incident is judged over: a minute back, most of it may be from before the fault.
+    let window_s = row.evidence.as_ref().map_or(MEASURED_S, |evidence| evidence.window_s);
+    let weighed = Weighed::of(&moves, window_s, site);
     Draft {
         sentence: format!("Reorder {} as {who} chose ({})", counted("pinned merchant", moves.len()), weighed.targets()),
         subject: Subject::Repair(Slice::All),

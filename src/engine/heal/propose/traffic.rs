@@ -36,6 +36,12 @@ impl Weighed {
         self.targets.iter().map(|(name, count)| format!("{count} to {name}")).collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether the attempt rate is expected to rise, as far as anything is known.
+    pub(super) fn helps(&self) -> bool {
+        let Prediction { rate_now, rate_after, .. } = self.predicted;
+        rate_now.zip(rate_after).is_none_or(|(now, after)| after > now)
+    }
+
     /// Probability that the attempt rate rises.
     pub(super) fn confidence(&self) -> f64 {
         confidence(&self.predicted)
