@@ -188,7 +188,8 @@ pub struct Detection {
     /// Smallest drop of the attempt rate that is an anomaly, in points (0 to 1).
     #[serde(deserialize_with = "share")]
     pub min_drop: f64,
-    /// Largest probability of the observation under the baseline that is an anomaly.
+    /// Largest probability of the observation under the baseline that is an anomaly; of a BIN on a connector, of which
+    /// there are many, a hundredth of it.
     #[serde(deserialize_with = "share")]
     pub max_probability: f64,
     /// Smallest ratio of mean latency to its baseline that is an anomaly.

@@ -148,9 +148,9 @@ impl Projector {
             match opened {
                 Ok((tables, cursor)) => {
                     self.conditions.clear("tables");
-                    status::write(&self.gauges.tables.cursor, cursor);
-                    // Nobody else sets it.
+                    // Nobody else sets it. Whoever reads the cursor below may ask for the tables.
                     let _ = self.holder.tables.set(tables.clone());
+                    status::write(&self.gauges.tables.cursor, cursor);
                     return Some((tables, cursor));
                 }
                 Err(error) => self.conditions.set("tables", wording::chain(&error)),

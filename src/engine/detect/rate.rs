@@ -14,15 +14,19 @@ pub(crate) fn of(sums: &Sums) -> Option<f64> {
     (sums.judged() > 0).then(|| as_f64(sums.approved) / as_f64(sums.judged()))
 }
 
+/// BINs are watched by the hundred where connectors are few: each has a hundredth of the chance of a false alarm.
+const BINS: f64 = 100.0;
+
 /// The most improbable drop over a short, the configured and the longest window, if any is improbable enough.
 pub(crate) fn judge(slice: Slice, watched: &Watched, at: Time, detection: &Detection) -> Option<Anomaly> {
     let baseline = watched.baseline.rate()?;
+    let most_probable = detection.max_probability / if matches!(slice, Slice::Bin(..)) { BINS } else { 1.0 };
     let windows = [(detection.window_s / 3).max(5), detection.window_s, 60];
     let evidence = windows
         .into_iter()
         .filter_map(|window_s| measure(watched, at, window_s, baseline))
         .filter(|e| e.samples >= detection.min_attempts)
-        .filter(|e| e.baseline - e.observed >= detection.min_drop && e.probability <= detection.max_probability)
+        .filter(|e| e.baseline - e.observed >= detection.min_drop && e.probability <= most_probable)
         .min_by(|a, b| a.probability.total_cmp(&b.probability))?;
     Some(Anomaly { slice, kind: AnomalyType::HighFailureRate, severity: severity(&evidence), evidence })
 }
