@@ -62,6 +62,8 @@ pub enum Approach {
     Probe,
     /// Nothing was left: the least bad of those that were excluded.
     LeastBad,
+    /// The issuer wants the customer authenticated: 3DS on the account of the attempt before, and no other.
+    StepUp,
 }
 
 /// Why a candidate was not to be chosen.
@@ -76,6 +78,8 @@ pub enum Exclusion {
     BreakerOpen,
     /// An operator, or an approved action, excluded it.
     Operator,
+    /// The issuer wants the customer authenticated, which is done where the payment is.
+    StepUp,
 }
 
 impl Exclusion {
@@ -87,6 +91,7 @@ impl Exclusion {
             Self::Currency => "does not support the currency",
             Self::BreakerOpen => "its circuit breaker is open",
             Self::Operator => "excluded by an operator",
+            Self::StepUp => "the issuer wants authentication on the account of the attempt before",
         }
     }
 }

@@ -10,7 +10,9 @@ use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::domain::{ConnectorAccount, Context, Decision, EventId, EventKind, Money, PaymentEvent, PaymentId, ProfileId, Time};
+use crate::domain::{
+    ConnectorAccount, Context, Decision, DeclineClass, EventId, EventKind, Money, PaymentEvent, PaymentId, ProfileId, Time,
+};
 
 /// Most payments kept open: at about 2 KB each (a decision over ten connectors) 100 MB; a quarter of an hour at 50 a
 /// second, three seconds at 15,000. One that goes early is decided anew when it is asked for again.
@@ -73,6 +75,8 @@ pub(crate) struct Attempt {
     pub(crate) account: Option<u32>,
     /// Where it stands.
     pub(crate) status: Status,
+    /// It failed because the issuer wants the customer authenticated, as one source or another told.
+    sca_required: bool,
 }
 
 /// One payment.
@@ -234,6 +238,13 @@ impl Payment {
         (!failed).then_some(decision)
     }
 
+    /// The account where this attempt must be authenticated: that of the attempt before, if its issuer asked for it.
+    pub(crate) fn step_up(&self, attempt: u16) -> Option<u32> {
+        let before = self.attempts.iter().filter(|one| one.number.is_none_or(|number| number < attempt));
+        let last = before.max_by_key(|one| one.number)?;
+        last.account.filter(|_| last.status == Status::Failed && last.sca_required)
+    }
+
     /// The number the next attempt will have.
     pub(crate) fn next_attempt(&self) -> u16 {
         let counted = u16::try_from(self.attempts.len()).unwrap_or(u16::MAX);
@@ -256,7 +267,14 @@ impl Payment {
         let known = self.attempts.iter().position(|attempt| attempt.number == number);
         let fresh = known.is_none() && self.attempts.len() < MAX_ATTEMPTS;
         if fresh {
-            self.attempts.push(Attempt { number, told: false, heard: false, account, status: Status::Pending });
+            self.attempts.push(Attempt {
+                number,
+                told: false,
+                heard: false,
+                account,
+                status: Status::Pending,
+                sca_required: false,
+            });
         }
         let index = known.unwrap_or(self.attempts.len().saturating_sub(1));
         self.decided = u16::try_from(index).unwrap_or(0);
@@ -293,6 +311,8 @@ impl Payment {
             (None, true) => Status::Abandoned,
             (None, false) => Status::Pending,
         };
+        let class = event.decline.as_ref().map(|decline| decline.class);
+        let sca_required = target == Status::Failed && class == Some(DeclineClass::ScaRequired);
         let Some(attempt) = self.find(event.attempt, account) else {
             if matches!(event.kind, EventKind::Refunded | EventKind::Disputed) {
                 return Merge::Afterwards;
@@ -306,10 +326,13 @@ impl Payment {
                 heard: true,
                 account,
                 status: target,
+                sca_required,
             });
             return first_sight(target);
         };
         attempt.heard = true;
+        // Feedback may have been first, which tells no code: what the issuer wants counts whenever it is told.
+        attempt.sca_required |= sca_required;
         attempt.told |= event.attempt.is_some();
         attempt.number = event.attempt.or(attempt.number);
         attempt.account = attempt.account.or(account);

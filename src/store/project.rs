@@ -227,6 +227,7 @@ const fn approach(approach: Approach) -> &'static str {
         Approach::Uniform => "uniform",
         Approach::Probe => "probe",
         Approach::LeastBad => "least_bad",
+        Approach::StepUp => "step_up",
     }
 }
 
