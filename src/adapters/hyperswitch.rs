@@ -52,15 +52,15 @@ impl Delivery {
     }
 }
 
-/// Reads the body of a webhook that was sent for a profile. `now` stands in for a time the sender does not tell; `declines`
-/// says what the codes of a failure mean.
+/// Reads the body of a webhook that was sent for a profile. `now` stands in for a time the sender does not tell; `tables`
+/// say what the codes of a failure mean.
 ///
 /// # Errors
 /// The first field that is missing, or is not what Hyperswitch sends there.
-pub fn parse(profile: &ProfileId, body: &[u8], now: Time, declines: &DeclineTables) -> Result<Delivery, BadField> {
+pub fn parse(profile: &ProfileId, body: &[u8], now: Time, tables: &DeclineTables) -> Result<Delivery, BadField> {
     let envelope: Envelope = json::read(body)?;
     let event = match envelope.content.kind.as_str() {
-        "payment_details" => payment(&envelope, read_object(body)?, declines)?,
+        "payment_details" => payment(&envelope, read_object(body)?, tables)?,
         "refund_details" => refund(read_object(body)?)?,
         "dispute_details" => dispute(read_object(body)?)?,
         _ => None,
@@ -213,14 +213,14 @@ impl Told {
 type Read = Option<(Option<ProfileId>, Told)>;
 
 /// The attempt it tells of is the last one made.
-fn payment(envelope: &Envelope, object: Payment, declines: &DeclineTables) -> Result<Read, BadField> {
+fn payment(envelope: &Envelope, object: Payment, tables: &DeclineTables) -> Result<Read, BadField> {
     let Some(kind) = kind_of(&object.status, &envelope.event_type) else { return Ok(None) };
     let context = context(&object);
     let told = Told {
         kind,
         attempts_made: object.attempt_count.filter(|count| *count > 0),
         account: account(object.connector.as_deref(), object.merchant_connector_id.as_deref())?,
-        decline: (kind == EventKind::Failed).then(|| decline(&object, &context, declines)),
+        decline: (kind == EventKind::Failed).then(|| decline(&object, &context, tables)),
         amount: Some(Money::of_payment(object.amount, object.currency).map_err(|problem| bad("amount", problem))?),
         context,
         occurred_at: object.updated.or(object.modified_at),
@@ -277,7 +277,7 @@ fn kind_of_type(event_type: &str) -> Option<EventKind> {
     }
 }
 
-fn decline(object: &Payment, context: &Context, declines: &DeclineTables) -> Decline {
+fn decline(object: &Payment, context: &Context, tables: &DeclineTables) -> Decline {
     let details = object.error_details.as_ref();
     let unified = details.and_then(|details| details.unified_details.as_ref());
     let issuer = details.and_then(|details| details.issuer_details.as_ref()?.code.as_deref());
@@ -288,7 +288,7 @@ fn decline(object: &Payment, context: &Context, declines: &DeclineTables) -> Dec
         unified: object.unified_code.as_deref().or_else(|| unified?.category.as_deref()),
         connector: object.error_code.as_deref().or(connector),
     };
-    declines.decline(&codes, &Decliner::of(object.connector.as_deref(), context))
+    tables.decline(&codes, &Decliner::of(object.connector.as_deref(), context))
 }
 
 /// What a card's data do not tell, or tell in words of their own, stays unknown.

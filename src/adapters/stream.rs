@@ -76,20 +76,20 @@ pub enum Malformed {
     },
 }
 
-/// Reads the `event` of the entry `id` (`1526919030474-55`); `declines` says what the codes of a failure mean. `None` for a well-formed event that says nothing new (the
-/// old row of an update).
+/// Reads the `event` of the entry `id` (`1526919030474-55`); `tables` say what the codes of a failure mean. `None` for a
+/// well-formed event that says nothing new (the old row of an update).
 ///
 /// # Errors
 /// [`Malformed`], naming the field; nothing of its content.
-pub fn parse(id: &str, event: &[u8], declines: &DeclineTables) -> Result<Option<PaymentEvent>, Malformed> {
+pub fn parse(id: &str, event: &[u8], tables: &DeclineTables) -> Result<Option<PaymentEvent>, Malformed> {
     if event.len() > EVENT_MAX {
         return Err(Malformed::TooLong(event.len()));
     }
     let shape: Shape = read(event)?;
     if !shape.attempt_id.is_null() {
-        return attempt::parse(id, &read(event)?, declines);
+        return attempt::parse(id, &read(event)?, tables);
     }
-    own(id, &read(event)?, declines).map(Some)
+    own(id, &read(event)?, tables).map(Some)
 }
 
 fn read<'de, T: Deserialize<'de>>(event: &'de [u8]) -> Result<T, Malformed> {
@@ -126,13 +126,13 @@ struct Own {
     occurred_at: Value,
 }
 
-fn own(id: &str, own: &Own, declines: &DeclineTables) -> Result<PaymentEvent, Malformed> {
+fn own(id: &str, own: &Own, tables: &DeclineTables) -> Result<PaymentEvent, Malformed> {
     let kind = required("kind", text("kind", &own.kind)?)?;
     let kind = EventKind::parse(kind).ok_or(Malformed::Invalid { field: "kind", expected: "a kind such as `authorised`" })?;
     let account = identifier("account", &own.account, ConnectorAccount::parse)?;
     let context = context(own)?;
     let decliner = Decliner::of(account.as_ref().map(ConnectorAccount::connector), &context);
-    let decline = decline(kind, &own.decline, &decliner, declines)?;
+    let decline = decline(kind, &own.decline, &decliner, tables)?;
     Ok(PaymentEvent {
         source: Source::Stream,
         event_id: Some(identifier("event_id", &own.event_id, EventId::parse)?.map_or_else(|| entry_id(id), Ok)?),
@@ -172,7 +172,7 @@ fn decline(
     kind: EventKind,
     value: &Value,
     decliner: &Decliner<'_>,
-    declines: &DeclineTables,
+    tables: &DeclineTables,
 ) -> Result<Option<Decline>, Malformed> {
     if kind != EventKind::Failed {
         return Ok(None);
@@ -188,7 +188,7 @@ fn decline(
     if code.is_some_and(|code| !super::decline::fit(code)) {
         return Err(invalid("decline.code", "at most 40 visible ASCII characters, no card number"));
     }
-    let told = declines.decline(&Codes { connector: code, ..Codes::default() }, decliner);
+    let told = tables.decline(&Codes { connector: code, ..Codes::default() }, decliner);
     Ok(Some(match class {
         None => told,
         Some(class) => Decline { class, code: CompactString::from(code.unwrap_or(Decline::NO_CODE)) },

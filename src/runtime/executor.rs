@@ -11,10 +11,10 @@ use calls::{Answer, Calls};
 
 use super::actuators::Actuators;
 use super::clock::Clock;
-use super::protocol::{Executions, Lease, Move, Planted, Refusal};
+use super::protocol::{Executions, Lease, Move, Planted};
 use super::replica::Published;
 use super::supervisor::{Phase, Stop};
-use crate::domain::{Body, EffectId};
+use crate::domain::Body;
 use crate::log::{Log, LogError};
 
 /// The executor's shell.

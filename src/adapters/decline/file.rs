@@ -155,8 +155,8 @@ impl Reading {
         let (span, table) = (table.span(), table.get_ref());
         table.check(span)?;
         match table.vocabulary {
-            Vocabulary::Standardised => fill(&mut self.layer.standardised, table, |code| code.to_ascii_lowercase()),
-            Vocabulary::Unified => fill(&mut self.layer.unified, table, |code| code.to_ascii_uppercase()),
+            Vocabulary::Standardised => fill(&mut self.layer.standardised, table, str::to_ascii_lowercase),
+            Vocabulary::Unified => fill(&mut self.layer.unified, table, str::to_ascii_uppercase),
             Vocabulary::Connector => table.connectors.iter().try_for_each(|connector| {
                 let name = ConnectorName::parse(connector.get_ref()).map_err(|problem| Wrong::at(connector, problem))?;
                 let codes = self.layer.connectors.entry(CompactString::from(name.as_str())).or_default();

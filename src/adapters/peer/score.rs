@@ -67,11 +67,11 @@ pub struct Kept {
 }
 
 impl UpdateRequest {
-    /// The outcome as an event that happened `now`; `declines` says what a connector's code means.
+    /// The outcome as an event that happened `now`; `tables` say what a connector's code means.
     ///
     /// # Errors
     /// `status`, when it is none of the peer's words.
-    pub fn event(&self, now: Time, declines: &DeclineTables) -> Result<PaymentEvent, BadField> {
+    pub fn event(&self, now: Time, tables: &DeclineTables) -> Result<PaymentEvent, BadField> {
         let (word, meaning) = status(&self.status).ok_or_else(|| BadField::new("status", unknown(&self.status)))?;
         let kind = match meaning {
             Meaning::Is(kind) => kind,
@@ -85,7 +85,7 @@ impl UpdateRequest {
             attempt: None,
             account: Some(self.gateway.clone()),
             kind,
-            decline: if let Meaning::Failed(class) = meaning { Some(self.decline(word, class, declines)) } else { None },
+            decline: if let Meaning::Failed(class) = meaning { Some(self.decline(word, class, tables)) } else { None },
             amount: None,
             context: Context::default(),
             latency_ms: self.latency_ms(),
@@ -95,14 +95,14 @@ impl UpdateRequest {
     }
 
     /// What the connector's code says; else what the peer's word does.
-    fn decline(&self, word: &str, class: DeclineClass, declines: &DeclineTables) -> Decline {
+    fn decline(&self, word: &str, class: DeclineClass, tables: &DeclineTables) -> Decline {
         let connector = self.error_info.as_ref().and_then(|info| info.error_code.as_deref());
         if connector.is_none() {
             return Decline { class, code: CompactString::from(word.to_ascii_lowercase()) };
         }
         let codes = Codes { connector, ..Codes::default() };
         let decliner = Decliner { connector: Some(self.gateway.connector()), ..Decliner::default() };
-        let told = declines.decline(&codes, &decliner);
+        let told = tables.decline(&codes, &decliner);
         Decline { class: if told.class == DeclineClass::Unclassified { class } else { told.class }, code: told.code }
     }
 
@@ -204,5 +204,14 @@ mod tests {
         assert_eq!(code("FAILURE", Some("Refused by the issuer")).as_deref(), Some("unknown"));
         assert_eq!(code("AUTHORIZATION_FAILED", None).as_deref(), Some("authorization_failed"));
         assert_eq!(code("CHARGED", None), None);
+    }
+
+    #[test]
+    fn a_code_that_is_known_says_more_than_the_status() {
+        let tables = DeclineTables::built_in().unwrap();
+        let class = |status, error| update(status, error).event(Time::ZERO, &tables).unwrap().decline.map(|told| told.class);
+        assert_eq!(class("FAILURE", Some("authentication_required")), Some(DeclineClass::ScaRequired));
+        assert_eq!(class("AUTHENTICATION_FAILED", Some("nobody_knows")), Some(DeclineClass::User));
+        assert_eq!(class("FAILURE", Some("nobody_knows")), Some(DeclineClass::Unclassified));
     }
 }

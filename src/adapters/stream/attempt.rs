@@ -38,7 +38,7 @@ pub(super) struct Attempt {
     sign_flag: Value,
 }
 
-pub(super) fn parse(id: &str, attempt: &Attempt, declines: &DeclineTables) -> Result<Option<PaymentEvent>, Malformed> {
+pub(super) fn parse(id: &str, attempt: &Attempt, tables: &DeclineTables) -> Result<Option<PaymentEvent>, Malformed> {
     if attempt.sign_flag.as_i64() == Some(-1) {
         return Ok(None);
     }
@@ -60,7 +60,7 @@ pub(super) fn parse(id: &str, attempt: &Attempt, declines: &DeclineTables) -> Re
         payment,
         account: account(attempt)?,
         kind,
-        decline: (kind == EventKind::Failed).then(|| decline(attempt, &context, declines)),
+        decline: (kind == EventKind::Failed).then(|| decline(attempt, &context, tables)),
         amount: money(&attempt.amount, &attempt.currency)?,
         context,
         latency_ms: None,
@@ -101,10 +101,10 @@ pub fn kind(status: &str) -> Option<EventKind> {
 }
 
 /// The topic tells the connector's code and the unified one, and no issuer's.
-fn decline(attempt: &Attempt, context: &Context, declines: &DeclineTables) -> Decline {
+fn decline(attempt: &Attempt, context: &Context, tables: &DeclineTables) -> Decline {
     let (connector, unified) = (attempt.error_code.as_str(), attempt.unified_code.as_str());
-    let codes = Codes { connector, unified, ..Codes::default() };
-    declines.decline(&codes, &Decliner::of(attempt.connector.as_str(), context))
+    let codes = Codes { unified, connector, ..Codes::default() };
+    tables.decline(&codes, &Decliner::of(attempt.connector.as_str(), context))
 }
 
 /// The topic carries no event id: the attempt, its status and the second it changed are one.

@@ -89,7 +89,7 @@ pub fn read(
     (outcomes_file, outcomes): (&str, impl BufRead),
     progress: &mut dyn FnMut(usize),
 ) -> Result<(Case, Unnamed), Refused> {
-    let mut reader = Reader { declines: DeclineTables::built_in().map_err(no_tables)?, ..Reader::default() };
+    let mut reader = Reader { tables: DeclineTables::built_in().map_err(no_tables)?, ..Reader::default() };
     let mut lines = 0;
     for (file, what, input) in [
         (payments_file, What::Payments, &mut { payments } as &mut dyn BufRead),
@@ -134,7 +134,7 @@ enum What {
 /// What has been read so far.
 #[derive(Debug, Default)]
 struct Reader {
-    declines: DeclineTables,
+    tables: DeclineTables,
     connectors: Vec<ConnectorAccount>,
     numbers: BTreeMap<String, u16>,
     payments: Vec<(usize, Payment)>,
@@ -262,8 +262,8 @@ impl Reader {
             })?;
             let decliner =
                 Decliner::of(Some(self.connectors[usize::from(connector)].connector()), &self.payments[place].1.context);
-            let declined = |code: &str| decline(code, &decliner, &self.declines);
-            outcomes.push(outcome(connector, value, &line.propensity, declined)?);
+            let told = |code: &str| decline(code, &decliner, &self.tables);
+            outcomes.push(outcome(connector, value, &line.propensity, told)?);
         }
         self.outcomes[place] = Some((number, outcomes));
         Ok(())
@@ -325,9 +325,9 @@ fn outcome(
 }
 
 /// A code in any of the known vocabularies, or the class itself.
-fn decline(code: &str, decliner: &Decliner<'_>, declines: &DeclineTables) -> Decline {
+fn decline(code: &str, decliner: &Decliner<'_>, tables: &DeclineTables) -> Decline {
     let codes = Codes { standardised: Some(code), issuer: Some(code), unified: Some(code), connector: Some(code) };
-    let told = declines.decline(&codes, decliner);
+    let told = tables.decline(&codes, decliner);
     let word = code.to_ascii_lowercase().replace(['-', ' '], "_");
     let class = match DeclineClass::parse(&word) {
         Some(class) => class,
