@@ -197,7 +197,10 @@ impl Reading {
 
     fn no_region(&self, word: &str) -> String {
         let names: Vec<&str> = self.regions.keys().map(String::as_str).collect();
-        format!("`{word}` is no region: allowed are {}, a name from [regions] and a two-letter country code", names.join(", "))
+        format!(
+            "`{word}` is no region: allowed are {}, names from [regions], and two-letter country codes (GB, not UK)",
+            names.join(", ")
+        )
     }
 }
 
@@ -224,7 +227,14 @@ fn checked(code: &Word) -> Result<&str, Wrong> {
     Err(Wrong::at(code, format!("`{text}` is no code: allowed are 1 to {} visible ASCII characters", super::CODE_MAX)))
 }
 
+/// Two letters that people write and that no issuer's country has: they would cover nothing, silently.
+const NO_COUNTRIES: [&str; 2] = ["EU", "UK"];
+
 fn country(word: &Word) -> Result<Country, Wrong> {
+    if NO_COUNTRIES.contains(&word.get_ref().to_ascii_uppercase().as_str()) {
+        let reason = format!("`{}` is no country of ISO 3166-1: the United Kingdom is GB", word.get_ref());
+        return Err(Wrong::at(word, reason));
+    }
     Country::parse(word.get_ref()).map_err(|problem| Wrong::at(word, problem))
 }
 
@@ -282,7 +292,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_line_and_what_is_allowed() {
         let check = |text: &str, line: usize, told: &[&str]| {
-            let refusal = parse(text).map(drop).unwrap_err();
+            let refusal = parse(text).map(drop).expect_err(text);
             assert_eq!(refusal.line, line, "{refusal}");
             assert!(told.iter().all(|word| refusal.to_string().contains(word)), "{told:?}: {refusal}");
         };
@@ -290,6 +300,7 @@ mod tests {
         check(&format!("{HEAD}mixed = [\"05\"]\n{HEAD}user = [\"5\"]"), 10, &["`5`", "already"]);
         check(&format!("{HEAD}fraud = [\"59\"]"), 5, &["`fraud`", "`sca_required`"]);
         check(&format!("{HEAD}regions = [\"EU\"]"), 5, &["`EU`", "two-letter"]);
+        check("[regions]\nISLES = [\"IE\", \"UK\"]", 2, &["`UK`", "GB"]);
         check(&format!("{HEAD}networks = [\"Visum\"]"), 5, &["`Visum`", "Mastercard"]);
         check(&format!("{HEAD}connectors = [\"stripe\"]"), 5, &["`connectors`", "vocabulary = \"connector\""]);
         check(&format!("{HEAD}user = [\"not a code\"]"), 5, &["`not a code`", "40"]);
