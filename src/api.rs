@@ -30,11 +30,13 @@ mod webhooks;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, Route};
 
+use crate::adapters::decline::DeclineTables;
 use crate::domain::ProfileId;
 use crate::runtime::Handle;
 
@@ -57,6 +59,8 @@ pub struct ApiConfig {
     pub peer: PeerAccess,
     /// Keys that sign webhooks, by profile.
     pub webhook_keys: BTreeMap<ProfileId, WebhookKey>,
+    /// What decline codes mean.
+    pub declines: Arc<DeclineTables>,
 }
 
 /// What every handler holds.

@@ -39,6 +39,8 @@ pub struct Config {
     pub tables: Tables,
     /// `[stream]`
     pub stream: Stream,
+    /// `[declines]`
+    pub declines: Declines,
     /// `[api]`
     pub api: Api,
     /// `[webhooks]`
@@ -288,6 +290,14 @@ impl Default for Api {
 pub struct Webhooks {
     /// Profiles that must have a key: a missing one is told at start instead of at their first webhook.
     pub profiles: Vec<ProfileId>,
+}
+
+/// Decline classes: what a failed attempt's codes say of whose fault it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub struct Declines {
+    /// A file of the form of `config/declines.toml` whose tables stand before the built-in ones; empty: those alone.
+    pub file: PathBuf,
 }
 
 /// When the screen draws with ASCII alone.

@@ -1,17 +1,25 @@
 //! From a switch's error codes to whose fault a failed attempt is.
 //!
-//! A first table, of three vocabularies: Hyperswitch's standardised codes, the issuer's answer (ISO 8583, field 39) and
-//! Hyperswitch's unified codes. The most specific one that says anything decides. Only codes are read, never messages:
-//! those are free text and may hold anything.
+//! Codes come in four vocabularies: Hyperswitch's standardised codes, the issuer's answer (ISO 8583, field 39),
+//! the connector's own, and Hyperswitch's unified codes. What they mean stands in [`DeclineTables`], dated, in a file;
+//! the most specific vocabulary that says anything decides. Only codes are read, never messages: those are free text and
+//! may hold anything.
+
+mod file;
+mod table;
+
+pub use file::Refusal;
+pub use table::{DeclineTables, Meaning};
 
 use compact_str::CompactString;
 
-use crate::domain::{Decline, DeclineClass};
+use crate::domain::{Context, Country, Decline, DeclineClass, Network};
 
 /// Longest code kept. Hyperswitch's longest standardised one has 37 characters.
 const CODE_MAX: usize = 40;
 
-/// A run of so many digits could be a card number (the shortest has 12), so such a code is not kept.
+/// Most digits in a row, whatever separates them: more could be a card number (the shortest has 12), so such a code is not
+/// kept. Only a letter ends a row.
 const DIGITS_MAX: usize = 11;
 
 /// The codes a failed attempt came with, each as its sender wrote it.
@@ -27,155 +35,144 @@ pub struct Codes<'a> {
     pub connector: Option<&'a str>,
 }
 
-impl Codes<'_> {
+/// Who declined, as far as it is known: one code means different things from different ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Decliner<'a> {
+    /// The connector's name: its own codes are looked up under it.
+    pub connector: Option<&'a str>,
+    /// The card's network.
+    pub network: Option<Network>,
+    /// The issuer's country.
+    pub country: Option<Country>,
+}
+
+impl<'a> Decliner<'a> {
+    /// A connector, and the issuer of the payment's card.
+    #[must_use]
+    pub const fn of(connector: Option<&'a str>, context: &Context) -> Self {
+        Self { connector, network: context.network, country: context.country }
+    }
+}
+
+impl DeclineTables {
     /// Whose fault it is, and the most specific code that is fit to be kept.
     #[must_use]
-    pub fn decline(&self) -> Decline {
-        let class = self
-            .standardised
-            .and_then(of_standardised)
-            .or_else(|| self.issuer.and_then(of_issuer))
-            .or_else(|| self.unified.and_then(of_unified))
-            .unwrap_or(DeclineClass::Unclassified);
-        Decline { class, code: self.code() }
+    pub fn decline(&self, codes: &Codes<'_>, decliner: &Decliner<'_>) -> Decline {
+        let told = self.meanings(codes, decliner);
+        let class = told.iter().find_map(|(_, meaning)| match meaning {
+            Some(Meaning::Class(class)) => Some(*class),
+            Some(Meaning::Nothing) | None => None,
+        });
+        let kept = told.into_iter().find_map(|(code, meaning)| code.filter(|_| meaning != Some(Meaning::Nothing)));
+        Decline {
+            class: class.unwrap_or(DeclineClass::Unclassified),
+            code: kept.unwrap_or_else(|| CompactString::const_new(Decline::NO_CODE)),
+        }
     }
 
-    fn code(&self) -> CompactString {
-        let told = |code: &&str| *code != "generic_unknown_error" && *code != "UE_9000" && fit(code);
-        let issuer = || self.issuer.filter(told).map(|code| compact_str::format_compact!("issuer:{code}"));
-        self.standardised
-            .filter(told)
-            .map(CompactString::from)
-            .or_else(issuer)
-            .or_else(|| self.connector.filter(told).map(CompactString::from))
-            .or_else(|| self.unified.filter(told).map(CompactString::from))
-            .unwrap_or_else(|| CompactString::const_new("unknown"))
+    /// Each code as it is kept, if it is fit to be, and what it means; the most specific vocabulary first.
+    fn meanings(&self, codes: &Codes<'_>, decliner: &Decliner<'_>) -> [(Option<CompactString>, Option<Meaning>); 4] {
+        let keep = |code: &str| fit(code).then(|| CompactString::from(code));
+        let prefixed = |code: &str| fit(code).then(|| compact_str::format_compact!("issuer:{code}"));
+        let Codes { standardised, issuer, unified, connector } = *codes;
+        [
+            (standardised.and_then(keep), standardised.and_then(|code| self.standardised(code))),
+            (issuer.and_then(prefixed), issuer.and_then(|code| self.issuer(code, decliner.network, decliner.country))),
+            (connector.and_then(keep), connector.and_then(|code| self.connector(decliner.connector?, code))),
+            (unified.and_then(keep), unified.and_then(|code| self.unified(code))),
+        ]
     }
 }
 
 /// Whether a code is one: short, visible ASCII, and no card number.
 pub(super) fn fit(code: &str) -> bool {
     let visible = !code.is_empty() && code.len() <= CODE_MAX && code.bytes().all(|byte| byte.is_ascii_graphic());
-    let mut run = 0;
-    let digits = code.bytes().all(|byte| {
-        run = if byte.is_ascii_digit() { run + 1 } else { 0 };
-        run <= DIGITS_MAX
-    });
-    visible && digits
-}
-
-/// Hyperswitch's standardised codes, but for `generic_unknown_error`, which says nothing.
-///
-/// What is wrong with an account as a whole (credentials, integration) is the gateway's: every payment sent there
-/// fails. What an account lacks for some payments only (a currency, a card type) is mixed: it must count against the
-/// account, and must not open its breaker for the others.
-const STANDARDISED: &[(&str, DeclineClass)] = &[
-    ("psp_acquirer_error", DeclineClass::Gateway),
-    ("downstream_technical_issue", DeclineClass::Gateway),
-    ("issuer_unavailable", DeclineClass::Gateway),
-    ("rate_limit", DeclineClass::Gateway),
-    ("transaction_timed_out", DeclineClass::Gateway),
-    ("three_ds_authentication_service_issue", DeclineClass::Gateway),
-    ("three_ds_configuration_issue", DeclineClass::Gateway),
-    ("configuration_issue", DeclineClass::Gateway),
-    ("invalid_credentials", DeclineClass::Gateway),
-    ("merchant_inactive", DeclineClass::Gateway),
-    ("integration_issue", DeclineClass::Gateway),
-    ("integ_cryptographic_issue", DeclineClass::Gateway),
-    ("do_not_honor", DeclineClass::Mixed),
-    ("suspected_fraud", DeclineClass::Mixed),
-    ("psp_fraud_engine_decline", DeclineClass::Mixed),
-    ("velocity_or_limit_exceeded", DeclineClass::Mixed),
-    ("transaction_not_permitted", DeclineClass::Mixed),
-    ("card_not_supported_restricted", DeclineClass::Mixed),
-    ("compliance_or_sanctions_restriction", DeclineClass::Mixed),
-    ("cfg_pm_not_enabled_or_misconfigured", DeclineClass::Mixed),
-    ("currency_or_corridor_not_enabled", DeclineClass::Mixed),
-    ("wallet_or_token_config_issue", DeclineClass::Mixed),
-    ("stored_credential_or_mit_not_enabled", DeclineClass::Mixed),
-    ("insufficient_funds", DeclineClass::User),
-    ("credit_limit_exceeded", DeclineClass::User),
-    ("invalid_cvv", DeclineClass::User),
-    ("invalid_card_number", DeclineClass::User),
-    ("invalid_expiry_date", DeclineClass::User),
-    ("account_closed_or_invalid", DeclineClass::User),
-    ("card_lost_or_stolen", DeclineClass::User),
-    ("incorrect_authentication_code", DeclineClass::User),
-    ("authentication_failed", DeclineClass::User),
-    ("authorization_missing_or_revoked", DeclineClass::User),
-    ("payment_cancelled_by_user", DeclineClass::User),
-    ("payment_method_issue", DeclineClass::User),
-    ("payment_session_timeout", DeclineClass::User),
-    ("pm_address_mismatch", DeclineClass::User),
-    ("subscription_plan_inactive", DeclineClass::User),
-    ("authentication_required", DeclineClass::ScaRequired),
-    ("missing_or_invalid_param", DeclineClass::DataError),
-    ("duplicate_request", DeclineClass::DataError),
-    ("invalid_state", DeclineClass::DataError),
-    ("operation_not_allowed", DeclineClass::DataError),
-    ("three_ds_data_or_protocol_invalid", DeclineClass::DataError),
-];
-
-fn of_standardised(code: &str) -> Option<DeclineClass> {
-    STANDARDISED.iter().find(|(name, _)| *name == code).map(|(_, class)| *class)
-}
-
-/// The issuer's answer, ISO 8583 field 39 with the letters Visa and Mastercard added.
-fn of_issuer(code: &str) -> Option<DeclineClass> {
-    Some(match code {
-        // Issuer, switch or acquirer not reachable, or a system error there.
-        "06" | "19" | "68" | "90" | "91" | "92" | "96" => DeclineClass::Gateway,
-        // Strong customer authentication wanted.
-        "1A" | "65" => DeclineClass::ScaRequired,
-        // Not sufficient funds, wrong or expired card, wrong PIN or CVV, lost or stolen, account closed.
-        "14" | "33" | "38" | "41" | "43" | "46" | "51" | "52" | "53" | "54" | "55" | "75" | "78" | "82" | "N7" => {
-            DeclineClass::User
-        }
-        // Do not honour, refer to issuer, not permitted, limits, suspected fraud: issuers judge acquirers differently.
-        "01" | "02" | "04" | "05" | "07" | "57" | "58" | "59" | "61" | "62" | "63" | "93" | "R0" | "R1" | "R3" => {
-            DeclineClass::Mixed
-        }
-        // The message was malformed, or names a merchant, an amount or a transaction that is none.
-        "03" | "12" | "13" | "30" | "94" => DeclineClass::DataError,
-        _ => return None,
-    })
-}
-
-/// Hyperswitch's unified codes. `UE_9000` ("something went wrong") says nothing.
-fn of_unified(code: &str) -> Option<DeclineClass> {
-    match code {
-        "UE_1000" => Some(DeclineClass::User),
-        "UE_2000" | "UE_3000" => Some(DeclineClass::Gateway),
-        "UE_4000" => Some(DeclineClass::DataError),
-        _ => None,
-    }
+    let digits = |row: &str| row.bytes().filter(u8::is_ascii_digit).count();
+    visible && code.split(|c: char| c.is_ascii_alphabetic()).all(|row| digits(row) <= DIGITS_MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn built_in() -> DeclineTables {
+        DeclineTables::built_in().unwrap()
+    }
+
     #[test]
     fn the_most_specific_code_decides() {
+        let (tables, adyen) = (built_in(), Decliner { connector: Some("adyen"), ..Decliner::default() });
         let check = |standardised, issuer, unified, connector, class, code: &str| {
             let codes = Codes { standardised, issuer, unified, connector };
-            assert_eq!(codes.decline(), Decline { class, code: code.into() }, "{codes:?}");
+            assert_eq!(tables.decline(&codes, &adyen), Decline { class, code: code.into() }, "{codes:?}");
         };
         check(Some("insufficient_funds"), Some("51"), Some("UE_1000"), Some("12"), DeclineClass::User, "insufficient_funds");
         check(Some("psp_acquirer_error"), None, Some("UE_3000"), Some("905"), DeclineClass::Gateway, "psp_acquirer_error");
         check(Some("generic_unknown_error"), Some("05"), Some("UE_9000"), None, DeclineClass::Mixed, "issuer:05");
         check(None, Some("91"), Some("UE_1000"), None, DeclineClass::Gateway, "issuer:91");
         check(None, Some("1A"), None, None, DeclineClass::ScaRequired, "issuer:1A");
-        check(None, None, Some("UE_9000"), Some("2"), DeclineClass::Unclassified, "2");
+        check(None, None, Some("UE_1000"), Some("4"), DeclineClass::Gateway, "4");
+        check(None, None, Some("UE_9000"), Some("nobody_knows"), DeclineClass::Unclassified, "nobody_knows");
+        check(Some("of_a_later_version"), Some("91"), None, None, DeclineClass::Gateway, "of_a_later_version");
         check(None, None, Some("UE_4000"), None, DeclineClass::DataError, "UE_4000");
+        check(None, None, Some("UE_9000"), None, DeclineClass::Unclassified, "unknown");
         check(None, None, None, None, DeclineClass::Unclassified, "unknown");
     }
 
     #[test]
+    fn an_issuers_code_means_what_its_network_and_region_mean_by_it() {
+        use DeclineClass::{Mixed, ScaRequired, Unclassified, User};
+        let tables = built_in();
+        let check = |code, network, country: &str, class| {
+            let decliner = Decliner { network, country: Country::parse(country).ok(), ..Decliner::default() };
+            let codes = Codes { issuer: Some(code), ..Codes::default() };
+            assert_eq!(tables.decline(&codes, &decliner).class, class, "{code} {network:?} {country}");
+        };
+        check("65", Some(Network::Mastercard), "DE", ScaRequired);
+        check("65", Some(Network::Mastercard), "GB", ScaRequired);
+        check("65", Some(Network::Mastercard), "US", Mixed);
+        check("65", Some(Network::Mastercard), "", Mixed);
+        check("65", Some(Network::Visa), "DE", Mixed);
+        check("1A", Some(Network::Visa), "US", ScaRequired);
+        check("82", Some(Network::Mastercard), "US", Mixed);
+        check("82", Some(Network::Visa), "US", User);
+        check("130", Some(Network::AmericanExpress), "FR", ScaRequired);
+        check("130", Some(Network::Visa), "FR", Unclassified);
+        check("5", None, "", Mixed);
+        check("1a", None, "", ScaRequired);
+    }
+
+    #[test]
+    fn a_connectors_code_is_its_own() {
+        let tables = built_in();
+        let class = |connector, code| {
+            let codes = Codes { connector: Some(code), ..Codes::default() };
+            tables.decline(&codes, &Decliner { connector, ..Decliner::default() }).class
+        };
+        assert_eq!(class(Some("stripe"), "authentication_required"), DeclineClass::ScaRequired);
+        assert_eq!(class(Some("checkout"), "20154"), DeclineClass::ScaRequired);
+        assert_eq!(class(Some("paypal"), "5120"), DeclineClass::User);
+        assert_eq!(class(Some("adyen"), "12"), DeclineClass::User);
+        assert_eq!(class(Some("worldpay"), "12"), DeclineClass::Mixed);
+        assert_eq!(class(Some("nobody"), "12"), DeclineClass::Unclassified);
+        assert_eq!(class(None, "12"), DeclineClass::Unclassified);
+    }
+
+    #[test]
     fn messages_and_card_numbers_are_not_kept_as_codes() {
+        let tables = built_in();
+        let kept = |code: &str| {
+            let codes = Codes { connector: Some(code), ..Codes::default() };
+            tables.decline(&codes, &Decliner::default()).code
+        };
         for unfit in ["Card declined for John Doe", "4242424242424242", "ref-411111111111", "", &"x".repeat(41), "né"] {
-            let codes = Codes { connector: Some(unfit), ..Codes::default() };
-            assert_eq!(codes.decline().code, "unknown", "{unfit}");
+            assert_eq!(kept(unfit), "unknown", "{unfit}");
+        }
+        for parted in ["4111-1111-1111-1111", "4111.1111.1111.1111", "ref_4111/11-11:1111", "4-1-1-1-1-1-1-1-1-1-1-1"] {
+            assert_eq!(kept(parted), "unknown", "{parted}");
+        }
+        for fit in ["41111111111", "411-1111-1111", "x4111-1111y1111-1111z", "2006:101.05_7"] {
+            assert_eq!(kept(fit), fit);
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::Sha512;
 
-use super::decline::Codes;
+use super::decline::{Codes, DeclineTables, Decliner};
 use super::json::{self, BadField};
 use crate::domain::{
     Bin, ConnectorAccount, Context, Country, Currency, Decline, EventId, EventKind, Issuer, Method, Money, Network,
@@ -52,14 +52,15 @@ impl Delivery {
     }
 }
 
-/// Reads the body of a webhook that was sent for a profile. `now` stands in for a time the sender does not tell.
+/// Reads the body of a webhook that was sent for a profile. `now` stands in for a time the sender does not tell; `tables`
+/// say what the codes of a failure mean.
 ///
 /// # Errors
 /// The first field that is missing, or is not what Hyperswitch sends there.
-pub fn parse(profile: &ProfileId, body: &[u8], now: Time) -> Result<Delivery, BadField> {
+pub fn parse(profile: &ProfileId, body: &[u8], now: Time, tables: &DeclineTables) -> Result<Delivery, BadField> {
     let envelope: Envelope = json::read(body)?;
     let event = match envelope.content.kind.as_str() {
-        "payment_details" => payment(&envelope, read_object(body)?)?,
+        "payment_details" => payment(&envelope, read_object(body)?, tables)?,
         "refund_details" => refund(read_object(body)?)?,
         "dispute_details" => dispute(read_object(body)?)?,
         _ => None,
@@ -226,17 +227,18 @@ impl Told {
 type Read = Option<(Option<ProfileId>, Told)>;
 
 /// The attempt it tells of is the last one made.
-fn payment(envelope: &Envelope, object: Payment) -> Result<Read, BadField> {
+fn payment(envelope: &Envelope, object: Payment, tables: &DeclineTables) -> Result<Read, BadField> {
     let Some(kind) = kind_of(&object.status, &envelope.event_type) else { return Ok(None) };
     let kind =
         if kind == EventKind::ActionRequired && waits_for_3ds(&object) { EventKind::AuthenticationRequired } else { kind };
+    let context = context(&object);
     let told = Told {
         kind,
         attempts_made: object.attempt_count.filter(|count| *count > 0),
         account: account(object.connector.as_deref(), object.merchant_connector_id.as_deref())?,
-        decline: (kind == EventKind::Failed).then(|| decline(&object)),
+        decline: (kind == EventKind::Failed).then(|| decline(&object, &context, tables)),
         amount: Some(Money::of_payment(object.amount, object.currency).map_err(|problem| bad("amount", problem))?),
-        context: context(&object),
+        context,
         occurred_at: object.updated.or(object.modified_at),
         payment: object.payment_id,
     };
@@ -299,18 +301,18 @@ fn kind_of_type(event_type: &str) -> Option<EventKind> {
     }
 }
 
-fn decline(object: &Payment) -> Decline {
+fn decline(object: &Payment, context: &Context, tables: &DeclineTables) -> Decline {
     let details = object.error_details.as_ref();
     let unified = details.and_then(|details| details.unified_details.as_ref());
     let issuer = details.and_then(|details| details.issuer_details.as_ref()?.code.as_deref());
     let connector = details.and_then(|details| details.connector_details.as_ref()?.code.as_deref());
-    Codes {
+    let codes = Codes {
         standardised: unified.and_then(|unified| unified.standardised_code.as_deref()),
         issuer: issuer.or(object.issuer_error_code.as_deref()),
         unified: object.unified_code.as_deref().or_else(|| unified?.category.as_deref()),
         connector: object.error_code.as_deref().or(connector),
-    }
-    .decline()
+    };
+    tables.decline(&codes, &Decliner::of(object.connector.as_deref(), context))
 }
 
 /// What a card's data do not tell, or tell in words of their own, stays unknown.
@@ -350,6 +352,10 @@ fn bad(name: &str, problem: String) -> BadField {
 mod tests {
     use super::*;
     use crate::domain::{CardType, Credential, DeclineClass, Initiator};
+
+    fn parse(profile: &ProfileId, body: &[u8], now: Time) -> Result<Delivery, BadField> {
+        super::parse(profile, body, now, &DeclineTables::built_in().unwrap())
+    }
 
     const FAILED: &[u8] =
         include_bytes!("../../tests/it/fixtures/hyperswitch/webhook.payment_failed.user_fault_insufficient_funds.body.json");

@@ -218,7 +218,9 @@ const fn approach(approach: Approach, algorithm: RankingAlgorithm) -> &'static s
         (RankingAlgorithm::PriorityList, _) => "PRIORITY_LOGIC",
         (_, Approach::Single) => "DEFAULT",
         (_, Approach::Uniform | Approach::Probe) => "SR_V3_HEDGING",
-        (_, Approach::Priority | Approach::Bandit | Approach::LeastBad | Approach::Rule(_)) => "SR_SELECTION_V3_ROUTING",
+        (_, Approach::Priority | Approach::Bandit | Approach::LeastBad | Approach::Rule(_) | Approach::StepUp) => {
+            "SR_SELECTION_V3_ROUTING"
+        }
     }
 }
 
@@ -297,6 +299,9 @@ impl<'a> PriorityLogic<'a> {
             (RankingAlgorithm::PriorityList, Approach::Priority) => {
                 Some(Logic { name: Some("priority"), status: "SUCCESS", failure_reason: None })
             }
+            (RankingAlgorithm::PriorityList, Approach::StepUp) => {
+                Some(Logic { name: Some("step_up"), status: "SUCCESS", failure_reason: None })
+            }
             (RankingAlgorithm::PriorityList, _) if decision.rule().is_some() => {
                 Some(Logic { name: Some("rule"), status: "SUCCESS", failure_reason: None })
             }
@@ -308,7 +313,12 @@ impl<'a> PriorityLogic<'a> {
         let failed = primary_logic.as_ref().is_some_and(|logic| logic.name.is_none());
         Self {
             is_enforcement: false,
-            gws: if failed { &[] } else { &decision.request.eligible },
+            gws: match decision.approach {
+                _ if failed => &[],
+                // No other may be tried.
+                Approach::StepUp => core::slice::from_ref(&decision.chosen().account),
+                _ => &decision.request.eligible,
+            },
             priority_logic_tag: None,
             gateway_reference_ids: Empty {},
             primary_logic,
@@ -451,6 +461,7 @@ mod tests {
             (Approach::Priority, "SR_SELECTION_V3_ROUTING"),
             (Approach::Bandit, "SR_SELECTION_V3_ROUTING"),
             (Approach::LeastBad, "SR_SELECTION_V3_ROUTING"),
+            (Approach::StepUp, "SR_SELECTION_V3_ROUTING"),
             (Approach::Uniform, "SR_V3_HEDGING"),
             (Approach::Probe, "SR_V3_HEDGING"),
         ] {

@@ -19,7 +19,7 @@
 //! | `event_id` | | the sender's id: a repeat of it changes nothing. Absent: the entry's own id |
 //! | `attempt` | | the attempt's number, from 1 |
 //! | `account` | | `connector:merchant_connector_id`, or the connector alone |
-//! | `decline` | on `failed` | `class`: a word of [`DeclineClass`], absent: `unclassified`; `code`: at most 64 visible characters |
+//! | `decline` | on `failed` | `class`: a word of [`DeclineClass`], absent: what is known of the connector's code; `code`: at most 40 visible characters |
 //! | `amount`, `currency` | both or none | minor units, 0 to 10¹⁴; ISO 4217 |
 //! | `method`, `network` | | by Hyperswitch's names; an unknown word counts as `other` |
 //! | `country`, `bin` | | ISO 3166-1 alpha-2; six to eight digits |
@@ -37,6 +37,7 @@ use compact_str::CompactString;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::decline::{Codes, DeclineTables, Decliner};
 use crate::domain::{
     Bin, CardType, ConnectorAccount, Context, Country, Credential, Currency, Decline, DeclineClass, EventId, EventKind,
     Initiator, Issuer, Method, Money, Network, PaymentEvent, PaymentId, ProfileId, Source, Time,
@@ -78,20 +79,20 @@ pub enum Malformed {
     },
 }
 
-/// Reads the `event` of the entry `id` (`1526919030474-55`). `None` for a well-formed event that says nothing new (the
-/// old row of an update).
+/// Reads the `event` of the entry `id` (`1526919030474-55`); `tables` say what the codes of a failure mean. `None` for a
+/// well-formed event that says nothing new (the old row of an update).
 ///
 /// # Errors
 /// [`Malformed`], naming the field; nothing of its content.
-pub fn parse(id: &str, event: &[u8]) -> Result<Option<PaymentEvent>, Malformed> {
+pub fn parse(id: &str, event: &[u8], tables: &DeclineTables) -> Result<Option<PaymentEvent>, Malformed> {
     if event.len() > EVENT_MAX {
         return Err(Malformed::TooLong(event.len()));
     }
     let shape: Shape = read(event)?;
     if !shape.attempt_id.is_null() {
-        return attempt::parse(id, &read(event)?);
+        return attempt::parse(id, &read(event)?, tables);
     }
-    own(id, &read(event)?).map(Some)
+    own(id, &read(event)?, tables).map(Some)
 }
 
 fn read<'de, T: Deserialize<'de>>(event: &'de [u8]) -> Result<T, Malformed> {
@@ -132,20 +133,24 @@ struct Own {
     occurred_at: Value,
 }
 
-fn own(id: &str, own: &Own) -> Result<PaymentEvent, Malformed> {
+fn own(id: &str, own: &Own, tables: &DeclineTables) -> Result<PaymentEvent, Malformed> {
     let kind = required("kind", text("kind", &own.kind)?)?;
     let kind = EventKind::parse(kind).ok_or(Malformed::Invalid { field: "kind", expected: "a kind such as `authorised`" })?;
+    let account = identifier("account", &own.account, ConnectorAccount::parse)?;
+    let context = context(own)?;
+    let decliner = Decliner::of(account.as_ref().map(ConnectorAccount::connector), &context);
+    let decline = decline(kind, &own.decline, &decliner, tables)?;
     Ok(PaymentEvent {
         source: Source::Stream,
         event_id: Some(identifier("event_id", &own.event_id, EventId::parse)?.map_or_else(|| entry_id(id), Ok)?),
         profile: required("profile", identifier("profile", &own.profile, ProfileId::parse)?)?,
         payment: required("payment", identifier("payment", &own.payment, PaymentId::parse)?)?,
         attempt: whole("attempt", &own.attempt)?,
-        account: identifier("account", &own.account, ConnectorAccount::parse)?,
+        account,
         kind,
-        decline: decline(kind, &own.decline)?,
+        decline,
         amount: money(&own.amount, &own.currency)?,
-        context: context(own)?,
+        context,
         latency_ms: whole("latency_ms", &own.latency_ms)?,
         attempts_made: whole("attempts_made", &own.attempts_made)?,
         occurred_at: occurred_at(id, &own.occurred_at)?,
@@ -182,32 +187,33 @@ fn word<T>(
     text(field, value)?.map(|word| parse(word).ok_or(Malformed::Invalid { field, expected })).transpose()
 }
 
-/// A failure always has a decline, be it an unclassified one; nothing else has one.
-fn decline(kind: EventKind, value: &Value) -> Result<Option<Decline>, Malformed> {
+/// A failure always has a decline, be it an unclassified one; nothing else has one. A sender that tells the class knows
+/// best; else the connector's table may know its code.
+fn decline(
+    kind: EventKind,
+    value: &Value,
+    decliner: &Decliner<'_>,
+    tables: &DeclineTables,
+) -> Result<Option<Decline>, Malformed> {
     if kind != EventKind::Failed {
         return Ok(None);
     }
     if !(value.is_null() || value.is_object()) {
         return Err(Malformed::Invalid { field: "decline", expected: "an object with `class` and `code`" });
     }
-    let class = match text("decline.class", &value["class"])? {
-        None => DeclineClass::Unclassified,
-        Some(word) => DeclineClass::parse(word)
-            .ok_or(Malformed::Invalid { field: "decline.class", expected: "a class such as `gateway`" })?,
-    };
-    let code = match text("decline.code", &value["code"])? {
-        None => CompactString::const_new("unknown"),
-        Some(word) => code(word).ok_or(Malformed::Invalid {
-            field: "decline.code",
-            expected: "at most 40 visible ASCII characters, no card number",
-        })?,
-    };
-    Ok(Some(Decline { class, code }))
-}
-
-/// A decline code: short and without white space, so that neither a free text nor a card number passes for one.
-pub(crate) fn code(word: &str) -> Option<CompactString> {
-    super::decline::fit(word).then(|| CompactString::from(word))
+    let invalid = |field, expected| Malformed::Invalid { field, expected };
+    let class = text("decline.class", &value["class"])?
+        .map(|word| DeclineClass::parse(word).ok_or(invalid("decline.class", "a class such as `gateway`")))
+        .transpose()?;
+    let code = text("decline.code", &value["code"])?;
+    if code.is_some_and(|code| !super::decline::fit(code)) {
+        return Err(invalid("decline.code", "at most 40 visible ASCII characters, no card number"));
+    }
+    let told = tables.decline(&Codes { connector: code, ..Codes::default() }, decliner);
+    Ok(Some(match class {
+        None => told,
+        Some(class) => Decline { class, code: CompactString::from(code.unwrap_or(Decline::NO_CODE)) },
+    }))
 }
 
 fn money(amount: &Value, currency: &Value) -> Result<Option<Money>, Malformed> {
@@ -271,6 +277,10 @@ fn whole<T: TryFrom<i64>>(field: &'static str, value: &Value) -> Result<Option<T
 mod tests {
     use super::*;
 
+    fn parse(id: &str, event: &[u8]) -> Result<Option<PaymentEvent>, Malformed> {
+        super::parse(id, event, &DeclineTables::built_in().unwrap())
+    }
+
     const ID: &str = "1786652670250-3";
 
     fn event(json: &str) -> PaymentEvent {
@@ -304,6 +314,10 @@ mod tests {
         assert_eq!(read.occurred_at, Time::from_millis(1_786_652_670_250));
         assert_eq!(read.decline.unwrap().class, DeclineClass::Unclassified);
         assert_eq!((read.context.method, read.account, read.amount), (Some(Method::Other), None, None));
+        let read = event(
+            r#"{"profile":"pro_1","payment":"pay_1","kind":"failed","account":"checkout:mca_1","decline":{"code":"20154"}}"#,
+        );
+        assert_eq!(read.decline.unwrap().class, DeclineClass::ScaRequired);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reply::{self, Arrived};
 use super::{Api, ApiError};
-use crate::adapters::decline::Codes;
+use crate::adapters::decline::{Codes, DeclineTables, Decliner};
 use crate::adapters::json::{self, BadField};
 use crate::domain::payment::LATE_AFTER;
 use crate::domain::{
@@ -62,7 +62,7 @@ pub(super) async fn tell(request: HttpRequest, body: Arrived, api: web::Data<Api
     let asked: Asked = json::read(&api.body(body)?)?;
     let now = api.handle.now();
     let payment_known = api.payment_known(&asked.profile, &asked.payment);
-    let event = asked.event(now)?;
+    let event = asked.event(now, &api.config.declines)?;
     let late = now.since(event.occurred_at) > LATE_AFTER;
     let (status, position) = match api.handle.accept(vec![event]).await? {
         Receipt::Recorded(position) => ("recorded", Some(position)),
@@ -73,7 +73,7 @@ pub(super) async fn tell(request: HttpRequest, body: Arrived, api: web::Data<Api
 }
 
 impl Asked {
-    fn event(self, now: Time) -> Result<PaymentEvent, BadField> {
+    fn event(self, now: Time, tables: &DeclineTables) -> Result<PaymentEvent, BadField> {
         if self.attempt == Some(0) {
             return Err(BadField::new("attempt", "0 is no attempt: they count from 1"));
         }
@@ -85,7 +85,7 @@ impl Asked {
         if occurred_at < Time::ZERO {
             return Err(BadField::new("occurred_at", "it is before 1970"));
         }
-        let decline = (self.status == EventKind::Failed).then(|| decline(self.class, self.code.as_deref()));
+        let decline = (self.status == EventKind::Failed).then(|| self.decline(tables));
         Ok(PaymentEvent {
             source: Source::Feedback,
             event_id: self.event_id,
@@ -102,12 +102,14 @@ impl Asked {
             occurred_at,
         })
     }
-}
 
-/// The decline: its class as told, else as its code says, else not known.
-fn decline(class: Option<DeclineClass>, code: Option<&str>) -> Decline {
-    let by_code = Codes { connector: code, ..Codes::default() }.decline();
-    Decline { class: class.unwrap_or(by_code.class), ..by_code }
+    /// Its class as told, else as the connector's code says, else not known.
+    fn decline(&self, tables: &DeclineTables) -> Decline {
+        let codes = Codes { connector: self.code.as_deref(), ..Codes::default() };
+        let decliner = Decliner { connector: Some(self.account.connector()), ..Decliner::default() };
+        let by_code = tables.decline(&codes, &decliner);
+        Decline { class: self.class.unwrap_or(by_code.class), ..by_code }
+    }
 }
 
 impl Api {

@@ -118,7 +118,7 @@ pub(super) async fn update_score(request: HttpRequest, body: Arrived, api: web::
 async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
     api.may_call_as_peer(request)?;
     let told: UpdateRequest = json::read(&api.body(body)?)?;
-    let event = told.event(api.handle.now())?;
+    let event = told.event(api.handle.now(), &api.config.declines)?;
     let payment_known = api.payment_known(&told.merchant_id, &told.payment_id);
     let (Receipt::Recorded(_) | Receipt::Spooled | Receipt::Repeated) =
         api.handle.accept(vec![event]).await.map_err(ApiError::from)?;

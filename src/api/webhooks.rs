@@ -83,7 +83,7 @@ async fn take(path: &str, request: &HttpRequest, body: Arrived, api: &Api) -> Re
     if !signature.is_some_and(|signature| hyperswitch::signed(key.bytes(), &body, signature)) {
         return Err(ApiError::BadSignature);
     }
-    let delivery = hyperswitch::parse(&profile, &body, api.handle.now())?;
+    let delivery = hyperswitch::parse(&profile, &body, api.handle.now(), &api.config.declines)?;
     let event_id = delivery.event_id().cloned();
     let (count, status, position) = match delivery {
         Delivery::Ignored { .. } => (&api.webhooks.ignored, "ignored", None),

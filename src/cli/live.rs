@@ -16,8 +16,9 @@ pub(super) struct Engine {
 impl Engine {
     /// Starts both. The listener comes last: who reaches it reaches an engine.
     pub(super) async fn start(setup: &Setup) -> Result<Self, Failure> {
+        let api_config = wiring::api_config(setup)?;
         let runtime = Runtime::start(wiring::runtime_config(setup)?).await.context("the engine cannot be started")?;
-        match api::start(runtime.handle(), wiring::api_config(setup)) {
+        match api::start(runtime.handle(), api_config) {
             Ok(server) => {
                 tracing::info!(component = "api", address = %server.address(), "listening");
                 Ok(Self { runtime, server })

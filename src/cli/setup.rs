@@ -2,10 +2,14 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::adapters::decline::DeclineTables;
 use crate::config::{Ascii, Config, Environment, Loaded, Override, Secrets, check_names, load, paths};
 use crate::domain::{Role, wording};
 use crate::telemetry;
+
+use anyhow::Context;
 
 use super::{Failure, Flags, Output, output};
 
@@ -41,8 +45,23 @@ impl Setup {
         &self.loaded.config
     }
 
-    /// What must hold before a live engine starts: every listed profile has a key, and an address that others can
-    /// reach needs an API key.
+    /// What decline codes mean: the built-in tables, under the operator's where a file is named.
+    ///
+    /// # Errors
+    /// Usage: the file cannot be read, or what in it is refused, with its line.
+    pub fn declines(&self) -> Result<Arc<DeclineTables>, Failure> {
+        let file = &self.config().declines.file;
+        if file.as_os_str().is_empty() {
+            return Ok(Arc::new(DeclineTables::built_in().context("the built-in decline tables")?));
+        }
+        let named = format!("the decline tables {} (declines.file)", file.display());
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::usage(format!("{named} cannot be read: {error}; name another file, or none")))?;
+        DeclineTables::overridden_by(&text).map(Arc::new).map_err(|refusal| Failure::usage(format!("{named}, {refusal}")))
+    }
+
+    /// What must hold before a live engine starts: every listed profile has a key, an address that others can reach needs
+    /// an API key, and the decline tables can be read.
     ///
     /// # Errors
     /// Usage: which, and the remedy.
@@ -61,7 +80,7 @@ impl Setup {
                  rand -hex 32) or listen on 127.0.0.1"
             )));
         }
-        Ok(())
+        self.declines().map(drop)
     }
 
     /// The folder of `log.db` and `tables.db`; not made here.
@@ -233,6 +252,34 @@ mod tests {
         assert!(setup(&Flags::default(), &pairs).unwrap().check_live().is_ok());
         let refused = setup(&Flags::default(), &pairs[..1]).unwrap().check_live().unwrap_err();
         assert!(refused.to_string().contains("APOS_API_KEY__ADMIN"), "{refused}");
+    }
+
+    #[test]
+    fn decline_tables_of_ones_own_are_read_at_start_or_refused_with_their_line() {
+        use crate::adapters::decline::{Codes, Decliner};
+        use crate::domain::DeclineClass;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.toml");
+        let read = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            setup(&Flags::default(), &[("APOS__DECLINES__FILE", file.to_str().unwrap())]).unwrap()
+        };
+        let table = |class: &str| {
+            format!(
+                "[[table]]\nvocabulary = \"connector\"\nconnectors = [\"acme\"]\ndated = 2026-11-22\nsource = \"us\"\n{class}\n"
+            )
+        };
+        let tables = read(&table("user = [\"E7\"]")).declines().unwrap();
+        let codes = Codes { connector: Some("E7"), ..Codes::default() };
+        let acme = Decliner { connector: Some("acme"), ..Decliner::default() };
+        assert_eq!(tables.decline(&codes, &acme).class, DeclineClass::User);
+
+        let refused = read(&table("customer = [\"E7\"]")).check_live().unwrap_err().to_string();
+        for told in ["mine.toml", "line 6", "`customer`", "`user`"] {
+            assert!(refused.contains(told), "{told}: {refused}");
+        }
+        let missing = setup(&Flags::default(), &[("APOS__DECLINES__FILE", "/nowhere/mine.toml")]).unwrap();
+        assert!(missing.check_live().unwrap_err().to_string().contains("/nowhere/mine.toml"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::{Failure, Setup, output};
+use crate::adapters::decline::DeclineTables;
 use crate::api::{ApiConfig, Keys, PeerAccess, WebhookKey};
 use crate::config::{self, Config, Environment, LogKind, Secret, TablesKind};
 use crate::runtime::{Durability, LogChoice, RetentionConfig, RuntimeConfig, StreamConfig, TablesChoice};
@@ -22,7 +23,7 @@ pub(super) fn runtime_config(setup: &Setup) -> Result<RuntimeConfig, Failure> {
         settings: Arc::new(config.settings()),
         log: log(&config.log, environment),
         tables: tables(&config.tables, environment),
-        stream: stream(config, environment),
+        stream: stream(config, environment, setup.declines()?),
         durability: match config.log.durability {
             config::Durability::Behind => Durability::Behind,
             config::Durability::Sync => Durability::Sync,
@@ -43,7 +44,7 @@ fn days(days: u64) -> Option<Duration> {
 }
 
 /// What the listener is started with.
-pub(super) fn api_config(setup: &Setup) -> ApiConfig {
+pub(super) fn api_config(setup: &Setup) -> Result<ApiConfig, Failure> {
     let (api, secrets) = (&setup.config().api, &setup.secrets);
     let peer = match &secrets.peer_secret {
         Some(secret) => PeerAccess::secret(secret.expose()),
@@ -51,14 +52,15 @@ pub(super) fn api_config(setup: &Setup) -> ApiConfig {
         None => PeerAccess::closed(),
     };
     let webhook_key = |(profile, key): (&_, &Secret)| (Clone::clone(profile), WebhookKey::new(key.expose()));
-    ApiConfig {
+    Ok(ApiConfig {
         listen: api.listen,
         workers: usize::try_from(api.workers).unwrap_or(0),
         max_body_bytes: usize::try_from(api.max_body_bytes).unwrap_or(usize::MAX),
         keys: Keys::new(secrets.api_keys.iter().map(|(role, key)| (*role, key.expose()))),
         peer,
         webhook_keys: secrets.webhook_keys.iter().map(webhook_key).collect(),
-    }
+        declines: setup.declines()?,
+    })
 }
 
 /// Where the log is.
@@ -95,7 +97,7 @@ fn tables(tables: &config::Tables, environment: &Environment) -> TablesChoice {
     }
 }
 
-fn stream(config: &Config, environment: &Environment) -> Option<StreamConfig> {
+fn stream(config: &Config, environment: &Environment, declines: Arc<DeclineTables>) -> Option<StreamConfig> {
     let stream = &config.stream;
     let url = stream.redis_url.as_ref().filter(|_| config.event_monitor.enabled)?;
     let password = password(&stream.redis_password_env, environment);
@@ -105,6 +107,7 @@ fn stream(config: &Config, environment: &Environment) -> Option<StreamConfig> {
         group: stream.group.clone(),
         consumer: if stream.consumer.is_empty() { host_name() } else { stream.consumer.clone() },
         claim_idle: Duration::from_millis(stream.claim_idle_ms),
+        declines,
     })
 }
 
@@ -175,7 +178,7 @@ mod tests {
         let (config, environment) = (setup.config(), &setup.environment);
         let url = "redis://:hunter2@127.0.0.1:6379/0".to_owned();
         assert_eq!(log(&config.log, environment), LogChoice::Redis { url, key: "apos:log".to_owned() });
-        let stream = stream(config, environment).unwrap();
+        let stream = stream(config, environment, setup.declines().unwrap()).unwrap();
         assert_eq!((stream.url.as_str(), stream.consumer.as_str()), ("redis://stream/1", "one"));
     }
 
@@ -183,7 +186,7 @@ mod tests {
     fn a_stream_is_read_where_a_server_is_named_and_the_monitor_is_on() {
         let read = |pairs: &[(&str, &str)]| {
             let setup = setup(pairs);
-            stream(setup.config(), &setup.environment).is_some()
+            stream(setup.config(), &setup.environment, setup.declines().unwrap()).is_some()
         };
         let server = ("APOS__STREAM__REDIS_URL", "redis://127.0.0.1:6379");
         assert!(!read(&[]));

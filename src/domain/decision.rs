@@ -67,6 +67,8 @@ pub enum Approach {
     LeastBad,
     /// The order of the merchant's routing rule, where the caller asked for that.
     Rule(RuleId),
+    /// The issuer wants the customer authenticated: 3DS on the account of the attempt before, and no other.
+    StepUp,
 }
 
 /// Why a candidate was not to be chosen.
@@ -83,6 +85,8 @@ pub enum Exclusion {
     Operator,
     /// The merchant's routing rule does not send such a payment there.
     Rule(RuleId),
+    /// The issuer wants the customer authenticated, which is done where the payment is.
+    StepUp,
 }
 
 impl Exclusion {
@@ -95,6 +99,7 @@ impl Exclusion {
             Self::BreakerOpen => "its circuit breaker is open",
             Self::Operator => "excluded by an operator",
             Self::Rule(_) => "not in the merchant's routing rule",
+            Self::StepUp => "the issuer wants authentication on the account of the attempt before",
         }
     }
 }

@@ -146,7 +146,7 @@ vocabulary! {
         ScaRequired = "sca_required",
         /// The request itself was wrong.
         DataError = "data_error",
-        /// Not known: judged by how unlikely a run of them is.
+        /// Not known: learnt as mixed; a breaker opens where a run of them is too unlikely.
         Unclassified = "unclassified",
     }
 }

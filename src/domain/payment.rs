@@ -112,6 +112,11 @@ pub struct Decline {
     pub code: CompactString,
 }
 
+impl Decline {
+    /// What stands for the code where none was told.
+    pub const NO_CODE: &'static str = "unknown";
+}
+
 /// One fact about one attempt of one payment, as a source told it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentEvent {

@@ -1,13 +1,18 @@
-//! Analytics: aggregates per connector, method and merchant, since the start of the log's day.
+//! Analytics: aggregates per connector, method and merchant, and the decline codes that no table knows, since the start
+//! of the log's day.
+
+mod unknown;
 
 use std::collections::BTreeMap;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::detect::as_f64;
 use super::route::RoutingView;
 use super::snapshot::{AggregateRow, Analytics};
-use crate::domain::{Currency, DeclineClass, Method, Money, Time};
+use crate::domain::{Currency, Decline, DeclineClass, Method, Money, Time};
+use unknown::UnknownCodes;
 
 /// Merchants shown; all are counted.
 const SHOWN_MERCHANTS: usize = 100;
@@ -33,23 +38,26 @@ pub(crate) struct Analyst {
     methods: BTreeMap<Option<Method>, Aggregate>,
     merchants: BTreeMap<u32, Aggregate>,
     accounts: BTreeMap<u32, (u64, u64)>,
+    unknown: UnknownCodes,
 }
 
 /// One attempt's end, as analytics count it.
-pub(crate) struct Counted {
+pub(crate) struct Counted<'e> {
     pub(crate) at: Time,
     pub(crate) connector: u32,
     pub(crate) account: u32,
     pub(crate) merchant: u32,
     pub(crate) method: Option<Method>,
     pub(crate) failure: Option<DeclineClass>,
+    /// The code it failed with, where one was told.
+    pub(crate) code: Option<&'e CompactString>,
     pub(crate) latency_ms: Option<u32>,
     pub(crate) amount: Option<Money>,
 }
 
 impl Analyst {
     /// Counts an attempt's end; a new day begins empty.
-    pub(crate) fn count(&mut self, counted: &Counted) {
+    pub(crate) fn count(&mut self, counted: &Counted<'_>) {
         let day = counted.at.secs().div_euclid(DAY_S);
         if day > self.day {
             *self = Self { day, ..Self::default() };
@@ -60,6 +68,9 @@ impl Analyst {
         let (attempts, approved) = self.accounts.entry(counted.account).or_default();
         *attempts += 1;
         *approved += u64::from(counted.failure.is_none());
+        if counted.failure == Some(DeclineClass::Unclassified) {
+            self.unknown.count(counted.connector, counted.code.map_or(Decline::NO_CODE, |code| code.as_str()), counted.at);
+        }
     }
 
     /// Attempts and approvals of an account today.
@@ -82,12 +93,14 @@ impl Analyst {
             methods: self.methods.iter().map(|(m, a)| a.row(m.map_or("unknown", Method::as_str).to_owned())).collect(),
             merchants: merchants.into_iter().take(SHOWN_MERCHANTS).map(|(n, a)| a.row(profile(*n))).collect(),
             currencies,
+            unknown_codes: self.unknown.rows(&name),
+            unknown_others: self.unknown.others(),
         }
     }
 }
 
 impl Aggregate {
-    fn count(&mut self, counted: &Counted) {
+    fn count(&mut self, counted: &Counted<'_>) {
         match counted.failure {
             None => {
                 self.approved += 1;
@@ -96,7 +109,7 @@ impl Aggregate {
                     *sum = sum.saturating_add(money.minor);
                 }
             }
-            Some(DeclineClass::Gateway | DeclineClass::Unclassified) => self.technical += 1,
+            Some(DeclineClass::Gateway) => self.technical += 1,
             Some(_) => self.declined += 1,
         }
         if let Some(latency) = counted.latency_ms {

@@ -284,6 +284,7 @@ impl State {
             merchant: known.merchant,
             method: known.context.method,
             failure,
+            code: event.decline.as_ref().map(|decline| &decline.code),
             latency_ms: event.latency_ms,
             amount: known.amount,
         });

@@ -59,7 +59,7 @@ const fn class(line: &Line) -> EventClass {
         Line::Operator(_) => EventClass::Operator,
         Line::Payment { kind, decline, .. } => match (kind, decline) {
             (EventKind::Authorised | EventKind::Captured, _) => EventClass::Approved,
-            (EventKind::Failed, Some((DeclineClass::Gateway | DeclineClass::Unclassified, _))) => EventClass::Technical,
+            (EventKind::Failed, Some((DeclineClass::Gateway, _))) => EventClass::Technical,
             (EventKind::Failed, _) => EventClass::Declined,
             _ => EventClass::Payment,
         },

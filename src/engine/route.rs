@@ -92,14 +92,18 @@ struct Choice {
     propensity: f64,
 }
 
-/// Orders the candidates by preference and chooses: in the order of the merchant's rule where that was asked for; else a
-/// probe if one is due, else by the merchant's list, else by score with a uniform slice.
+/// Orders the candidates by preference and chooses: the account where the customer is to be authenticated; else in the order
+/// of the merchant's rule where that was asked for; else a probe if one is due, else by the merchant's list, else by score
+/// with a uniform slice.
 fn choose(
     view: &RoutingView,
     scored: &mut [Scored<'_>],
     (request, ruling): (&Request, Option<&Ruling<'_>>),
     draw: &Draw,
 ) -> Choice {
+    if let Some(step_up) = step_up(view, scored, request) {
+        return step_up;
+    }
     let pinned = view.priority(&request.profile);
     let ordered = ruling.filter(|ruling| ruling.in_order);
     match (pinned, ordered) {
@@ -126,6 +130,19 @@ fn choose(
         return Choice { index: 0, approach: Approach::Priority, propensity: left };
     }
     by_bandit(view, &scored[..open], draw, left)
+}
+
+/// Where the issuer wants the customer authenticated, the next attempt stays where the payment is, whatever rules, lists,
+/// scores and breakers say: another connector would only be asked for the same. An account that the caller no longer allows
+/// is the caller's to give up.
+fn step_up(view: &RoutingView, scored: &mut [Scored<'_>], request: &Request) -> Option<Choice> {
+    let account = view.step_up(&request.profile, &request.payment, request.attempt)?;
+    scored.iter().find(|one| one.account == *account)?;
+    for other in scored.iter_mut().filter(|one| one.account != *account) {
+        other.excluded = Some(Exclusion::StepUp);
+    }
+    scored.sort_by_key(|one| (one.account != *account, one.rank));
+    Some(Choice { index: 0, approach: Approach::StepUp, propensity: 1.0 })
 }
 
 /// Puts the merchant's order first, then the caller's; what is excluded goes last. A pinned merchant's list is obeyed

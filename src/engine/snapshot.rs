@@ -9,6 +9,7 @@ mod hindsight;
 pub use build::snapshot;
 pub use hindsight::{Estimate, Hindsight, ShadowRow, ShadowSum, Shadows};
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::settings::Levels;
@@ -479,6 +480,23 @@ pub struct Analytics {
     pub merchants: Vec<AggregateRow>,
     /// Currencies seen.
     pub currencies: Vec<Currency>,
+    /// Decline codes that no table knows, learnt as mixed; those seen most first.
+    pub unknown_codes: Vec<UnknownCode>,
+    /// Failures with further unknown codes, each too rare to be listed.
+    pub unknown_others: u64,
+}
+
+/// A decline code of a connector that no table knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnknownCode {
+    /// The connector.
+    pub connector: String,
+    /// The code; `unknown` where none was told, the status in feedback that came without one.
+    pub code: CompactString,
+    /// Attempts that failed with it.
+    pub attempts: u64,
+    /// When it was seen last.
+    pub last: Time,
 }
 
 /// One merchant.

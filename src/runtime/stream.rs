@@ -4,6 +4,7 @@
 //! process, of another consumer or of Redis, is delivered again and recognised by its id. Malformed entries go to
 //! `<key>:dead` with the reason. Redis being down stops nothing else: the consumer comes back by itself.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use super::handle::Handle;
 use super::intake::AppendError;
 use super::status::SharedGauges;
 use super::supervisor::{Phase, Stop};
+use crate::adapters::decline::DeclineTables;
 use crate::adapters::stream::{self, FIELD, Malformed};
 use crate::domain::{PaymentEvent, wording};
 
@@ -43,6 +45,8 @@ pub struct StreamConfig {
     pub consumer: String,
     /// Entries that another consumer has left unacknowledged for so long are taken over.
     pub claim_idle: Duration,
+    /// What decline codes mean.
+    pub declines: Arc<DeclineTables>,
 }
 
 /// Why a session with Redis ended.
@@ -70,12 +74,12 @@ struct Sorted {
 }
 
 /// Sorts delivered entries. Deleted ones and old rows of updates are only acknowledged.
-fn sort(delivered: Vec<Delivered>) -> Sorted {
+fn sort(delivered: Vec<Delivered>, declines: &DeclineTables) -> Sorted {
     let mut sorted = Sorted::default();
     for (id, fields) in delivered {
         if let Some(fields) = fields {
             let event = fields.iter().find(|(name, _)| name == FIELD.as_bytes()).map(|(_, value)| value.as_slice());
-            match event.ok_or(Malformed::NoEvent).and_then(|event| stream::parse(&id, event)) {
+            match event.ok_or(Malformed::NoEvent).and_then(|event| stream::parse(&id, event, declines)) {
                 Ok(event) => sorted.events.extend(event),
                 Err(reason) => sorted.dead.push(dead_letter(&id, &fields, event, &reason)),
             }
@@ -254,7 +258,7 @@ impl Consumer {
         if delivered.is_empty() {
             return Ok(());
         }
-        let Sorted { events, dead, ids } = sort(delivered);
+        let Sorted { events, dead, ids } = sort(delivered, &self.config.declines);
         let (recorded, put_aside) = (events.len() as u64, dead.len() as u64);
         if !events.is_empty() {
             self.handle.accept(events).await?;
@@ -276,6 +280,10 @@ impl Consumer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sort(delivered: Vec<Delivered>) -> Sorted {
+        super::sort(delivered, &DeclineTables::default())
+    }
 
     fn delivered(id: &str, name: impl AsRef<[u8]>, value: &str) -> Delivered {
         (id.to_owned(), Some(vec![(name.as_ref().to_vec(), value.as_bytes().to_vec())]))

@@ -228,6 +228,7 @@ const fn approach(approach: Approach) -> &'static str {
         Approach::Probe => "probe",
         Approach::LeastBad => "least_bad",
         Approach::Rule(_) => "rule",
+        Approach::StepUp => "step_up",
     }
 }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use apos::domain::settings::Merchant;
 use apos::domain::{
-    Act, ActionId, Autonomy, Bin, Body, Command, ConnectorAccount, Context, Currency, Decision, Decline, DeclineClass,
-    EffectId, EffectResult, Entry, EventKind, Method, Money, OperatorName, Order, PaymentEvent, PaymentId, Position, ProfileId,
-    Request, ResourceSample, Settings, Source, Time,
+    Act, ActionId, Approach, Autonomy, Bin, Body, Command, ConnectorAccount, Context, Currency, Decision, Decline,
+    DeclineClass, EffectId, EffectResult, Entry, EventKind, Exclusion, Method, Money, OperatorName, Order, PaymentEvent,
+    PaymentId, Position, ProfileId, Request, ResourceSample, Settings, Source, Time,
 };
 use apos::engine::snapshot::{ActionStatus, AnomalyType};
 use apos::engine::{Effect, State, apply, decide, snapshot};
@@ -360,4 +360,79 @@ fn a_payment_counts_towards_volume_once_however_it_is_told() {
     check(&[EventKind::Started, EventKind::Started, EventKind::Captured], true);
     check(&[EventKind::Started, EventKind::Started], false);
     check(&[EventKind::Captured, EventKind::Captured, EventKind::Refunded], false);
+}
+
+/// A payment declined for want of authentication, be that told at once or after feedback without a code.
+#[test]
+fn a_payment_whose_issuer_wants_authentication_stays_on_its_account() {
+    let check = |told: &[DeclineClass], eligible: &[usize], broken: bool, stays: bool| {
+        let mut market = Market::new(7);
+        market.run(5);
+        let request = |attempt, eligible: &[usize]| Request {
+            profile: profile(1),
+            payment: PaymentId::parse("pay_sca").unwrap(),
+            attempt,
+            amount: Money::new(5_000, Currency::parse("EUR").unwrap()),
+            context: Context { method: Some(Method::Card), ..Context::default() },
+            eligible: eligible.iter().map(|c| account(*c, 1)).collect(),
+        };
+        // The first attempt goes to the account that an operator, a breaker or the score may speak against later.
+        let first = decide(market.state.view(), &|_| 0, request(1, &[1]), market.at).unwrap();
+        market.push(Body::Decided(Arc::new(first)));
+        for class in told {
+            market.push(Body::Payment(Box::new(declined(&market, "pay_sca", *class))));
+        }
+        for n in 0..if broken { 6 } else { 0 } {
+            market.push(Body::Payment(Box::new(declined(&market, &format!("pay_down_{n}"), DeclineClass::Gateway))));
+        }
+        let second = decide(market.state.view(), &|_| 0, request(2, eligible), market.at).unwrap();
+        let stayed = second.approach == Approach::StepUp && second.chosen().account == account(1, 1);
+        assert_eq!(stayed, stays, "{told:?} {eligible:?} broken: {broken}: {second:?}");
+        if stays {
+            assert!((second.propensity - 1.0).abs() < f64::EPSILON);
+            assert!(second.candidates[1..].iter().all(|other| other.excluded == Some(Exclusion::StepUp)), "{second:?}");
+        }
+        let again = decide(market.state.view(), &|_| 0, request(1, &[0, 2]), market.at).unwrap();
+        assert_ne!(again.approach, Approach::StepUp, "the first attempt has none before it");
+    };
+    let all: &[usize] = &[0, 1, 2, 3];
+    check(&[DeclineClass::ScaRequired], all, false, true);
+    check(&[DeclineClass::Unclassified, DeclineClass::ScaRequired], all, false, true);
+    check(&[DeclineClass::ScaRequired], all, true, true);
+    check(&[DeclineClass::Mixed], all, false, false);
+    check(&[], all, false, false);
+    check(&[DeclineClass::ScaRequired], &[0, 2], false, false);
+}
+
+/// The first attempt of a payment, failed at the second connector.
+fn declined(market: &Market, payment: &str, class: DeclineClass) -> PaymentEvent {
+    PaymentEvent {
+        source: Source::Simulation,
+        event_id: None,
+        profile: profile(1),
+        payment: PaymentId::parse(payment).unwrap(),
+        attempt: Some(1),
+        account: Some(account(1, 1)),
+        kind: EventKind::Failed,
+        decline: Some(Decline { class, code: "65".into() }),
+        amount: None,
+        context: Context::default(),
+        latency_ms: None,
+        attempts_made: Some(1),
+        occurred_at: market.at,
+    }
+}
+
+#[test]
+fn codes_that_no_table_knows_are_counted_by_connector() {
+    let mut market = Market::new(8);
+    for (n, class) in [DeclineClass::Unclassified, DeclineClass::Unclassified, DeclineClass::Mixed].into_iter().enumerate() {
+        market.push(Body::Payment(Box::new(declined(&market, &format!("pay_{n}"), class))));
+    }
+    let analytics = snapshot(&market.state).analytics;
+    let rows: Vec<_> =
+        analytics.unknown_codes.iter().map(|row| (row.connector.as_str(), row.code.as_str(), row.attempts)).collect();
+    assert_eq!(rows, [(CONNECTORS[1], "65", 2)]);
+    let row = &analytics.connectors[0];
+    assert_eq!((row.declined, row.technical), (3, 0), "what is not known is learnt as mixed: {row:?}");
 }

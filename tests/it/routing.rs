@@ -384,6 +384,16 @@ async fn an_outcome_has_a_defined_meaning_whenever_and_however_often_it_comes() 
     assert_eq!((&statistics["contradictions"], &statistics["repeats"]), (&json!(1), &json!(1)), "{statistics}");
     assert_eq!(statistics["late"], 1);
 
+    let mut coded = outcome("pay_5", "failed");
+    coded["code"] = json!("authentication_required");
+    assert_eq!(tell(&coded).await?.status, 200);
+    app.until_events(6).await?;
+    let asked = json!({
+        "profile": "pro_1", "payment": "pay_5", "amount": { "minor": 6540, "currency": "USD" }, "eligible": [ADYEN, STRIPE],
+    });
+    let next = app.post_as(OPERATOR, "/v1/decisions", &asked).await?.body;
+    assert_eq!((&next["account"], &next["approach"]), (&json!(STRIPE), &json!("step_up")), "the code says it: {next}");
+
     let check = async |change: &dyn Fn(&mut Value), field: &str| -> Result<()> {
         let mut body = outcome("pay_4", "failed");
         change(&mut body);

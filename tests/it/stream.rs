@@ -1,5 +1,6 @@
 //! The Redis Stream of payment events, on a real redis-server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -22,6 +23,7 @@ fn reading(folder: &tempfile::TempDir, redis: &Redis) -> RuntimeConfig {
         group: GROUP.to_owned(),
         consumer: "one".to_owned(),
         claim_idle: Duration::from_millis(200),
+        declines: Arc::default(),
     };
     RuntimeConfig { stream: Some(stream), ..config(folder.path()) }
 }

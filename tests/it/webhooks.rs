@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha512;
 
-use crate::support::app::{Answer, PROFILE, TestApp, WEBHOOK_KEY, api_config};
+use crate::support::app::{Answer, OPERATOR, PROFILE, TestApp, WEBHOOK_KEY, api_config};
 
 /// A recorded webhook: the exact bytes, and the headers they came with.
 struct Recorded {
@@ -200,5 +200,56 @@ async fn personal_data_stays_outside() -> Result<()> {
         seen |= text.contains("pay_6vacj5lnQX9BKSLeXYUy");
     }
     assert!(seen, "the tables hold the payment");
+    Ok(())
+}
+
+/// The recorded failure, as the issuer of a German Mastercard at this account would have answered it.
+fn declined(connector: &str, reference: &str, code: &str, attempt: u16) -> Vec<u8> {
+    let mut body: Value = serde_json::from_slice(RECORDED[1].body).unwrap();
+    body["event_id"] = json!(format!("evt_{code}_{attempt}"));
+    let object = &mut body["content"]["object"];
+    object["connector"] = json!(connector);
+    object["merchant_connector_id"] = json!(reference);
+    object["attempt_count"] = json!(attempt);
+    object["payment_method_data"]["card"]["card_network"] = json!("Mastercard");
+    object["payment_method_data"]["card"]["card_issuing_country"] = json!("DE");
+    object["error_code"] = json!(code);
+    object["unified_code"] = json!("UE_9000");
+    object["error_details"] = json!({ "issuer_details": { "code": code } });
+    serde_json::to_vec(&body).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_issuer_that_wants_authentication_is_asked_again_where_it_was() -> Result<()> {
+    let app = TestApp::start().await?;
+    let body: Value = serde_json::from_slice(RECORDED[1].body)?;
+    let asked = json!({
+        "profile": PROFILE,
+        "payment": body["content"]["object"]["payment_id"],
+        "amount": { "minor": 6540, "currency": "USD" },
+        "eligible": ["stripe:mca_1", "adyen:mca_2", "checkout:mca_3"],
+    });
+    let first = app.post_as(OPERATOR, "/v1/decisions", &asked).await?;
+    let account = first.body["account"].as_str().unwrap().to_owned();
+    let (connector, reference) = account.split_once(':').unwrap();
+    let body = declined(connector, reference, "65", 1);
+    let answer = app.post_webhook(PROFILE, body.clone(), Some(&sign(&body))).await?;
+    ensure!(answer.status == 200, "{answer:?}");
+    app.until_events(1).await?;
+    let second = app.post_as(OPERATOR, "/v1/decisions", &asked).await?.body;
+    assert_eq!((&second["account"], &second["approach"], &second["attempt"]), (&json!(account), &json!("step_up"), &json!(2)));
+    assert_eq!(second["candidates"][1]["excluded"], "step_up", "{second}");
+    assert_eq!(app.read("/analytics").await?["analytics"]["unknown_codes"], json!([]));
+
+    let body = declined(connector, reference, "X9", 2);
+    let answer = app.post_webhook(PROFILE, body.clone(), Some(&sign(&body))).await?;
+    ensure!(answer.status == 200, "{answer:?}");
+    app.until_events(2).await?;
+    let third = app.post_as(OPERATOR, "/v1/decisions", &asked).await?.body;
+    assert_ne!(third["approach"], "step_up", "what followed was another refusal: {third}");
+    let unknown = &app.read("/analytics").await?["analytics"]["unknown_codes"];
+    let row = (&unknown[0]["connector"], &unknown[0]["code"], &unknown[0]["attempts"]);
+    assert_eq!(row, (&json!(connector), &json!("issuer:X9"), &json!(1)), "{unknown}");
+    app.stop().await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::adapters::decline::Codes;
+use crate::adapters::decline::{Codes, DeclineTables, Decliner};
 use crate::adapters::json::BadField;
 use crate::domain::{
     ConnectorAccount, Context, Decline, DeclineClass, EventKind, PaymentEvent, PaymentId, ProfileId, Source, Time,
@@ -67,11 +67,11 @@ pub struct Kept {
 }
 
 impl UpdateRequest {
-    /// The outcome as an event that happened `now`.
+    /// The outcome as an event that happened `now`; `tables` say what a connector's code means.
     ///
     /// # Errors
     /// `status`, when it is none of the peer's words.
-    pub fn event(&self, now: Time) -> Result<PaymentEvent, BadField> {
+    pub fn event(&self, now: Time, tables: &DeclineTables) -> Result<PaymentEvent, BadField> {
         let (word, meaning) = status(&self.status).ok_or_else(|| BadField::new("status", unknown(&self.status)))?;
         let kind = match meaning {
             Meaning::Is(kind) => kind,
@@ -85,7 +85,7 @@ impl UpdateRequest {
             attempt: None,
             account: Some(self.gateway.clone()),
             kind,
-            decline: if let Meaning::Failed(class) = meaning { Some(self.decline(word, class)) } else { None },
+            decline: if let Meaning::Failed(class) = meaning { Some(self.decline(word, class, tables)) } else { None },
             amount: None,
             context: Context::default(),
             latency_ms: self.latency_ms(),
@@ -94,12 +94,16 @@ impl UpdateRequest {
         })
     }
 
-    fn decline(&self, word: &str, class: DeclineClass) -> Decline {
-        let told = self.error_info.as_ref().and_then(|info| info.error_code.as_deref());
-        match told {
-            Some(_) => Decline { class, ..Codes { connector: told, ..Codes::default() }.decline() },
-            None => Decline { class, code: CompactString::from(word.to_ascii_lowercase()) },
+    /// What the connector's code says; else what the peer's word does.
+    fn decline(&self, word: &str, class: DeclineClass, tables: &DeclineTables) -> Decline {
+        let connector = self.error_info.as_ref().and_then(|info| info.error_code.as_deref());
+        if connector.is_none() {
+            return Decline { class, code: CompactString::from(word.to_ascii_lowercase()) };
         }
+        let codes = Codes { connector, ..Codes::default() };
+        let decliner = Decliner { connector: Some(self.gateway.connector()), ..Decliner::default() };
+        let told = tables.decline(&codes, &decliner);
+        Decline { class: if told.class == DeclineClass::Unclassified { class } else { told.class }, code: told.code }
     }
 
     fn latency_ms(&self) -> Option<u32> {
@@ -182,17 +186,32 @@ mod tests {
 
     #[test]
     fn an_unknown_status_names_the_field_and_the_words_allowed() {
-        let refused = update("CHARGE", None).event(Time::ZERO).unwrap_err();
+        let refused = update("CHARGE", None).event(Time::ZERO, &DeclineTables::built_in().unwrap()).unwrap_err();
         assert_eq!(refused.field, "status");
         assert!(refused.problem.contains("`CHARGE` is none of CHARGED,") && refused.problem.contains("FAILURE"), "{refused}");
     }
 
     #[test]
     fn a_failure_carries_its_code_never_its_message() {
-        let code = |status, error| update(status, error).event(Time::ZERO).unwrap().decline.map(|decline| decline.code);
+        let code = |status, error| {
+            update(status, error)
+                .event(Time::ZERO, &DeclineTables::built_in().unwrap())
+                .unwrap()
+                .decline
+                .map(|decline| decline.code)
+        };
         assert_eq!(code("FAILURE", Some("2")).as_deref(), Some("2"));
         assert_eq!(code("FAILURE", Some("Refused by the issuer")).as_deref(), Some("unknown"));
         assert_eq!(code("AUTHORIZATION_FAILED", None).as_deref(), Some("authorization_failed"));
         assert_eq!(code("CHARGED", None), None);
+    }
+
+    #[test]
+    fn a_code_that_is_known_says_more_than_the_status() {
+        let tables = DeclineTables::built_in().unwrap();
+        let class = |status, error| update(status, error).event(Time::ZERO, &tables).unwrap().decline.map(|told| told.class);
+        assert_eq!(class("FAILURE", Some("authentication_required")), Some(DeclineClass::ScaRequired));
+        assert_eq!(class("AUTHENTICATION_FAILED", Some("nobody_knows")), Some(DeclineClass::User));
+        assert_eq!(class("FAILURE", Some("nobody_knows")), Some(DeclineClass::Unclassified));
     }
 }

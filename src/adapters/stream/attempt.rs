@@ -7,11 +7,12 @@ use compact_str::CompactString;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Malformed, code, entry_time, identifier, money, required, text, whole};
+use super::{Malformed, entry_time, identifier, money, required, text, whole};
 use crate::adapters::card as card_terms;
+use crate::adapters::decline::{Codes, DeclineTables, Decliner};
 use crate::domain::{
-    Bin, ConnectorAccount, Context, Country, Decline, DeclineClass, EventId, EventKind, Issuer, Method, Network, PaymentEvent,
-    PaymentId, ProfileId, Source, Time,
+    Bin, ConnectorAccount, Context, Country, Decline, EventId, EventKind, Issuer, Method, Network, PaymentEvent, PaymentId,
+    ProfileId, Source, Time,
 };
 
 /// The fields that are read, each any JSON so that it can be refused by its name.
@@ -40,7 +41,7 @@ pub(super) struct Attempt {
     sign_flag: Value,
 }
 
-pub(super) fn parse(id: &str, attempt: &Attempt) -> Result<Option<PaymentEvent>, Malformed> {
+pub(super) fn parse(id: &str, attempt: &Attempt, tables: &DeclineTables) -> Result<Option<PaymentEvent>, Malformed> {
     if attempt.sign_flag.as_i64() == Some(-1) {
         return Ok(None);
     }
@@ -53,6 +54,7 @@ pub(super) fn parse(id: &str, attempt: &Attempt) -> Result<Option<PaymentEvent>,
     } else {
         identifier("profile_id", &attempt.profile_id, ProfileId::parse)?
     };
+    let context = context(attempt)?;
     Ok(Some(PaymentEvent {
         source: Source::Stream,
         event_id: Some(event_id(id, attempt_id, status, &attempt.modified_at)?),
@@ -61,9 +63,9 @@ pub(super) fn parse(id: &str, attempt: &Attempt) -> Result<Option<PaymentEvent>,
         payment,
         account: account(attempt)?,
         kind,
-        decline: (kind == EventKind::Failed).then(|| decline(attempt)),
+        decline: (kind == EventKind::Failed).then(|| decline(attempt, &context, tables)),
         amount: money(&attempt.amount, &attempt.currency)?,
-        context: context(attempt)?,
+        context,
         latency_ms: None,
         attempts_made: None,
         occurred_at: occurred_at(id, attempt)?,
@@ -100,22 +102,11 @@ pub fn kind(status: &str) -> Option<EventKind> {
     })
 }
 
-/// The class that Hyperswitch's unified code names. `UE_9000` (generic) and unknown codes stay unclassified: their runs
-/// are judged by how unlikely they are.
-#[must_use]
-pub fn class(unified_code: Option<&str>) -> DeclineClass {
-    match unified_code {
-        Some("UE_1000") => DeclineClass::User,
-        Some("UE_2000" | "UE_3000") => DeclineClass::Gateway,
-        Some("UE_4000") => DeclineClass::DataError,
-        _ => DeclineClass::Unclassified,
-    }
-}
-
-fn decline(attempt: &Attempt) -> Decline {
-    let unified = attempt.unified_code.as_str();
-    let specific = attempt.error_code.as_str().and_then(code).or_else(|| unified.and_then(code));
-    Decline { class: class(unified), code: specific.unwrap_or(CompactString::const_new("unknown")) }
+/// The topic tells the connector's code and the unified one, and no issuer's.
+fn decline(attempt: &Attempt, context: &Context, tables: &DeclineTables) -> Decline {
+    let (connector, unified) = (attempt.error_code.as_str(), attempt.unified_code.as_str());
+    let codes = Codes { unified, connector, ..Codes::default() };
+    tables.decline(&codes, &Decliner::of(attempt.connector.as_str(), context))
 }
 
 /// The topic carries no event id: the attempt, its status and the second it changed are one.
@@ -197,12 +188,16 @@ fn occurred_at(id: &str, attempt: &Attempt) -> Result<Time, Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse;
     use super::*;
+    use crate::domain::DeclineClass;
+
+    fn parse(id: &str, event: &[u8]) -> Result<Option<PaymentEvent>, Malformed> {
+        super::super::parse(id, event, &DeclineTables::built_in().unwrap())
+    }
 
     const EVENT: &str = r#"{"payment_id":"pay_6v","merchant_id":"merchant_1","attempt_id":"pay_6v_2","status":"failure","amount":6540,
         "currency":"USD","connector":"adyen","error_message":"Acquirer error","payment_method":"card","authentication_type":"no_three_ds",
-        "created_at":1786652668,"modified_at":1786652670,"error_code":"905","unified_code":"UE_3000","merchant_connector_id":"mca_T",
+        "created_at":1786652668,"modified_at":1786652670,"error_code":"4","unified_code":"UE_3000","merchant_connector_id":"mca_T",
         "payment_method_data":"{\"card\":{\"last4\":\"1111\",\"card_isin\":\"411111\",\"card_network\":\"Visa\"}}",
         "profile_id":"pro_U","card_network":"Visa","sign_flag":1}"#;
 
@@ -213,7 +208,7 @@ mod tests {
         assert_eq!(read.account.unwrap().as_str(), "adyen:mca_T");
         assert_eq!((read.kind, read.occurred_at), (EventKind::Failed, Time::from_secs(1_786_652_670)));
         let decline = read.decline.unwrap();
-        assert_eq!((decline.class, decline.code.as_str()), (DeclineClass::Gateway, "905"));
+        assert_eq!((decline.class, decline.code.as_str()), (DeclineClass::Gateway, "4"));
         assert_eq!(read.context.bin.unwrap().number(), 411_111);
         assert_eq!((read.context.network, read.context.three_ds), (Some(Network::Visa), Some(false)));
         assert_eq!(read.event_id.unwrap().as_str(), "pay_6v_2:failure:1786652670");

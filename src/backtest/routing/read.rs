@@ -20,7 +20,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::case::{Case, Outcome, Payment};
-use crate::adapters::decline::Codes;
+use crate::adapters::decline::{Codes, DeclineTables, Decliner, Refusal};
 use crate::domain::{
     Bin, ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, Method, Money, Network, PaymentId, ProfileId,
     Time,
@@ -89,7 +89,7 @@ pub fn read(
     (outcomes_file, outcomes): (&str, impl BufRead),
     progress: &mut dyn FnMut(usize),
 ) -> Result<(Case, Unnamed), Refused> {
-    let mut reader = Reader::default();
+    let mut reader = Reader { tables: DeclineTables::built_in().map_err(no_tables)?, ..Reader::default() };
     let mut lines = 0;
     for (file, what, input) in [
         (payments_file, What::Payments, &mut { payments } as &mut dyn BufRead),
@@ -119,6 +119,12 @@ pub fn read(
     Ok(reader.finish())
 }
 
+/// The decline tables are part of the program, so this is no file of the user's.
+fn no_tables(refusal: Refusal) -> Refused {
+    let (line, problem) = (refusal.line, refusal.reason);
+    Refused { file: "the built-in decline tables".to_owned(), line, field: "table", problem }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum What {
     Payments,
@@ -128,6 +134,7 @@ enum What {
 /// What has been read so far.
 #[derive(Debug, Default)]
 struct Reader {
+    tables: DeclineTables,
     connectors: Vec<ConnectorAccount>,
     numbers: BTreeMap<String, u16>,
     payments: Vec<(usize, Payment)>,
@@ -253,7 +260,10 @@ impl Reader {
             let connector = connector.ok_or_else(|| {
                 ("outcomes", format!("{name} is not among the connectors of payment {id}: list it there or remove it here"))
             })?;
-            outcomes.push(outcome(connector, value, &line.propensity)?);
+            let decliner =
+                Decliner::of(Some(self.connectors[usize::from(connector)].connector()), &self.payments[place].1.context);
+            let told = |code: &str| decline(code, &decliner, &self.tables);
+            outcomes.push(outcome(connector, value, &line.propensity, told)?);
         }
         self.outcomes[place] = Some((number, outcomes));
         Ok(())
@@ -292,7 +302,12 @@ impl Reader {
     }
 }
 
-fn outcome(connector: u16, value: &OutcomeValue, of_line: &Value) -> Result<Outcome, Wrong> {
+fn outcome(
+    connector: u16,
+    value: &OutcomeValue,
+    of_line: &Value,
+    declined: impl Fn(&str) -> Decline,
+) -> Result<Outcome, Wrong> {
     let success =
         value.success.as_bool().ok_or_else(|| ("success", format!("true or false is wanted, not {}", value.success)))?;
     let propensity = if value.propensity.is_null() { of_line } else { &value.propensity };
@@ -304,14 +319,15 @@ fn outcome(connector: u16, value: &OutcomeValue, of_line: &Value) -> Result<Outc
         p: number("p", &value.p, 1.0)?,
         latency_ms: latency_ms.map(crate::sim::chance::whole),
         observed_after: Duration::from_secs_f64(number("observed_after_s", &value.observed_after_s, 1e9)?.unwrap_or(0.0)),
-        decline: error.map(|code| decline(&code)),
+        decline: error.map(|code| declined(&code)),
         propensity: number("propensity", propensity, 1.0)?,
     })
 }
 
 /// A code in any of the known vocabularies, or the class itself.
-fn decline(code: &str) -> Decline {
-    let told = Codes { standardised: Some(code), issuer: Some(code), unified: Some(code), connector: Some(code) }.decline();
+fn decline(code: &str, decliner: &Decliner<'_>, tables: &DeclineTables) -> Decline {
+    let codes = Codes { standardised: Some(code), issuer: Some(code), unified: Some(code), connector: Some(code) };
+    let told = tables.decline(&codes, decliner);
     let word = code.to_ascii_lowercase().replace(['-', ' '], "_");
     let class = match DeclineClass::parse(&word) {
         Some(class) => class,

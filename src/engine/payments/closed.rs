@@ -19,7 +19,8 @@ use super::payment::{Attempt, Payment, Silent, Status};
 const HEAD: u32 = 14;
 const ATTEMPT: u32 = 25;
 
-const STATUSES: [Status; 5] = [Status::Pending, Status::Unknown, Status::Approved, Status::Failed, Status::Abandoned];
+const STATUSES: [Status; 6] =
+    [Status::Pending, Status::Unknown, Status::Approved, Status::Failed, Status::ScaRequired, Status::Abandoned];
 const SILENCES: [Silent; 3] = [Silent::No, Silent::Noticed, Silent::Presumed];
 
 /// What is left of a payment that is closed.
@@ -143,6 +144,18 @@ mod tests {
             let bytes = postcard::to_allocvec(&closed).unwrap();
             prop_assert_eq!(postcard::from_bytes::<Closed>(&bytes).unwrap().payment(), payment);
         }
+    }
+
+    #[test]
+    fn what_an_issuer_wants_is_still_known_of_a_closed_payment() {
+        let stays = |status| {
+            let attempt = Attempt { number: Some(1), told: true, heard: true, account: Some(7), status };
+            let payment = Payment { attempts: [attempt].into_iter().collect(), ..Payment::default() };
+            let closed = Closed::of(&payment);
+            assert!(matches!(closed, Closed::Small(_)));
+            closed.payment().step_up(2)
+        };
+        assert_eq!((stays(Status::ScaRequired), stays(Status::Failed)), (Some(7), None));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::domain::{ConnectorAccount, Context, Decision, EventKind, Money, PaymentEvent, Time};
+use crate::domain::{ConnectorAccount, Context, Decision, DeclineClass, EventKind, Money, PaymentEvent, Time};
 
 /// Most attempts remembered of one payment: more than any switch makes; a sender gone wrong must not fill the memory.
 const MAX_ATTEMPTS: usize = 64;
@@ -22,8 +22,30 @@ pub(crate) enum Status {
     Approved,
     /// Declined or failed.
     Failed,
+    /// Failed, because the issuer wants the customer authenticated. A status of its own: it takes no more room than the
+    /// others, so it is known as long as they are.
+    ScaRequired,
     /// Over without an answer.
     Abandoned,
+}
+
+impl Status {
+    /// What an event says of the attempt it is about.
+    fn told(event: &PaymentEvent) -> Self {
+        let class = event.decline.as_ref().map(|decline| decline.class);
+        match (event.kind.success(), event.kind.abandoned()) {
+            (Some(true), _) => Self::Approved,
+            (Some(false), _) if class == Some(DeclineClass::ScaRequired) => Self::ScaRequired,
+            (Some(false), _) => Self::Failed,
+            (None, true) => Self::Abandoned,
+            (None, false) => Self::Pending,
+        }
+    }
+
+    /// Whether it is over without success, for whatever reason.
+    const fn failed(self) -> bool {
+        matches!(self, Self::Failed | Self::ScaRequired)
+    }
 }
 
 /// One attempt of a payment.
@@ -100,8 +122,15 @@ impl Payment {
     /// for then the request is for a new attempt.
     pub(crate) fn to_repeat(&self) -> Option<&Arc<Decision>> {
         let decision = self.decision.as_ref()?;
-        let failed = self.attempts.get(usize::from(self.decided)).is_some_and(|attempt| attempt.status == Status::Failed);
+        let failed = self.attempts.get(usize::from(self.decided)).is_some_and(|attempt| attempt.status.failed());
         (!failed).then_some(decision)
+    }
+
+    /// The account where this attempt must be authenticated: that of the attempt before, if its issuer asked for it.
+    pub(crate) fn step_up(&self, attempt: u16) -> Option<u32> {
+        let before = self.attempts.iter().filter(|one| one.number.is_none_or(|number| number < attempt));
+        let last = before.max_by_key(|one| one.number)?;
+        last.account.filter(|_| last.status == Status::ScaRequired)
     }
 
     /// The number the next attempt will have.
@@ -158,12 +187,7 @@ impl Payment {
     pub(crate) fn merge(&mut self, event: &PaymentEvent, account: Option<u32>) -> Merge {
         self.context = event.context.or(self.context);
         self.amount = event.amount.or(self.amount);
-        let target = match (event.kind.success(), event.kind.abandoned()) {
-            (Some(true), _) => Status::Approved,
-            (Some(false), _) => Status::Failed,
-            (None, true) => Status::Abandoned,
-            (None, false) => Status::Pending,
-        };
+        let target = Status::told(event);
         let Some(attempt) = self.find(event.attempt, account) else {
             if matches!(event.kind, EventKind::Refunded | EventKind::Disputed) {
                 return Merge::Afterwards;
@@ -221,7 +245,7 @@ impl Payment {
 fn first_sight(target: Status) -> Merge {
     match target {
         Status::Approved => Merge::Outcome { approved: true, in_flight: false },
-        Status::Failed => Merge::Outcome { approved: false, in_flight: false },
+        Status::Failed | Status::ScaRequired => Merge::Outcome { approved: false, in_flight: false },
         Status::Abandoned => Merge::Abandoned { in_flight: false },
         Status::Pending | Status::Unknown => Merge::Started,
     }
@@ -230,7 +254,7 @@ fn first_sight(target: Status) -> Merge {
 fn advance(attempt: &mut Attempt, target: Status, kind: EventKind) -> Merge {
     let in_flight = attempt.status == Status::Pending;
     match (attempt.status, target) {
-        (Status::Pending | Status::Unknown, Status::Approved | Status::Failed) => {
+        (Status::Pending | Status::Unknown, Status::Approved | Status::Failed | Status::ScaRequired) => {
             attempt.status = target;
             Merge::Outcome { approved: target == Status::Approved, in_flight }
         }
@@ -238,10 +262,15 @@ fn advance(attempt: &mut Attempt, target: Status, kind: EventKind) -> Merge {
             attempt.status = target;
             Merge::Abandoned { in_flight }
         }
+        // Feedback may have been first, which tells no code: what the issuer wants counts whenever it is told.
+        (Status::Failed, Status::ScaRequired) => {
+            attempt.status = target;
+            Merge::Repeat
+        }
         // An authorisation that is voided or a capture after an authorisation says nothing new about the attempt.
         (Status::Approved, Status::Approved) | (_, Status::Pending | Status::Unknown) => Merge::Repeat,
         (Status::Approved, Status::Abandoned) if kind.abandoned() => Merge::Repeat,
-        (known, told) if known == told => Merge::Repeat,
+        (known, told) if known == told || (known.failed() && told.failed()) => Merge::Repeat,
         _ => Merge::Contradiction,
     }
 }

@@ -38,8 +38,9 @@ pub(super) fn evidence(expected: f64, failure: Option<DeclineClass>) -> f64 {
 
 const fn weight(class: DeclineClass) -> f64 {
     match class {
-        DeclineClass::Gateway | DeclineClass::Unclassified => GATEWAY_WEIGHT,
-        DeclineClass::Mixed => ISSUER_WEIGHT,
+        DeclineClass::Gateway => GATEWAY_WEIGHT,
+        // What is not known is learnt as mixed.
+        DeclineClass::Mixed | DeclineClass::Unclassified => ISSUER_WEIGHT,
         DeclineClass::User | DeclineClass::ScaRequired | DeclineClass::DataError => 0.0,
     }
 }

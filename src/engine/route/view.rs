@@ -141,6 +141,12 @@ impl RoutingView {
         self.payments.get(Key::of(profile, payment)).map_or(1, |payment| payment.next_attempt())
     }
 
+    /// The account where a payment's attempt must be authenticated, because the issuer asked for it at the attempt before.
+    pub(crate) fn step_up(&self, profile: &ProfileId, payment: &PaymentId, attempt: u16) -> Option<&ConnectorAccount> {
+        let account = self.payments.get(Key::of(profile, payment))?.step_up(attempt)?;
+        self.account_names.name(account)
+    }
+
     /// Whether an event id of this merchant has been folded already.
     #[must_use]
     pub fn saw_event(&self, profile: &ProfileId, event: &EventId) -> bool {

@@ -1,16 +1,18 @@
-//! Analytics of the day: by connector, by method, by merchant.
+//! Analytics of the day: by connector, by method, by merchant; and the decline codes that no table knows.
 //!
 //! ```text
 //! ── Today ─────────────────────────────────────────────── since 00:00 +00:00 ──
 //!   method             attempts technical latency  rate           approved
 //!   card                  8,102       162  230 ms  91 %     EUR 612,038 +2
+//!   unknown code       attempts
+//!   adyen 47                 31
 //! ```
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::Scene;
-use crate::engine::snapshot::AggregateRow;
+use crate::engine::snapshot::{AggregateRow, Analytics};
 use crate::tui::format;
 use crate::tui::theme::Theme;
 use crate::tui::widget::panel::{Title, titled};
@@ -20,6 +22,10 @@ use crate::tui::widget::text::{Cell, figures, put_row, words};
 const AMPLE: u16 = 72;
 /// Columns of an amount: `EUR 12,345,678 +2`.
 const AMOUNT: u16 = 18;
+/// Columns of a connector and a code.
+const CODE: u16 = 30;
+/// Most unknown codes shown; all that are held are in `GET /analytics`.
+const UNKNOWN_SHOWN: usize = 8;
 
 pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let (analytics, theme, zone) = (&scene.snapshot.analytics, scene.theme, &scene.ui.session.zone);
@@ -27,11 +33,36 @@ pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let inside = titled(frame, area, &Title { name: "Today", hint: &since, ..Title::default() }, theme);
     let groups = [("connector", &analytics.connectors), ("method", &analytics.methods), ("merchant", &analytics.merchants)];
     let mut rest = inside;
+    let unknown = unknown(analytics);
+    // What an operator may have to do something about has its place first, if no more than a fifth of all.
+    let rows = unknown.len().min(usize::from(inside.height / 5)).min(UNKNOWN_SHOWN);
+    if rows > 0 {
+        let height = u16::try_from(rows + 1).unwrap_or(u16::MAX);
+        let place = Rect { y: rest.bottom() - height, height, ..rest };
+        rest.height -= height;
+        draw_unknown(frame, place, &unknown[..rows], theme);
+    }
     for (i, (name, rows)) in groups.into_iter().enumerate() {
         // Each group has an even part of what is left; the merchants, most of all, take the end.
         let most = (usize::from(rest.height) / (3 - i)).saturating_sub(1);
         let used = group(frame, rest, name, &rows[..rows.len().min(most)], theme);
         rest = Rect { y: rest.y + used, height: rest.height - used, ..rest };
+    }
+}
+
+/// The codes, those seen most first; at the end those too rare to be held.
+fn unknown(analytics: &Analytics) -> Vec<(String, u64)> {
+    let rows = analytics.unknown_codes.iter().map(|row| (format!("{} {}", row.connector, row.code), row.attempts));
+    let others = (analytics.unknown_others > 0).then(|| ("others".to_owned(), analytics.unknown_others));
+    rows.chain(others).collect()
+}
+
+fn draw_unknown(frame: &mut Buffer, area: Rect, rows: &[(String, u64)], theme: &Theme) {
+    let heads = [words("unknown code", CODE, theme.heading), figures("attempts", 8, theme.heading)];
+    put_row(frame, area, area.x + 2, area.y, &heads);
+    for (y, (code, attempts)) in (area.y + 1..area.bottom()).zip(rows) {
+        let cells = [words(code.as_str(), CODE, theme.text), figures(format::count(*attempts), 8, theme.text)];
+        put_row(frame, area, area.x + 2, y, &cells);
     }
 }
 

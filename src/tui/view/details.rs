@@ -11,7 +11,7 @@ use ratatui::text::Line;
 
 use super::connectors::{account_state, floor, health};
 use super::{Scene, approval};
-use crate::engine::snapshot::{ActionRow, ActionStatus, AggregateRow, ConnectorRow, IncidentRow};
+use crate::engine::snapshot::{ActionRow, ActionStatus, AggregateRow, Analytics, ConnectorRow, IncidentRow};
 use crate::tui::format;
 use crate::tui::ui::{Mode, Panel};
 use crate::tui::widget::panel::{Title, titled};
@@ -139,7 +139,18 @@ pub(super) fn connector(row: &ConnectorRow, columns: usize, scene: &Scene<'_>) -
     if let Some(day) = scene.snapshot.analytics.connectors.iter().find(|day| day.key == row.name.as_str()) {
         lines.extend(field("today", &day_line(day), theme.text, (columns, 2), theme));
     }
+    let unknown: Vec<String> = unknown_codes(row.name.as_str(), &scene.snapshot.analytics).collect();
+    if !unknown.is_empty() {
+        let line = format!("no class is known for {}", unknown.join(", "));
+        lines.extend(field("codes", &line, theme.text, (columns, 2), theme));
+    }
     lines
+}
+
+/// The decline codes of a connector that no table knows, with how often each was seen today.
+fn unknown_codes<'a>(connector: &'a str, analytics: &'a Analytics) -> impl Iterator<Item = String> + 'a {
+    let rows = analytics.unknown_codes.iter().filter(move |row| row.connector == connector);
+    rows.map(|row| format!("{} ({}×)", row.code, format::count(row.attempts)))
 }
 
 fn rate_line(row: &ConnectorRow) -> String {

@@ -11,7 +11,7 @@ use apos::engine::Snapshot;
 use apos::engine::snapshot::{
     AccountRow, ActionRow, ActionStatus, AggregateRow, Analytics, AnomalyType, AtRisk, BlastRadius, BreakerState, ConnectorRow,
     Estimate, EventClass, EventRow, Evidence, Header, Health, Hindsight, HistoryRow, IncidentRow, MerchantRow, Prediction,
-    SPARK_BUCKETS, ScalingView, Severity, ShadowRow, ShadowSum, Shadows,
+    SPARK_BUCKETS, ScalingView, Severity, ShadowRow, ShadowSum, Shadows, UnknownCode,
 };
 
 const fn s(seconds: u64) -> Duration {
@@ -183,6 +183,15 @@ pub(crate) fn calm() -> Snapshot {
                 .collect(),
             merchants: (1..=12).map(|i| aggregate(&format!("pro_merchant_{i:02}"), 9_000 / i, 225.0)).collect(),
             currencies: vec![],
+            unknown_codes: [("adyen", "47", 31), ("stripe", "no_such_code", 4)]
+                .map(|(connector, code, attempts)| UnknownCode {
+                    connector: connector.into(),
+                    code: code.into(),
+                    attempts,
+                    last: now() - s(95),
+                })
+                .to_vec(),
+            unknown_others: 0,
         },
         merchants: vec![MerchantRow {
             profile: profile("pro_northwind"),

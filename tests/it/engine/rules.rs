@@ -101,6 +101,36 @@ fn what_was_decided_under_a_rule_is_computed_again_exactly() {
     assert!(restored.view().active_rule(&profile(4), Purpose::Payment).is_some());
 }
 
+/// A rule that came into force between two attempts of a payment does not move it from where it is to be authenticated.
+#[test]
+fn a_rule_does_not_move_a_payment_that_is_to_be_authenticated() {
+    for in_order in [false, true] {
+        let mut market = Market::new(12);
+        market.run(5);
+        let request = |attempt| Request {
+            profile: profile(1),
+            payment: PaymentId::parse("pay_sca").unwrap(),
+            attempt,
+            amount: Money::new(5_000, Currency::parse("EUR").unwrap()),
+            context: Context::default(),
+            eligible: (0..4).map(|connector| account(connector, 1)).collect(),
+        };
+        let first = Request { eligible: vec![account(1, 1)], ..request(1) };
+        let first = decide(market.state.view(), &|_| 0, first, market.at).unwrap();
+        market.push(Body::Decided(Arc::new(first)));
+        market.push(Body::Payment(Box::new(declined(&market, "pay_sca", DeclineClass::ScaRequired))));
+        let rule = market.rule(1, Output::Single(account(2, 1)));
+        let view = market.state.view();
+        let ruling = view.ruling(&request(2), Terms { in_order, ..Terms::default() });
+        assert_eq!(ruling.as_ref().map(|ruling| ruling.rule), Some(rule));
+        let second = decide_under(view, &|_| 0, request(2), market.at, ruling.as_ref()).unwrap();
+        assert_eq!((second.approach, &second.chosen().account), (Approach::StepUp, &account(1, 1)), "{second:?}");
+        assert!(second.candidates[1..].iter().all(|other| other.excluded == Some(Exclusion::StepUp)), "{second:?}");
+        let again = decide_under(view, &|_| 0, request(2), market.at, Ruling::recorded(&second).as_ref());
+        assert_eq!(again.as_ref(), Ok(&second));
+    }
+}
+
 #[test]
 fn rules_have_their_bounds_whatever_the_log_says() {
     let mut market = Market::new(5);

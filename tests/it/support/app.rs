@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use apos::adapters::decline::DeclineTables;
 use apos::api::{ApiConfig, Keys, PeerAccess, Server, WebhookKey};
 use apos::domain::{ProfileId, Role, Settings};
 use apos::runtime::{Durability, Handle, LogChoice, RetentionConfig, Runtime, RuntimeConfig, TablesChoice};
@@ -57,6 +58,7 @@ pub(crate) fn api_config() -> Result<ApiConfig> {
         keys: Keys::new([(Role::Viewer, VIEWER), (Role::Operator, OPERATOR), (Role::Admin, ADMIN)]),
         peer: PeerAccess::secret(PEER_SECRET),
         webhook_keys: BTreeMap::from([(profile, WebhookKey::new(WEBHOOK_KEY))]),
+        declines: Arc::new(DeclineTables::built_in()?),
     })
 }
 
