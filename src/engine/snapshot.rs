@@ -406,6 +406,8 @@ pub struct ScalingView {
     pub sample: Option<ResourceSample>,
     /// When it was taken.
     pub sampled_at: Option<Time>,
+    /// Whether instances are counted only, and none is started or stopped: so far always.
+    pub simulated: bool,
     /// Fewest and most instances.
     pub limits: (u16, u16),
     /// No change of scale before this time.
@@ -414,6 +416,12 @@ pub struct ScalingView {
     pub verdict: String,
     /// Changes of scale so far, the newest last; at most 20.
     pub history: Vec<HistoryRow>,
+}
+
+impl ScalingView {
+    /// What is said wherever instances are told of or changed: no actuator starts any (`runtime/actuators.rs` keeps their
+    /// number), and those of a simulated world are as little real. Nobody may take a higher number for more capacity.
+    pub const SIMULATED: &str = "instances are simulated: none is started or stopped";
 }
 
 /// What kind of line the event stream shows.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use apos::domain::{Autonomy, OperatorName, Order, Role};
 use apos::engine::Snapshot;
+use apos::engine::snapshot::ScalingView;
 use apos::tui::escape::Key;
 use apos::tui::theme::Theme;
 use apos::tui::ui::{Deed, Mode, PaceKey, Session, Ui};
@@ -269,6 +270,18 @@ fn ctrl_z_stops_a_simulation_and_not_the_engine() {
     let mut live = Desk::of(scenes::calm(), SIZES[0], Role::Admin, Mode::Live);
     assert_eq!(live.press(Key::Ctrl('z')), None);
     assert!(live.text().contains("would stop the engine too"), "{}", live.text());
+}
+
+#[test]
+fn a_live_screen_says_that_instances_are_simulated() {
+    for size in SIZES {
+        let mut live = Desk::of(scenes::calm(), size, Role::Admin, Mode::Live);
+        assert!(live.text().contains("2 simulated instances of 1–8"), "{}", live.text());
+        live.press(char('4'));
+        live.press(Key::Enter);
+        let words = live.text().replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(ScalingView::SIMULATED), "{words}");
+    }
 }
 
 #[test]
