@@ -54,7 +54,7 @@ pub(super) fn any(scene: &Scene<'_>) -> bool {
 }
 
 fn approval_lines(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
-    let mut lines = approval::fixed(row, columns, scene);
+    let mut lines = approval::beside_the_lists(row, columns, scene);
     if row.status == ActionStatus::Pending {
         // Here the countdown is coarse: seconds tick only while the approval itself is open.
         lines.pop();
