@@ -214,6 +214,18 @@ impl AnomalyType {
             Self::PotentialFraud => "PotentialFraud",
         }
     }
+
+    /// The same for people.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::VolumeSpike => "more traffic than usual",
+            Self::VolumeDrop => "less traffic than usual",
+            Self::HighFailureRate => "more failures than usual",
+            Self::UnusualPattern => "unusual pattern",
+            Self::PotentialFraud => "possible fraud",
+        }
+    }
 }
 
 /// The measurement behind an incident or a proposal.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use apos::domain::{Autonomy, OperatorName, Order, Role};
 use apos::engine::Snapshot;
-use apos::engine::snapshot::{ActionRow, ActionStatus, HistoryRow, ScalingView};
+use apos::engine::snapshot::{ActionRow, ActionStatus, AnomalyType, HistoryRow, ScalingView};
 use apos::tui::escape::Key;
 use apos::tui::theme::Theme;
 use apos::tui::ui::{Deed, Mode, PaceKey, Session, Ui};
@@ -339,6 +339,26 @@ fn an_action_is_told_in_the_tense_that_it_is_in() {
         row.history.push(line(row.proposed_at, "alice", "rejected: not tonight"));
     });
     assert!(rejected.contains("not made  Northwind") && rejected.contains("     rejected: not tonight (alice)"), "{rejected}");
+}
+
+#[test]
+fn evidence_and_kinds_are_in_words() {
+    let mut snapshot = scenes::outage();
+    let row = &mut snapshot.incidents[0];
+    row.kind = AnomalyType::VolumeDrop;
+    row.evidence.metric = "payments a minute".into();
+    (row.evidence.observed, row.evidence.samples, row.evidence.baseline) = (4.0, 2, 52.0);
+    let mut desk = Desk::new(snapshot, SIZES[1]);
+    desk.press(char('2'));
+    desk.press(Key::Enter);
+    let drawn = desk.text();
+    assert!(drawn.contains("payments a minute 4.0 (2 seen in 30 s), expected 52;"), "{drawn}");
+    assert!(drawn.contains("less traffic than usual") && !drawn.contains("VolumeDrop"), "{drawn}");
+    desk.theme = Theme { ascii: true, ..Theme::calm() };
+    desk.press(Key::Esc);
+    desk.press(char('w'));
+    desk.press(Key::Enter);
+    assert!(desk.text().contains("12 % ->93 %"), "an arrow is no comparison:\n{}", desk.text());
 }
 
 #[test]

@@ -18,8 +18,8 @@ use crate::tui::widget::text::{Cell, figures, put_row, words};
 
 /// From this width on technical failures and latency have a column.
 const AMPLE: u16 = 72;
-/// Columns of an amount: `EUR 12,345,678 +2`.
-const AMOUNT: u16 = 18;
+/// Columns of an amount: `EUR 12,345,678 +2 cur.`.
+const AMOUNT: u16 = 22;
 
 pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let (analytics, theme, zone) = (&scene.snapshot.analytics, scene.theme, &scene.ui.session.zone);

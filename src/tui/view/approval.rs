@@ -252,14 +252,14 @@ fn prediction(predicted: &Prediction) -> String {
         .rate_after_range
         .map_or_else(String::new, |(low, high)| format!(" (90 % sure of {} to {})", percent(low), percent(high)));
     let (now, after) = (format::percent(predicted.rate_now), format::percent(predicted.rate_after));
-    let mut parts = vec![format!("attempt rate {now} → {after}{range}")];
+    let mut parts = vec![format!("attempt rate of what moves {now} → {after}{range}")];
     let (lost, saved): (Vec<Money>, Vec<Money>) = predicted.saved_per_min.iter().partition(|amount| amount.minor < 0);
     if !saved.is_empty() {
-        parts.push(format!("saves {}/min", format::amounts(&saved)));
+        parts.push(format!("approves {}/min more of what moves", format::amounts(&saved)));
     }
     if !lost.is_empty() {
         let lost: Vec<Money> = lost.iter().map(|amount| Money { minor: amount.minor.saturating_neg(), ..*amount }).collect();
-        parts.push(format!("costs {}/min", format::amounts(&lost)));
+        parts.push(format!("approves {}/min less of what moves", format::amounts(&lost)));
     }
     if !predicted.fees_per_min.is_empty() {
         parts.push(format!("fees {}/min", format::amounts(&predicted.fees_per_min)));

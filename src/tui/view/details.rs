@@ -89,7 +89,7 @@ pub(super) fn incident(row: &IncidentRow, columns: usize, scene: &Scene<'_>) -> 
     let (word, style) = super::incidents::severity(row, theme);
     lines.push(labelled("severity", word.to_owned(), style, theme));
     lines.push(labelled("about", row.slice.clone(), theme.text, theme));
-    lines.push(labelled("kind", row.kind.as_str().to_owned(), theme.text, theme));
+    lines.push(labelled("kind", row.kind.in_words().to_owned(), theme.text, theme));
     let risk =
         if row.at_risk.is_empty() { "no money counted".to_owned() } else { format!("{}/min", format::amounts(&row.at_risk)) };
     lines.push(labelled("at risk", risk, theme.text, theme));
