@@ -86,14 +86,14 @@ pub fn amounts(list: &[Money]) -> String {
     shown.chain(more).collect::<Vec<_>>().join(" + ")
 }
 
-/// The largest amount, and how many other currencies there are: `EUR 1,204 +2 cur.`. Largest by its number: no rates are known here.
+/// The largest amount, and how many other currencies there are: `EUR 1,204 +2 cur`. Largest by its number: no rates are known here.
 #[must_use]
 pub fn largest(list: &[Money]) -> String {
     let most = list.iter().copied().max_by(|a, b| a.major().total_cmp(&b.major()));
     match (most, list.len()) {
         (None, _) => NONE.into(),
         (Some(most), 1) => money(most),
-        (Some(most), n) => format!("{} +{} cur.", money(most), n - 1),
+        (Some(most), n) => format!("{} +{} cur", money(most), n - 1),
     }
 }
 

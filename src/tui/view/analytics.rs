@@ -3,7 +3,7 @@
 //! ```text
 //! ── Today ─────────────────────────────────────────────── since 00:00 +00:00 ──
 //!   method             attempts technical latency  rate           approved
-//!   card                  8,102       162  230 ms  91 %     EUR 612,038 +2
+//!   card                  8,102       162  230 ms  91 %     EUR 612,038 +2 cur
 //! ```
 
 use ratatui::buffer::Buffer;
@@ -17,9 +17,9 @@ use crate::tui::widget::panel::{Title, titled};
 use crate::tui::widget::text::{Cell, figures, put_row, words};
 
 /// From this width on technical failures and latency have a column.
-const AMPLE: u16 = 72;
-/// Columns of an amount: `EUR 12,345,678 +2 cur.`.
-const AMOUNT: u16 = 22;
+const AMPLE: u16 = 75;
+/// Columns of an amount: `EUR 12,345,678 +2 cur`.
+const AMOUNT: u16 = 21;
 
 pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let (analytics, theme, zone) = (&scene.snapshot.analytics, scene.theme, &scene.ui.session.zone);
