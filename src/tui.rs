@@ -64,6 +64,8 @@ pub enum Wake {
     },
     /// Something the operator should know, in words.
     Note(String),
+    /// All that is wrong with the engine now, `part: reason` each; it stands in the header until it is told otherwise.
+    Degraded(Vec<String>),
     /// The simulation's or the replay's pace, as it now is.
     Pace(Pace),
     /// Where a replay stands now.
@@ -236,6 +238,10 @@ impl Screen {
             Wake::Key(key) => return self.press(&key, now),
             Wake::Outcome { text, refused } => self.say(text, refused, now),
             Wake::Note(text) => self.say(text, false, now),
+            Wake::Degraded(wrong) => {
+                self.ui.degraded = wrong;
+                self.due = Due::Now;
+            }
             Wake::Pace(pace) => {
                 self.ui.pace = pace;
                 self.due = Due::Now;

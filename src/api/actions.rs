@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::reply::{self, Arrived};
 use super::{Api, ApiError, healing};
 use crate::adapters::json::{self, BadField};
-use crate::domain::{ActionClass, ActionId, Autonomy, Change, Command, Order, Role};
+use crate::domain::{ActionClass, ActionId, Autonomy, Change, Command, Order, Role, wording};
 
 /// Longest reason, in characters: it is shown on one line.
 const REASON_MAX: usize = 200;
@@ -83,12 +83,26 @@ fn read_order(action: ActionId, verb: &str, body: OrderBody) -> Result<Order, Ap
     }
     match verb {
         "approve" => Ok(Order::Approve { action, version }),
-        "reject" => Ok(Order::Reject { action, version, reason }),
+        "reject" => Ok(Order::Reject { action, version, reason: reason.chars().map(wording::printable).collect() }),
         "override" => {
             let change = change.ok_or_else(|| BadField::new("change", "missing"))?;
             Ok(Order::Override { action, version, change })
         }
         "undo" => Ok(Order::Undo { action, version }),
         _ => Err(ApiError::NotFound(format!("`{verb}` is none of approve, reject, override, undo"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_keeps_nothing_that_moves_a_terminal() {
+        let reason = "not\u{1b}[2J\ntonight\u{202e}!".into();
+        let Ok(order) = read_order(ActionId(1), "reject", OrderBody { version: 1, reason, change: None }) else {
+            panic!("a reason is cleaned, not refused")
+        };
+        assert_eq!(order, Order::Reject { action: ActionId(1), version: 1, reason: "not [2J tonight !".into() });
     }
 }

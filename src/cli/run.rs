@@ -150,7 +150,10 @@ impl Feed {
         for sentence in degraded.iter().filter(|sentence| !self.degraded.contains(sentence)) {
             self.wake(Wake::Note(sentence.clone()));
         }
-        self.degraded = degraded;
+        if degraded != self.degraded {
+            self.wake(Wake::Degraded(degraded.clone()));
+            self.degraded = degraded;
+        }
     }
 
     /// Gives a command; what becomes of it is told when it is known.

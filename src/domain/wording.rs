@@ -17,6 +17,14 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     told
 }
 
+/// The character, or a space for one that could move a cursor, end a line or turn the order of what is read: what a person
+/// typed is shown to others, on terminals and in reports.
+#[must_use]
+pub fn printable(c: char) -> char {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if c.is_control() || turns { ' ' } else { c }
+}
+
 /// A refusal of serde's, without the names that only this source knows. `group` is what the format calls keys with
 /// values: an object in JSON, a table in TOML.
 #[must_use]

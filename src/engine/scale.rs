@@ -63,7 +63,7 @@ impl Scaler {
         if let Some((_, sample)) = &mut self.sample {
             sample.instances = to;
         }
-        self.history.push_back(HistoryRow { at, who: "apos".to_owned(), what: format!("{from} → {to} instances") });
+        self.history.push_back(HistoryRow { at, who: "apos".to_owned(), what: format!("{from} → {to} simulated instances") });
         while self.history.len() > KEPT {
             self.history.pop_front();
         }
@@ -104,6 +104,7 @@ impl Scaler {
         ScalingView {
             sample: self.sample.map(|(_, sample)| sample),
             sampled_at: self.sample.map(|(at, _)| at),
+            simulated: true,
             limits: (limit(rule.min_instances), limit(rule.max_instances)),
             cooldown_until: self.cooldown_until(rule).filter(|until| at < *until),
             verdict: self.verdict(rule, at),

@@ -215,6 +215,18 @@ impl AnomalyType {
             Self::PotentialFraud => "PotentialFraud",
         }
     }
+
+    /// The same for people.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::VolumeSpike => "more traffic than usual",
+            Self::VolumeDrop => "less traffic than usual",
+            Self::HighFailureRate => "more failures than usual",
+            Self::UnusualPattern => "unusual pattern",
+            Self::PotentialFraud => "possible fraud",
+        }
+    }
 }
 
 /// The measurement behind an incident or a proposal.
@@ -407,6 +419,8 @@ pub struct ScalingView {
     pub sample: Option<ResourceSample>,
     /// When it was taken.
     pub sampled_at: Option<Time>,
+    /// Whether instances are counted only, and none is started or stopped: so far always.
+    pub simulated: bool,
     /// Fewest and most instances.
     pub limits: (u16, u16),
     /// No change of scale before this time.
@@ -415,6 +429,12 @@ pub struct ScalingView {
     pub verdict: String,
     /// Changes of scale so far, the newest last; at most 20.
     pub history: Vec<HistoryRow>,
+}
+
+impl ScalingView {
+    /// What is said wherever instances are told of or changed: no actuator starts any (`runtime/actuators.rs` keeps their
+    /// number), and those of a simulated world are as little real. Nobody may take a higher number for more capacity.
+    pub const SIMULATED: &str = "instances are simulated: none is started or stopped";
 }
 
 /// What kind of line the event stream shows.

@@ -86,14 +86,14 @@ pub fn amounts(list: &[Money]) -> String {
     shown.chain(more).collect::<Vec<_>>().join(" + ")
 }
 
-/// The largest amount, and how many others there are: `EUR 1,204 +2`. Largest by its number: no rates are known here.
+/// The largest amount, and how many other currencies there are: `EUR 1,204 +2 cur`. Largest by its number: no rates are known here.
 #[must_use]
 pub fn largest(list: &[Money]) -> String {
     let most = list.iter().copied().max_by(|a, b| a.major().total_cmp(&b.major()));
     match (most, list.len()) {
         (None, _) => NONE.into(),
         (Some(most), 1) => money(most),
-        (Some(most), n) => format!("{} +{}", money(most), n - 1),
+        (Some(most), n) => format!("{} +{} cur", money(most), n - 1),
     }
 }
 
@@ -113,11 +113,15 @@ pub fn measure(metric: &str, value: f64) -> String {
 #[must_use]
 pub fn evidence(evidence: &Evidence) -> String {
     let metric = &evidence.metric;
+    // A count is its own sample: `4.0 of 2` would be no share of anything.
+    let counts = metric.ends_with("a minute");
+    let samples =
+        if counts { format!(" ({} seen", count(evidence.samples)) } else { format!(" of {}", count(evidence.samples)) };
     format!(
-        "{metric} {} of {} in {} s, expected {}; by chance {}",
+        "{metric} {}{samples} in {} s{}, expected {}; by chance {}",
         measure(metric, evidence.observed),
-        count(evidence.samples),
         evidence.window_s,
+        if counts { ")" } else { "" },
         measure(metric, evidence.baseline),
         chance(evidence.probability),
     )

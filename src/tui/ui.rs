@@ -158,6 +158,8 @@ pub struct Ui {
     pub slow_link: bool,
     /// For how long nothing has come from the engine, when that is worth saying.
     pub stale: Option<Duration>,
+    /// What is wrong with the engine now, `part: reason` each; empty when nothing is.
+    pub degraded: Vec<String>,
     /// Wall time on top of the snapshot's, live only: between ticks countdowns go on.
     pub elapsed: Duration,
     pub(super) connectors: List<ConnectorName>,
@@ -204,6 +206,7 @@ impl Ui {
             timeline: None,
             slow_link: false,
             stale: None,
+            degraded: Vec::new(),
             elapsed: Duration::ZERO,
             connectors: List::default(),
             incidents: List::default(),

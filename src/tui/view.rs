@@ -29,6 +29,7 @@ mod incidents;
 mod levels;
 mod scaling;
 mod scrub;
+mod trouble;
 
 use std::time::Duration;
 
@@ -108,7 +109,7 @@ fn whole(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) -> u16 {
     let past = matches!(scene.ui.session.mode, Mode::Past { .. });
     let scrub_rows = if past { scrub::ROWS } else { 0 };
     let [head, body, scrub, foot] = Layout::vertical([
-        Constraint::Length(header::ROWS),
+        Constraint::Length(header::rows(scene)),
         Constraint::Fill(1),
         Constraint::Length(scrub_rows),
         Constraint::Length(1),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use apos::domain::{Autonomy, OperatorName, Order, Role};
 use apos::engine::Snapshot;
+use apos::engine::snapshot::{ActionRow, ActionStatus, AnomalyType, HistoryRow, ScalingView};
 use apos::tui::escape::Key;
 use apos::tui::theme::Theme;
 use apos::tui::ui::{Deed, Mode, PaceKey, Session, Ui};
@@ -269,6 +270,95 @@ fn ctrl_z_stops_a_simulation_and_not_the_engine() {
     let mut live = Desk::of(scenes::calm(), SIZES[0], Role::Admin, Mode::Live);
     assert_eq!(live.press(Key::Ctrl('z')), None);
     assert!(live.text().contains("would stop the engine too"), "{}", live.text());
+}
+
+#[test]
+fn a_live_screen_says_that_instances_are_simulated() {
+    for size in SIZES {
+        let mut live = Desk::of(scenes::calm(), size, Role::Admin, Mode::Live);
+        assert!(live.text().contains("2 simulated instances of 1–8"), "{}", live.text());
+        live.press(char('4'));
+        live.press(Key::Enter);
+        let words = live.text().replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(ScalingView::SIMULATED), "{words}");
+    }
+}
+
+#[test]
+fn trouble_of_the_engine_stays_in_the_header_for_as_long_as_it_lasts() {
+    for size in SIZES {
+        let mut live = Desk::of(scenes::outage(), size, Role::Admin, Mode::Live);
+        live.ui.degraded = vec!["checkpoints: disk full".into(), "log: connection refused".into()];
+        live.wait(60_000);
+        live.ui.pass(live.now);
+        let drawn = live.text();
+        assert!(drawn.contains(" LIVE  DEGRADED ") && drawn.contains("■ log: connection refused (and 1 more)"), "{drawn}");
+        assert_eq!(drawn.contains("nothing is repaired"), size.0 > 80, "the remedy where there is room:\n{drawn}");
+        live.press(char('w'));
+        live.press(Key::Enter);
+        assert!(live.text().contains("DEGRADED"), "no dialog covers it:\n{}", live.text());
+        live.theme = Theme { ascii: true, ..Theme::calm() };
+        live.press(Key::Esc);
+        assert!(live.text().contains("X log: connection refused"), "{}", live.text());
+        live.ui.degraded.clear();
+        assert!(!live.text().contains("DEGRADED") && !live.text().contains("refused"), "{}", live.text());
+    }
+}
+
+#[test]
+fn a_sheet_without_a_rule_names_its_pages_beside_the_keys() {
+    let mut desk = Desk::new(scenes::calm(), SIZES[0]);
+    desk.press(char('?'));
+    assert!(desk.text().contains("page 1 of 2: PgDn"), "{}", desk.text());
+    desk.press(Key::PageDown);
+    assert!(desk.text().contains("page 2 of 2: PgUp"), "{}", desk.text());
+}
+
+#[test]
+fn an_action_is_told_in_the_tense_that_it_is_in() {
+    let told = |change: &dyn Fn(&mut ActionRow)| {
+        let mut snapshot = scenes::approved();
+        change(&mut snapshot.actions[0]);
+        let mut desk = Desk::new(snapshot, SIZES[0]);
+        desk.press(char('3'));
+        desk.press(Key::Enter);
+        desk.text()
+    };
+    let line = |at, who: &str, what: &str| HistoryRow { at, who: who.into(), what: what.into() };
+    let made = told(&|row| row.verification = Some("watching for 30 s".into()));
+    assert!(made.contains("changed   Northwind") && made.contains("u puts the three lists back"), "{made}");
+    let undone = told(&|row| {
+        (row.status, row.undoable, row.verification) = (ActionStatus::RolledBack, false, Some("verified".into()));
+        row.history.extend([line(row.proposed_at, "alice", "undone"), line(row.proposed_at, "apos", "rolled back")]);
+    });
+    assert!(undone.contains("put back  Northwind: stripe › checkout › adyen → adyen › stripe › checkout"), "{undone}");
+    assert!(undone.contains("rolled back by alice: undone") && undone.contains("nothing is left to undo"), "{undone}");
+    assert!(!undone.contains("u puts the three lists back"), "{undone}");
+    let rejected = told(&|row| {
+        (row.status, row.undoable) = (ActionStatus::Rejected, false);
+        row.history.push(line(row.proposed_at, "alice", "rejected: not tonight"));
+    });
+    assert!(rejected.contains("not made  Northwind") && rejected.contains("     rejected: not tonight (alice)"), "{rejected}");
+}
+
+#[test]
+fn evidence_and_kinds_are_in_words() {
+    let mut snapshot = scenes::outage();
+    let row = &mut snapshot.incidents[0];
+    row.kind = AnomalyType::VolumeDrop;
+    row.evidence.metric = "payments a minute".into();
+    (row.evidence.observed, row.evidence.samples, row.evidence.baseline) = (4.0, 2, 52.0);
+    let mut desk = Desk::new(snapshot, SIZES[1]);
+    desk.press(char('2'));
+    desk.press(Key::Enter);
+    let drawn = desk.text();
+    assert!(drawn.contains("payments a minute 4.0 (2 seen in 30 s), expected 52;"), "{drawn}");
+    assert!(drawn.contains("less traffic than usual") && !drawn.contains("VolumeDrop"), "{drawn}");
+    desk.theme = Theme { ascii: true, ..Theme::calm() };
+    desk.press(Key::Esc);
+    desk.press(char('w'));
+    desk.press(Key::Enter);
+    assert!(desk.text().contains("12 % ->93 %"), "an arrow is no comparison:\n{}", desk.text());
 }
 
 #[test]

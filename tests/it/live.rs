@@ -277,6 +277,12 @@ async fn an_act_is_intended_executed_and_its_end_recorded() -> Result<()> {
     let done = |status: &ActionStatus| matches!(status, ActionStatus::InProgress | ActionStatus::Succeeded);
     let executed = || handle.snapshot().actions.iter().any(|action| done(&action.status) && action.verification.is_some());
     until("the action is executed", &handle, |_| executed()).await?;
+    let snapshot = handle.snapshot();
+    ensure!(snapshot.scaling.simulated, "{:?}", snapshot.scaling);
+    for row in &snapshot.actions {
+        let told = [&row.sentence, &row.against[0], &row.before_after[0].1];
+        ensure!(told.iter().all(|text| text.contains("simulated")), "nothing was started, and it says so: {told:?}");
+    }
     runtime.shutdown().await;
     let bodies = records(folder.path()).await?.into_iter().flat_map(|record| record.bodies);
     let acts: Vec<Body> = bodies.filter(|body| matches!(body, Body::Intended { .. } | Body::Ended { .. })).collect();

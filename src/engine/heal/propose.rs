@@ -209,7 +209,7 @@ pub(super) fn before_after(change: &Change, view: &RoutingView) -> Vec<(String, 
         }
         Change::ExcludeAccount { account } => vec![(format!("{account}: in routing"), "excluded, but for probes".to_owned())],
         Change::RestoreAccount { account } => vec![(format!("{account}: excluded, but for probes"), "in routing".to_owned())],
-        Change::Scale { from, to } => vec![(format!("{from} instances"), format!("{to} instances"))],
+        Change::Scale { from, to } => vec![(format!("{from} simulated instances"), format!("{to} simulated instances"))],
     }
 }
 

@@ -120,8 +120,8 @@ fn verdict(action: &Action, site: &Site<'_>, incidents: &Incidents, since: Time)
     match &action.row.change {
         Change::Scale { to, .. } => match site.scaler.instances_since(since) {
             None => Verdict::Useless("could not be verified: no sample since".to_owned()),
-            Some(now) if now == *to => Verdict::InPlace(format!("in place: {now} instances")),
-            Some(now) => Verdict::Useless(format!("not in place: there are {now} instances")),
+            Some(now) if now == *to => Verdict::InPlace(format!("in place: {now} simulated instances")),
+            Some(now) => Verdict::Useless(format!("not in place: there are {now} simulated instances")),
         },
         Change::RestoreAccount { account } => {
             if site.view.account(account).is_some_and(|(_, state)| state.breaker.open.is_some()) {

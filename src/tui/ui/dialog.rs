@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use compact_str::CompactString;
 
-use crate::domain::{ActionClass, ActionId, Autonomy, ConnectorName, IncidentId, Order};
+use crate::domain::{ActionClass, ActionId, Autonomy, ConnectorName, IncidentId, Order, wording};
 use crate::engine::Snapshot;
 use crate::engine::snapshot::{ActionRow, ActionStatus};
 use crate::tui::escape::Key;
@@ -279,8 +279,8 @@ fn neighbour(level: Autonomy, by: isize) -> Autonomy {
 /// Types into a text of at most 200 characters, what an order takes. Tells whether the key was text.
 pub fn type_into(text: &mut String, key: &Key) -> bool {
     match key {
-        Key::Char(c) => append(text, std::iter::once(*c)),
-        Key::Paste(pasted) => append(text, pasted.chars().map(|c| if c.is_control() { ' ' } else { c })),
+        Key::Char(c) => append(text, std::iter::once(wording::printable(*c))),
+        Key::Paste(pasted) => append(text, pasted.chars().map(wording::printable)),
         Key::Backspace => {
             text.pop();
         }

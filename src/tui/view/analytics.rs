@@ -3,7 +3,7 @@
 //! ```text
 //! ── Today ─────────────────────────────────────────────── since 00:00 +00:00 ──
 //!   method             attempts technical latency  rate           approved
-//!   card                  8,102       162  230 ms  91 %     EUR 612,038 +2
+//!   card                  8,102       162  230 ms  91 %     EUR 612,038 +2 cur
 //!   unknown code       attempts
 //!   adyen 47                 31
 //! ```
@@ -19,9 +19,9 @@ use crate::tui::widget::panel::{Title, titled};
 use crate::tui::widget::text::{Cell, figures, put_row, words};
 
 /// From this width on technical failures and latency have a column.
-const AMPLE: u16 = 72;
-/// Columns of an amount: `EUR 12,345,678 +2`.
-const AMOUNT: u16 = 18;
+const AMPLE: u16 = 75;
+/// Columns of an amount: `EUR 12,345,678 +2 cur`.
+const AMOUNT: u16 = 21;
 /// Columns of a connector and a code.
 const CODE: u16 = 30;
 /// Most unknown codes shown; all that are held are in `GET /analytics`.

@@ -30,25 +30,90 @@ const SERIES: usize = 60;
 
 /// What never scrolls.
 pub(super) fn fixed(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
+    summary(row, "on the pages below", columns, scene)
+}
+
+/// The same where nothing pages.
+pub(super) fn beside_the_lists(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
+    summary(row, "shown when it is opened", columns, scene)
+}
+
+fn summary(row: &ActionRow, rest: &str, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
     let theme = scene.theme;
     let mut lines: Vec<Line<'static>> =
         wrap_most(&row.sentence, columns, 2).into_iter().map(|line| Line::styled(line, theme.focus)).collect();
-    lines.extend(changes(&row.before_after, columns, scene).0);
+    lines.extend(changes(&row.before_after, Tense::of(row), rest, columns, scene).0);
     lines.extend(field("touches", &blast(&row.blast), theme.text, (columns, 2), theme));
     let against = row.against.first().map_or("nothing known", String::as_str);
     lines.extend(field("against", against, theme.warning, (columns, 2), theme));
-    lines.extend(field("undo", &row.undo, theme.text, (columns, 2), theme));
+    lines.extend(field("undo", &undo(row), theme.text, (columns, 2), theme));
     lines.push(outcome(row, columns, scene));
     lines
 }
 
-/// What is now and what will be: the lines that stand fixed, and those that page.
-fn changes(pairs: &[(String, String)], columns: usize, scene: &Scene<'_>) -> (Vec<Line<'static>>, Vec<Line<'static>>) {
+/// How a change stands to the present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tense {
+    /// It may come.
+    Planned,
+    /// It is made and stands.
+    Made,
+    /// It was made, and what came after it counts now.
+    Past,
+    /// It was made and taken back.
+    TakenBack,
+    /// It was not made, or nobody knows whether it was.
+    Unmade,
+}
+
+impl Tense {
+    /// A change is made once its effect is being verified, or was.
+    fn of(row: &ActionRow) -> Self {
+        match (row.status, &row.verification) {
+            (ActionStatus::Pending, _) | (ActionStatus::InProgress, None) => Self::Planned,
+            (ActionStatus::RolledBack, _) => Self::TakenBack,
+            (ActionStatus::Rejected | ActionStatus::Expired, _) | (ActionStatus::Failed, None) => Self::Unmade,
+            _ if row.undoable => Self::Made,
+            _ => Self::Past,
+        }
+    }
+
+    /// The labels: of both on one line, of what was before, of what it was changed to.
+    const fn labels(self) -> [&'static str; 3] {
+        match self {
+            Self::Planned => ["change", "now", "then"],
+            Self::Made => ["changed", "was", "is"],
+            Self::Past => ["changed", "was", "became"],
+            Self::TakenBack => ["put back", "is again", "was"],
+            Self::Unmade => ["not made", "before", "wanted"],
+        }
+    }
+}
+
+/// How to take it back; where nothing is left to take back, that.
+fn undo(row: &ActionRow) -> String {
+    match Tense::of(row) {
+        Tense::Planned | Tense::Made => row.undo.clone(),
+        Tense::Past => "nothing can be undone now: the history tells why".to_owned(),
+        Tense::TakenBack => "nothing is left to undo".to_owned(),
+        Tense::Unmade if row.status == ActionStatus::Failed => "nothing to undo here: the state tells what is known".to_owned(),
+        Tense::Unmade => "nothing was changed: nothing to undo".to_owned(),
+    }
+}
+
+/// What is now and what will be, or was and is: the lines that stand fixed, and those that page.
+fn changes(
+    pairs: &[(String, String)],
+    tense: Tense,
+    elsewhere: &str,
+    columns: usize,
+    scene: &Scene<'_>,
+) -> (Vec<Line<'static>>, Vec<Line<'static>>) {
     let theme = scene.theme;
     let mut fixed = Vec::new();
     let mut fitting = 0;
     for pair in pairs {
-        let lines = pair_lines(pair, columns, scene);
+        let lines = pair_lines(pair, tense, columns, scene);
         let rest = usize::from(fitting + 1 < pairs.len());
         if fixed.len() + lines.len() + rest > CHANGE_LINES && fitting > 0 {
             break;
@@ -56,24 +121,32 @@ fn changes(pairs: &[(String, String)], columns: usize, scene: &Scene<'_>) -> (Ve
         fixed.extend(lines);
         fitting += 1;
     }
-    let paged: Vec<_> = pairs[fitting..].iter().flat_map(|pair| pair_lines(pair, columns, scene)).collect();
+    let paged: Vec<_> = pairs[fitting..].iter().flat_map(|pair| pair_lines(pair, tense, columns, scene)).collect();
     if fitting < pairs.len() {
-        fixed.push(labelled("", format!("and {} more, on the pages below", pairs.len() - fitting), theme.quiet, theme));
+        fixed.push(labelled("", format!("and {} more, {elsewhere}", pairs.len() - fitting), theme.quiet, theme));
     }
     (fixed, paged)
 }
 
-/// `change    before → after` on one line where it fits, else one line each.
-fn pair_lines((before, after): &(String, String), columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
+/// `change    before → after` on one line where it fits, else one line each; what is in force stands out.
+fn pair_lines(pair: &(String, String), tense: Tense, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
     let theme = scene.theme;
+    let (before, after) = pair;
+    let [both, first, second] = tense.labels();
     let room = columns.saturating_sub(10);
     if width(before) + width(after) + 3 <= room {
-        let mut line = labelled("change", before.clone(), theme.text, theme);
+        let (from, to) = if tense == Tense::TakenBack { reversed(pair) } else { pair.clone() };
+        let mut line = labelled(both, from, theme.text, theme);
         line.push_span(Span::styled(" → ", theme.quiet));
-        line.push_span(Span::styled(after.clone(), theme.good));
+        line.push_span(Span::styled(to, if tense == Tense::Unmade { theme.text } else { theme.good }));
         return vec![line];
     }
-    vec![labelled("now", fit(before, room), theme.text, theme), labelled("then", fit(after, room), theme.good, theme)]
+    let (was, is) = match tense {
+        Tense::TakenBack => (theme.good, theme.text),
+        Tense::Unmade => (theme.text, theme.text),
+        Tense::Planned | Tense::Made | Tense::Past => (theme.text, theme.good),
+    };
+    vec![labelled(first, fit(before, room), was, theme), labelled(second, fit(after, room), is, theme)]
 }
 
 /// Whom it touches, in one sentence.
@@ -96,8 +169,7 @@ fn outcome(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Line<'static> 
     let theme = scene.theme;
     let room = columns.saturating_sub(10);
     if row.status != ActionStatus::Pending {
-        let last = row.history.last().map_or_else(String::new, |last| format!(": {} ({})", last.what, last.who));
-        return labelled("state", fit(&format!("{}{last}", row.status.as_str()), room), theme.text, theme);
+        return labelled("state", fit(&state(row), room), theme.text, theme);
     }
     let left = format::left_exactly(scene.until(row.expires_at));
     if row.executes_by_itself {
@@ -109,6 +181,19 @@ fn outcome(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Line<'static> 
             theme.accent,
             theme,
         )
+    }
+}
+
+/// What became of it, and who did it: of a roll-back, who asked for it rather than who carried it out.
+fn state(row: &ActionRow) -> String {
+    let word = row.status.as_str();
+    let mut told = row.history.iter().rev();
+    let (last, before) = (told.next(), told.next());
+    match (row.status, last, before) {
+        (_, None, _) => word.to_owned(),
+        (ActionStatus::RolledBack, _, Some(asked)) => format!("{word} by {}: {}", asked.who, asked.what),
+        (_, Some(last), _) if last.what.starts_with(word) => format!("{} ({})", last.what, last.who),
+        (_, Some(last), _) => format!("{word}: {} ({})", last.what, last.who),
     }
 }
 
@@ -128,7 +213,7 @@ pub(super) fn paged(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<L
     if let Some(verification) = &row.verification {
         lines.extend(text("verified", verification));
     }
-    lines.extend(changes(&row.before_after, columns, scene).1);
+    lines.extend(changes(&row.before_after, Tense::of(row), "", columns, scene).1);
     if !row.blast.merchants.is_empty() {
         let merchants = row.blast.merchants.iter().map(ProfileId::as_str).collect::<Vec<_>>().join(", ");
         lines.extend(text("merchants", &merchants));
@@ -167,14 +252,14 @@ fn prediction(predicted: &Prediction) -> String {
         .rate_after_range
         .map_or_else(String::new, |(low, high)| format!(" (90 % sure of {} to {})", percent(low), percent(high)));
     let (now, after) = (format::percent(predicted.rate_now), format::percent(predicted.rate_after));
-    let mut parts = vec![format!("attempt rate {now} → {after}{range}")];
+    let mut parts = vec![format!("attempt rate of what moves {now} → {after}{range}")];
     let (lost, saved): (Vec<Money>, Vec<Money>) = predicted.saved_per_min.iter().partition(|amount| amount.minor < 0);
     if !saved.is_empty() {
-        parts.push(format!("saves {}/min", format::amounts(&saved)));
+        parts.push(format!("approves {}/min more of what moves", format::amounts(&saved)));
     }
     if !lost.is_empty() {
         let lost: Vec<Money> = lost.iter().map(|amount| Money { minor: amount.minor.saturating_neg(), ..*amount }).collect();
-        parts.push(format!("costs {}/min", format::amounts(&lost)));
+        parts.push(format!("approves {}/min less of what moves", format::amounts(&lost)));
     }
     if !predicted.fees_per_min.is_empty() {
         parts.push(format!("fees {}/min", format::amounts(&predicted.fees_per_min)));
@@ -213,7 +298,7 @@ pub(super) fn undo_question(row: &ActionRow, columns: usize, scene: &Scene<'_>) 
     let mut fixed = paragraph(&format!("Take back: {}", row.sentence), theme.focus, columns);
     fixed.push(Line::styled("what was changed, and is put back:", theme.quiet));
     let reversed: Vec<_> = row.before_after.iter().map(reversed).collect();
-    let (changed, paged) = changes(&reversed, columns, scene);
+    let (changed, paged) = changes(&reversed, Tense::Planned, "on the pages below", columns, scene);
     fixed.extend(changed);
     fixed.extend(field("touches", &blast(&row.blast), theme.text, (columns, 2), theme));
     fixed.extend(field("undo", &row.undo, theme.text, (columns, 6), theme));

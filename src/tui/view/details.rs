@@ -54,7 +54,7 @@ pub(super) fn any(scene: &Scene<'_>) -> bool {
 }
 
 fn approval_lines(row: &ActionRow, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
-    let mut lines = approval::fixed(row, columns, scene);
+    let mut lines = approval::beside_the_lists(row, columns, scene);
     if row.status == ActionStatus::Pending {
         // Here the countdown is coarse: seconds tick only while the approval itself is open.
         lines.pop();
@@ -89,7 +89,7 @@ pub(super) fn incident(row: &IncidentRow, columns: usize, scene: &Scene<'_>) -> 
     let (word, style) = super::incidents::severity(row, theme);
     lines.push(labelled("severity", word.to_owned(), style, theme));
     lines.push(labelled("about", row.slice.clone(), theme.text, theme));
-    lines.push(labelled("kind", row.kind.as_str().to_owned(), theme.text, theme));
+    lines.push(labelled("kind", row.kind.in_words().to_owned(), theme.text, theme));
     let risk =
         if row.at_risk.is_empty() { "no money counted".to_owned() } else { format!("{}/min", format::amounts(&row.at_risk)) };
     lines.push(labelled("at risk", risk, theme.text, theme));

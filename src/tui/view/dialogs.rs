@@ -165,6 +165,9 @@ fn resources(columns: usize, scene: &Scene<'_>) -> Sheet {
         fixed.push(labelled("load", scaling::load(&sample), theme.text, theme));
     }
     fixed.extend(field("rule", &view.verdict, theme.text, (columns, 3), theme));
+    fixed.extend(
+        scaling::simulated(view).into_iter().flat_map(|note| field("worth", &note, theme.warning, (columns, 2), theme)),
+    );
     fixed.extend(scaling::cooldown(view, scene).map(|wait| labelled("", wait, theme.quiet, theme)));
     let history = view.history.iter().rev().map(|row| {
         let at = format!("{} {}", format::second(row.at, zone), format::offset(row.at, zone));

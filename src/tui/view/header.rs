@@ -10,7 +10,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::Scene;
+use super::{Scene, trouble};
 use crate::domain::settings::Levels;
 use crate::domain::{ActionClass, Time};
 use crate::engine::snapshot::{Header, Health};
@@ -18,16 +18,22 @@ use crate::tui::format;
 use crate::tui::ui::{Mode, Pace};
 use crate::tui::widget::text::{put, put_right};
 
-/// Rows it takes.
-pub(super) const ROWS: u16 = 3;
+/// Rows of the summary.
+const ROWS: u16 = 3;
 
 /// An attempt rate this far below its baseline is worth a colour: half of what any operator calls an incident.
 const NOTICEABLE: f64 = 0.03;
+
+/// Rows it takes: one more while something is wrong with the engine.
+pub(super) fn rows(scene: &Scene<'_>) -> u16 {
+    ROWS + trouble::rows(scene)
+}
 
 pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     banner(frame, area, scene);
     figures(frame, area, scene);
     calls(frame, area, scene);
+    trouble::draw(frame, area, area.y + ROWS, scene);
 }
 
 fn banner(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
@@ -40,7 +46,7 @@ fn banner(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
         }
         Mode::Past { source } => (format!(" PAST {source} · {} ", pace(ui.pace)), theme.past),
     };
-    put(frame, area, x, area.y, (&text, style));
+    let x = put(frame, area, x, area.y, (&text, style));
     let clock = if snapshot.at == Time::ZERO {
         String::new()
     } else {
@@ -51,6 +57,7 @@ fn banner(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     };
     let autonomy = snapshot.header.autonomy.as_ref().map_or_else(String::new, autonomy);
     put_right(frame, area, area.y, (&format!("{autonomy}{clock}"), theme.text));
+    trouble::banner(frame, area, x, scene);
 }
 
 /// `×10`, or that it stands still.

@@ -1,7 +1,7 @@
 //! The resource manager: what is measured, what its rule says.
 //!
 //! ```text
-//! ── 4 Scaling ───────────────────────────────────────────── 2 instances of 1–8 ──
+//! ── 4 Scaling ─────────────────────────────────── 2 simulated instances of 1–8 ──
 //!   cpu 41 %  memory 52 %  queue 3   hold: cpu 41 % (up > 75, down < 30)
 //! ```
 
@@ -38,8 +38,8 @@ pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
         return;
     }
     put(frame, inside, inside.x + 2, inside.y + 1, (&view.verdict, theme.quiet));
-    if let Some(wait) = cooldown(view, scene) {
-        put(frame, inside, inside.x + 2, inside.y + 2, (&wait, theme.quiet));
+    if let Some(third) = cooldown(view, scene).or_else(|| simulated(view)) {
+        put(frame, inside, inside.x + 2, inside.y + 2, (&third, theme.quiet));
     }
     let zone = &scene.ui.session.zone;
     for (y, row) in (inside.y + 3..inside.bottom()).zip(view.history.iter().rev()) {
@@ -48,9 +48,15 @@ pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     }
 }
 
-/// `2 instances of 1–8`.
+/// `2 simulated instances of 1–8`.
 pub(super) fn instances(view: &ScalingView, sample: &ResourceSample) -> String {
-    format!("{} of {}–{}", format::plural(usize::from(sample.instances), "instance"), view.limits.0, view.limits.1)
+    let one = if view.simulated { "simulated instance" } else { "instance" };
+    format!("{} of {}–{}", format::plural(usize::from(sample.instances), one), view.limits.0, view.limits.1)
+}
+
+/// What a number of instances that are only counted is worth.
+pub(super) fn simulated(view: &ScalingView) -> Option<String> {
+    view.simulated.then(|| ScalingView::SIMULATED.to_owned())
 }
 
 /// `cpu 41 %  memory 52 %  queue 3`.

@@ -29,7 +29,6 @@ const STANDS_FOR: &[(&str, &str)] = &[
     ("▸", ">"),
     ("◂", "<"),
     ("×", "x"),
-    ("→", ">"),
     ("≥", ">"),
     ("≤", "<"),
     ("≈", "~"),
@@ -49,10 +48,23 @@ const STANDS_FOR: &[(&str, &str)] = &[
 
 /// Replaces whatever is not ASCII; what has no stand-in becomes `?`.
 pub(crate) fn plain(buffer: &mut Buffer) {
+    arrows(buffer);
     for cell in &mut buffer.content {
         if !cell.symbol().is_ascii() {
             let stand_in = STANDS_FOR.iter().find(|(drawn, _)| *drawn == cell.symbol()).map_or("?", |(_, ascii)| ascii);
             cell.set_symbol(stand_in);
         }
+    }
+}
+
+/// `→` becomes `->` where a blank follows, else `>`: `28 % > 92 %` would be a comparison.
+fn arrows(buffer: &mut Buffer) {
+    for place in 0..buffer.content.len() {
+        if buffer.content[place].symbol() != "→" {
+            continue;
+        }
+        let blank = buffer.content.get_mut(place + 1).filter(|next| next.symbol() == " ");
+        let stand_in = if blank.map(|next| _ = next.set_symbol(">")).is_some() { "-" } else { ">" };
+        buffer.content[place].set_symbol(stand_in);
     }
 }

@@ -57,7 +57,13 @@ impl Sheet {
         let body = Rect { height: inside.height.saturating_sub(1), ..inside };
         let below = put_lines(buffer, body, &self.fixed);
         put_lines(buffer, keys, std::slice::from_ref(&self.keys));
-        self.draw_pages(buffer, Rect { y: below, height: body.bottom().saturating_sub(below), ..body }, page, theme)
+        let pages =
+            self.draw_pages(buffer, Rect { y: below, height: body.bottom().saturating_sub(below), ..body }, page, theme);
+        if pages > 1 && rule == 0 {
+            // Without a rule to stand in, beside the keys: nobody looks for a page that nothing names.
+            put_right(buffer, keys, keys.y, (&page_mark(page, pages), theme.key));
+        }
+        pages
     }
 
     fn draw_pages(&self, buffer: &mut Buffer, space: Rect, page: u16, theme: &Theme) -> u16 {
@@ -71,7 +77,7 @@ impl Sheet {
         if rule > 0 {
             put(buffer, space, space.x, space.y, (&"─".repeat(usize::from(space.width)), theme.rule));
             if pages > 1 {
-                put_right(buffer, space, space.y, (&format!(" page {} of {pages}: PgDn ", page + 1), theme.quiet));
+                put_right(buffer, space, space.y, (&page_mark(page, pages), theme.quiet));
             }
         }
         let first = usize::from(page) * usize::from(rows);
@@ -79,6 +85,13 @@ impl Sheet {
         put_lines(buffer, area, &self.paged[first.min(self.paged.len())..]);
         pages
     }
+}
+
+/// ` page 1 of 3: PgDn `, on the last page `PgUp`.
+fn page_mark(page: u16, pages: u16) -> String {
+    let page = page.min(pages - 1) + 1;
+    let key = if page == pages { "PgUp" } else { "PgDn" };
+    format!(" page {page} of {pages}: {key} ")
 }
 
 /// `label     text`, wrapped under itself, in at most `most` lines.

@@ -167,10 +167,11 @@ pub(crate) fn calm() -> Snapshot {
         scaling: ScalingView {
             sample: Some(ResourceSample { cpu_percent: 41.2, memory_percent: 52.0, queue_depth: 3, instances: 2 }),
             sampled_at: Some(now()),
+            simulated: true,
             limits: (1, 8),
             cooldown_until: None,
             verdict: "hold: cpu 41 % (up > 75, down < 30)".into(),
-            history: vec![HistoryRow { at: now() - s(5_400), who: "alice".into(), what: "1 → 2 instances: cpu 81 %".into() }],
+            history: vec![HistoryRow { at: now() - s(5_400), who: "alice".into(), what: "1 → 2 simulated instances".into() }],
         },
         events: events(),
         analytics: Analytics {

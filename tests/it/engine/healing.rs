@@ -195,7 +195,7 @@ fn an_override_of_a_scale_starts_from_what_there_is() {
     market.run(35);
     let row = market.row(row.id);
     assert_eq!((&row.change, row.status), (&Change::Scale { from: 2, to: 4 }, ActionStatus::Succeeded));
-    assert_eq!(row.verification.as_deref(), Some("in place: 4 instances"));
+    assert_eq!(row.verification.as_deref(), Some("in place: 4 simulated instances"));
     assert!(row.sentence.contains("from 2 to 4") && row.undo.contains("back to 2"), "{row:#?}");
 }
 

@@ -3,7 +3,7 @@
 use super::{Draft, Site};
 use crate::domain::{Change, ResourceSample, Time};
 use crate::engine::heal::{Healer, Phase, Subject};
-use crate::engine::snapshot::{ActionRow, BlastRadius, Prediction};
+use crate::engine::snapshot::{ActionRow, BlastRadius, Prediction, ScalingView};
 
 /// The change of scale that is wanted, unless one is being made.
 pub(super) fn draft(healer: &Healer, site: &Site<'_>) -> Option<Draft> {
@@ -35,12 +35,12 @@ pub(in crate::engine::heal) fn chosen(row: &ActionRow, (from, to): (u16, u16), w
 
 fn sentence(from: u16, to: u16) -> String {
     let way = if to > from { "up" } else { "down" };
-    format!("Scale {way} from {from} to {to} instances")
+    format!("Scale {way} from {from} to {to} simulated instances")
 }
 
 /// What every change of scale has in common.
 fn scaled((from, to): (u16, u16), (confidence, confidence_basis): (f64, String), target: String, at: Time) -> Draft {
-    let against = if to > from { "an instance more costs money" } else { "less headroom if traffic rises again" };
+    let price = if to > from { "an instance more costs money" } else { "less headroom if traffic rises again" };
     Draft {
         change: Change::Scale { from, to },
         subject: Subject::Scale { up: to > from },
@@ -49,11 +49,11 @@ fn scaled((from, to): (u16, u16), (confidence, confidence_basis): (f64, String),
         evidence: None,
         confidence,
         confidence_basis,
-        against: vec![against.to_owned()],
+        against: vec![ScalingView::SIMULATED.to_owned(), format!("were they real: {price}")],
         alternatives: Vec::new(),
         blast: BlastRadius::default(),
         predicted: Prediction { target, ..Prediction::default() },
-        undo: format!("u scales back to {from}"),
+        undo: format!("u sets the number back to {from}"),
         noticed_at: at,
     }
 }
