@@ -278,7 +278,7 @@ impl Log {
         self.save_packed_checkpoint(position, &codec::pack(bytes)?).await
     }
 
-    /// As [`Log::save_checkpoint`], of bytes that [`codec::pack`] made: packing takes a processor for a while, and the
+    /// As [`Log::save_checkpoint`], of bytes that [`codec::pack_written`] made: packing takes a processor for a while, and the
     /// caller may have a better thread for it.
     ///
     /// # Errors

@@ -424,6 +424,7 @@ mod tests {
             candidates: candidates.collect(),
             propensity: 1.0,
             confidence: 1.0,
+            notes: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@ mod packed;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ConnectorAccount, Context, Money, PaymentId, Position, ProfileId, RuleId, Time};
-use packed::{Packed, PackedRef};
+use packed::Packed;
 
 /// What a caller asks: where should this attempt go?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +123,11 @@ pub struct Candidate {
     pub evidence: f64,
 }
 
+/// What else shaped a decision, besides what its candidates tell. Variants are only ever added, at the end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Note {}
+
 /// A routing decision, as it is answered and recorded: at ten candidates some 200 bytes besides its request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
@@ -143,6 +148,8 @@ pub struct Decision {
     pub propensity: f64,
     /// Probability that the chosen one is the best, 0 to 1.
     pub confidence: f64,
+    /// What else shaped it, each kind once; mostly nothing.
+    pub notes: Vec<Note>,
 }
 
 impl Decision {
@@ -168,7 +175,7 @@ impl Decision {
 
 impl Serialize for Decision {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        PackedRef::of(self).serialize(to)
+        Packed::of(self).serialize(to)
     }
 }
 

@@ -72,7 +72,8 @@ pub struct Record {
 /// The encoding entries are written in now. Raised when the shape of an entry changes; older ones stay readable.
 ///
 /// 2: a decision tells when it was made, in half the bytes; a context tells initiator, credential, card type and issuer.
-pub const ENCODING: u8 = 2;
+/// 3: settings are written by name, and a decision may carry notes.
+pub const ENCODING: u8 = 3;
 
 impl Record {
     /// The record's entries, each with its position and time.
@@ -104,7 +105,7 @@ pub enum Body {
         epoch: u64,
     },
     /// A configuration came into force. Everything `apply` and `decide` read of it is in here.
-    Configured(Arc<Settings>),
+    Configured(#[serde(with = "super::settings::by_name")] Arc<Settings>),
     /// A payment event arrived.
     Payment(Box<PaymentEvent>),
     /// A routing decision was answered.

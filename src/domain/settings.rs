@@ -4,6 +4,8 @@
 //! defaults are here; `config/apos.toml` lists every key with its default, and a test holds the two together. Values
 //! out of range are refused when they are read, so that the file's line can be named.
 
+pub(super) mod by_name;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};

@@ -82,6 +82,7 @@ pub fn decide_under(
         candidates,
         propensity: choice.propensity,
         confidence,
+        notes: Vec::new(),
     })
 }
 

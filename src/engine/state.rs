@@ -17,7 +17,7 @@ use super::snapshot::{IncidentRow, Statistics};
 use crate::domain::{Act, EffectId, IncidentId, Position, Time};
 
 /// The checkpoint's format; raised whenever State changes shape. An older one is not read: the log is folded afresh.
-const FORMAT: u8 = 5;
+const FORMAT: u8 = 6;
 /// With traffic, time is told once a second: what detection resolves.
 const TICK: Duration = Duration::from_secs(1);
 /// Without traffic, once in half a minute is enough for deadlines and silence.
@@ -135,8 +135,9 @@ impl State {
     /// Never: every part of State encodes.
     #[must_use]
     pub fn checkpoint(&self) -> Vec<u8> {
-        match postcard::to_extend(self, vec![FORMAT]) {
-            Ok(bytes) => bytes,
+        let mut bytes = Vec::new();
+        match self.write_checkpoint(&mut bytes) {
+            Ok(()) => bytes,
             Err(error) => unreachable!("State holds only what postcard encodes: {error}"),
         }
     }

@@ -1,7 +1,7 @@
 //! How a record's entries become bytes, and how they are read back, by this version and by every later one.
 //!
 //! ```text
-//! byte 0      version of the encoding: 2, or 1 of the first release
+//! byte 0      version of the encoding: 3, or an older one
 //! byte 1      0: the payload as it is    1: the payload compressed by zstd
 //! bytes 2–5   the first four bytes of the BLAKE3 of bytes 0 and 1 (in version 1 of byte 1) and the payload
 //! bytes 6–    the payload: the entries (a record) by postcard, or the engine's own bytes (a checkpoint)
@@ -11,15 +11,22 @@
 //! foreign bytes.
 
 mod first;
+mod second;
 
 use std::io::{self, BufWriter, Write};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::domain::entry::ENCODING;
 use crate::domain::{Body, Record};
 use first::FirstBody;
+use second::SecondBody;
 
 /// The encoding of the first release.
 const FIRST: u8 = 1;
+/// The encoding before settings were written by name.
+const SECOND: u8 = 2;
 
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
@@ -81,11 +88,18 @@ pub fn encode_plain(record: &Record) -> Result<Vec<u8>, CodecError> {
 }
 
 fn payload(version: u8, bodies: &[Body]) -> Result<Vec<u8>, CodecError> {
-    if version == FIRST {
-        let first = bodies.iter().map(FirstBody::try_from).collect::<Result<Vec<_>, _>>()?;
-        return postcard::to_stdvec(&first).map_err(content);
+    match version {
+        FIRST => payload_then::<FirstBody>(bodies),
+        SECOND => payload_then::<SecondBody>(bodies),
+        _ => postcard::to_stdvec(bodies).map_err(content),
     }
-    postcard::to_stdvec(bodies).map_err(content)
+}
+
+fn payload_then<'b, Then: TryFrom<&'b Body, Error = CodecError> + Serialize>(
+    bodies: &'b [Body],
+) -> Result<Vec<u8>, CodecError> {
+    let then = bodies.iter().map(Then::try_from).collect::<Result<Vec<_>, _>>()?;
+    postcard::to_stdvec(&then).map_err(content)
 }
 
 /// Decodes a record's entries, and tells the encoding they are in.
@@ -94,16 +108,21 @@ fn payload(version: u8, bodies: &[Body]) -> Result<Vec<u8>, CodecError> {
 /// What is wrong with the bytes, and what to do about it.
 pub fn decode(bytes: &[u8]) -> Result<(u8, Vec<Body>), CodecError> {
     let (version, payload) = opened(bytes)?;
-    let (bodies, rest) = if version == FIRST {
-        let (first, rest) = postcard::take_from_bytes::<Vec<FirstBody>>(&payload).map_err(content)?;
-        (first.into_iter().map(Body::from).collect(), rest)
-    } else {
-        postcard::take_from_bytes(&payload).map_err(content)?
-    };
+    let (bodies, rest) = match version {
+        FIRST => bodies_then::<FirstBody>(&payload),
+        SECOND => bodies_then::<SecondBody>(&payload),
+        _ => postcard::take_from_bytes(&payload),
+    }
+    .map_err(content)?;
     match rest {
         [] => Ok((version, bodies)),
         rest => Err(CodecError::Content(format!("{} bytes are left over", rest.len()))),
     }
+}
+
+fn bodies_then<Then: DeserializeOwned + Into<Body>>(payload: &[u8]) -> postcard::Result<(Vec<Body>, &[u8])> {
+    let (then, rest) = postcard::take_from_bytes::<Vec<Then>>(payload)?;
+    Ok((then.into_iter().map(Into::into).collect(), rest))
 }
 
 /// Puts the header before a payload, compressed where that is worth it.
@@ -237,7 +256,7 @@ mod tests {
         assert_eq!(decode(&bytes[..3]), Err(CodecError::Short(3)));
         bytes[0] = ENCODING + 1;
         assert_eq!(decode(&bytes), Err(CodecError::Newer(ENCODING + 1)));
-        for other in [0, FIRST] {
+        for other in [0, FIRST, SECOND] {
             bytes[0] = other;
             assert_eq!(decode(&bytes), Err(CodecError::Damaged));
         }

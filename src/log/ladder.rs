@@ -111,7 +111,7 @@ impl Ladder {
         self.budget > 0 && (!full || position.record >= last.position.record + spacing / 2)
     }
 
-    /// Keeps a rung: a state's bytes, packed by [`codec::pack`]. One at the same position is replaced.
+    /// Keeps a rung: a state's bytes, packed by [`codec::pack_written`]. One at the same position is replaced.
     ///
     /// # Errors
     /// What the file system says.

@@ -184,6 +184,7 @@ mod tests {
             candidates: vec![candidate],
             propensity: 1.0,
             confidence: 1.0,
+            notes: Vec::new(),
         })
     }
 

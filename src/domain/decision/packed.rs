@@ -5,26 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Approach, Candidate, Decision, Exclusion, Request};
+use super::{Approach, Candidate, Decision, Exclusion, Note, Request};
 use crate::domain::{ConnectorAccount, Position, Time};
 
-/// A decision to be written.
-#[derive(Serialize)]
-pub(super) struct PackedRef<'a> {
-    request: &'a Request,
-    decided_at: Option<Time>,
-    view: Position,
-    chosen: u16,
-    approach: Approach,
-    candidates: Candidates,
-    propensity: f64,
-    confidence: f64,
-}
-
-/// A decision as it was read.
-#[derive(Deserialize)]
-pub(super) struct Packed {
-    request: Request,
+/// A decision as it is written (its request borrowed) and read.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Packed<R> {
+    request: R,
     decided_at: Option<Time>,
     view: Position,
     chosen: u16,
@@ -40,6 +27,8 @@ enum Candidates {
     Short(Vec<Short>),
     /// As they are.
     Whole(Vec<Candidate>),
+    /// Either, of a decision that has notes: one that has none pays nothing for them.
+    Noted(Vec<Note>, Box<Self>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,33 +43,43 @@ struct Short {
     evidence: f32,
 }
 
-impl<'a> PackedRef<'a> {
+impl<'a> Packed<&'a Request> {
     pub(super) fn of(decision: &'a Decision) -> Self {
-        let Decision { request, decided_at, view, chosen, approach, candidates, propensity, confidence } = decision;
+        let Decision { request, decided_at, view, chosen, approach, candidates, propensity, confidence, notes } = decision;
         let short: Option<Vec<Short>> = candidates.iter().map(|candidate| Short::of(candidate, &request.eligible)).collect();
+        let candidates = short.map_or_else(|| Candidates::Whole(candidates.clone()), Candidates::Short);
         Self {
             request,
             decided_at: *decided_at,
             view: *view,
             chosen: *chosen,
             approach: *approach,
-            candidates: short.map_or_else(|| Candidates::Whole(candidates.clone()), Candidates::Short),
+            candidates: if notes.is_empty() { candidates } else { Candidates::Noted(notes.clone(), Box::new(candidates)) },
             propensity: *propensity,
             confidence: *confidence,
         }
     }
 }
 
-impl Packed {
+impl Packed<Request> {
     /// The decision; a sentence where a candidate names a place that the request has not.
     pub(super) fn decision(self) -> Result<Decision, &'static str> {
         let Self { request, decided_at, view, chosen, approach, candidates, propensity, confidence } = self;
+        let (candidates, notes) = candidates.noted();
         let candidates = match candidates {
             Candidates::Short(short) => short.into_iter().map(|one| one.candidate(&request.eligible)).collect(),
             Candidates::Whole(whole) => Some(whole),
+            Candidates::Noted(..) => return Err("a decision's notes are written twice"),
         };
         let candidates: Vec<Candidate> = candidates.ok_or("a candidate is none of the accounts that were allowed")?;
-        Ok(Decision { request, decided_at, view, chosen, approach, candidates, propensity, confidence })
+        Ok(Decision { request, decided_at, view, chosen, approach, candidates, propensity, confidence, notes })
+    }
+}
+
+impl Candidates {
+    /// They, and what was noted beside them.
+    fn noted(self) -> (Self, Vec<Note>) {
+        if let Self::Noted(notes, candidates) = self { (*candidates, notes) } else { (self, Vec::new()) }
     }
 }
 
@@ -155,6 +154,7 @@ mod tests {
             candidates: (0..candidates).rev().map(candidate).collect(),
             propensity: 0.99,
             confidence: 0.875,
+            notes: Vec::new(),
         }
     }
 

@@ -252,6 +252,7 @@ mod tests {
             candidates,
             propensity: 0.99,
             confidence: 1.0,
+            notes: Vec::new(),
         }
     }
 

@@ -8,17 +8,18 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::CodecError;
+use super::second::SecondSettings;
 use crate::domain::{
     Act, Approach, Bin, Body, Candidate, Command, ConnectorAccount, Context, Country, Decision, Decline, EffectId,
     EffectResult, EventId, EventKind, Method, Money, Network, PaymentEvent, PaymentId, Position, ProfileId, Request,
-    ResourceSample, Settings, Source, Time,
+    ResourceSample, Source, Time,
 };
 
 /// What happened, in the order of its variants then.
 #[derive(Serialize, Deserialize)]
 pub(super) enum FirstBody {
     EngineStarted { version: String, epoch: u64 },
-    Configured(Arc<Settings>),
+    Configured(Box<SecondSettings>),
     Payment(Box<FirstEvent>),
     Decided(Box<FirstDecision>),
     Commanded(Command),
@@ -82,7 +83,7 @@ impl From<FirstBody> for Body {
     fn from(first: FirstBody) -> Self {
         match first {
             FirstBody::EngineStarted { version, epoch } => Self::EngineStarted { version, epoch },
-            FirstBody::Configured(settings) => Self::Configured(settings),
+            FirstBody::Configured(settings) => Self::Configured(Arc::new((*settings).into())),
             FirstBody::Payment(event) => Self::Payment(Box::new((*event).into())),
             FirstBody::Decided(decision) => Self::Decided(Arc::new((*decision).into())),
             FirstBody::Commanded(command) => Self::Commanded(command),
@@ -104,7 +105,7 @@ impl TryFrom<&Body> for FirstBody {
     fn try_from(body: &Body) -> Result<Self, CodecError> {
         Ok(match body.clone() {
             Body::EngineStarted { version, epoch } => Self::EngineStarted { version, epoch },
-            Body::Configured(settings) => Self::Configured(settings),
+            Body::Configured(settings) => Self::Configured(Box::new(Arc::unwrap_or_clone(settings).into())),
             Body::Payment(event) => Self::Payment(Box::new((*event).into())),
             Body::Decided(decision) => Self::Decided(Box::new(Arc::unwrap_or_clone(decision).into())),
             Body::Commanded(command) => Self::Commanded(command),
@@ -167,7 +168,7 @@ impl From<FirstDecision> for Decision {
     fn from(first: FirstDecision) -> Self {
         let FirstDecision { request, view, chosen, approach, candidates, propensity, confidence } = first;
         let request = request.into();
-        Self { request, decided_at: None, view, chosen, approach, candidates, propensity, confidence }
+        Self { request, decided_at: None, view, chosen, approach, candidates, propensity, confidence, notes: Vec::new() }
     }
 }
 

@@ -74,7 +74,7 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Adds the state before the first record, packed by [`codec::pack`]: whoever reads the file begins there.
+    /// Adds the state before the first record, packed by [`codec::pack_written`]: whoever reads the file begins there.
     ///
     /// # Errors
     /// What the file system says.

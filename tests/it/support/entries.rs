@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use apos::domain::rule::{Algorithm, Case, Condition, Output, Program, RuleText, Split, Statement, Value};
-use apos::domain::settings::Routing;
+use apos::domain::settings::{Connector, Merchant, Routing};
 use apos::domain::{
-    Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, CardType, Change, Command, Comparison, ConnectorAccount, Context,
-    Country, Credential, Currency, Decision, Decline, DeclineClass, EffectId, EffectResult, EventId, EventKind, Exclusion,
-    Initiator, Issuer, Method, Money, Network, OperatorName, Order, PaymentEvent, PaymentId, Position, PriorityMove, ProfileId,
-    Purpose, Request, ResourceSample, RuleId, Settings, Source, Step, Time,
+    Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, CardType, Change, Command, Comparison, ConnectorAccount,
+    ConnectorName, Context, Country, Credential, Currency, Decision, Decline, DeclineClass, EffectId, EffectResult, EventId,
+    EventKind, Exclusion, Initiator, Issuer, Method, Money, Network, OperatorName, Order, PaymentEvent, PaymentId, Position,
+    PriorityMove, ProfileId, Purpose, Request, ResourceSample, RuleId, Settings, Source, Step, Time,
 };
 
 pub(crate) fn account(text: &str) -> ConnectorAccount {
@@ -88,6 +88,7 @@ pub(crate) fn decision(number: u64) -> Decision {
         candidates: vec![candidate("stripe:mca_1", None), candidate("adyen:mca_2", Some(Exclusion::BreakerOpen))],
         propensity: 0.99,
         confidence: 0.875,
+        notes: Vec::new(),
     }
 }
 
@@ -112,6 +113,25 @@ fn orders() -> Vec<Order> {
 /// The settings as they were by default when the golden records were written.
 fn settings() -> Settings {
     Settings { routing: Routing { exploration: 0.8, ..Routing::default() }, ..Settings::default() }
+}
+
+/// What the alphabet can tell since encoding 3 was first kept.
+pub(crate) fn later_bodies() -> Vec<Body> {
+    let stripe =
+        Connector { methods: vec![Method::Card], currencies: vec![amount().currency], fee_minor: 25, fee_percent: 1.4 };
+    let merchant = Merchant { name: "Kaffee & Kuchen".to_owned(), priority: vec![account("adyen:mca_2")] };
+    let settings = Settings {
+        connectors: [(ConnectorName::parse("stripe").unwrap(), stripe)].into(),
+        merchants: [(profile(), merchant)].into(),
+        ..settings()
+    };
+    let skip = Order::Skip { position: at(40, 1), reason: "written by a faulty build".into() };
+    let step_up = Decision { approach: Approach::StepUp, ..decision(2) };
+    vec![
+        Body::Configured(Arc::new(settings)),
+        Body::Decided(Arc::new(step_up)),
+        Body::Commanded(Command { operator: OperatorName::parse("ada").unwrap(), order: skip }),
+    ]
 }
 
 /// What merchants' routing rules brought to the alphabet after [`every_body`] was kept.

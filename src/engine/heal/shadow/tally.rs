@@ -341,6 +341,7 @@ mod tests {
             candidates: vec![first, second],
             propensity: 0.99,
             confidence: 1.0,
+            notes: Vec::new(),
         })
     }
 
