@@ -363,8 +363,8 @@ impl Log {
         }
     }
 
-    /// Asks for the lease: its new epoch, or `None` while another holder's has not run out. The holder of the lease
-    /// gets a new epoch too, which fences what it appended under the old one: a restart is a new leadership.
+    /// Asks for the lease: its new epoch, or `None` while it is held and has not run out. Not even its holder is given a
+    /// new epoch then: a request that was given up and arrives late would fence the leadership that a later one opened.
     ///
     /// `now` is the asking machine's clock; Redis, shared by many machines, uses its own instead.
     ///

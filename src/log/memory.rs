@@ -113,7 +113,7 @@ impl Memory {
     #[must_use]
     pub fn acquire_lease(&self, holder: &str, ttl: Duration, now: Time) -> Option<u64> {
         let lease = &mut self.held().lease;
-        if lease.holder.as_deref().is_some_and(|other| other != holder) && now < lease.expires {
+        if lease.holder.is_some() && now < lease.expires {
             return None;
         }
         *lease = Lease { epoch: lease.epoch + 1, holder: Some(holder.to_owned()), expires: now + ttl };

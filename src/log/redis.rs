@@ -53,7 +53,7 @@ const ACQUIRE: &str = r"
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local lease = redis.call('HMGET', KEYS[1], 'holder', 'expires')
-if lease[1] and lease[1] ~= '' and lease[1] ~= ARGV[1] and tonumber(lease[2]) > now then return 0 end
+if lease[1] and lease[1] ~= '' and tonumber(lease[2]) > now then return 0 end
 redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'expires', string.format('%.0f', now + ARGV[2]))
 return redis.call('HINCRBY', KEYS[1], 'epoch', 1)";
 

@@ -277,7 +277,7 @@ impl Sqlite {
     pub(super) async fn acquire_lease(&self, holder: &str, ttl: Duration, now: Time) -> Result<Option<u64>, LogError> {
         const ACQUIRE: &str = "
             UPDATE lease SET epoch = epoch + 1, holder = ?1, expires = ?2
-            WHERE holder IS NULL OR holder = ?1 OR expires <= ?3 RETURNING epoch";
+            WHERE holder IS NULL OR expires <= ?3 RETURNING epoch";
         let granted = sqlx::query(ACQUIRE)
             .bind(holder)
             .bind((now + ttl).micros())

@@ -292,8 +292,10 @@ async fn lease_is_renewed_and_released(home: Home) -> Result<()> {
     let first = log.acquire_lease("one", short, now).await?.context("free")?;
     assert!(log.renew_lease("one", first, PATIENCE, now).await?);
     assert_eq!(log.acquire_lease("two", PATIENCE, now + short * 10).await?, None, "renewed past its first end");
-    let again = log.acquire_lease("one", PATIENCE, now).await?.context("its own")?;
-    assert!(again > first, "a restart of the holder fences what it was before");
+    assert_eq!(log.acquire_lease("one", PATIENCE, now).await?, None, "a request that comes late must not fence its holder");
+    assert!(log.renew_lease("one", first, short, now).await?, "it did not");
+    let again = acquired_later(&log, "one", now).await?;
+    assert!(again > first, "a new leadership of the same holder fences what it was before");
     assert!(!log.renew_lease("one", first, PATIENCE, now).await?);
     log.release_lease("one", first).await?;
     assert_eq!(log.acquire_lease("two", PATIENCE, now).await?, None, "an old epoch releases nothing");
