@@ -10,12 +10,16 @@ mod mix;
 
 use mix::Mix;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }
 
-/// One decision, the recorded repeat not looked up: promise ≤ 5 µs at 10 connectors.
-#[divan::bench(args = [10, 20])]
+/// One of a hundred decisions in a row, the recorded repeat not looked up: promise ≤ 5 µs at 10 connectors.
+#[divan::bench(args = [10, 20], sample_size = 100)]
 fn decide_at(bencher: Bencher, connectors: u64) {
     let mix = Mix::warm(connectors);
     let view: RoutingView = mix.state.view().clone();

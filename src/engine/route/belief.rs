@@ -33,7 +33,7 @@ impl Weight {
             return Belief { mean, variance };
         }
         #[expect(clippy::cast_precision_loss, reason = "a fading of e^(-2^53) is zero anyway")]
-        let g = libm::exp(-(passed as f64) / prior.memory);
+        let g = fading(passed as f64 / prior.memory);
         Belief { mean: g * mean, variance: prior.variance + (variance - prior.variance) * g * g }
     }
 
@@ -71,6 +71,19 @@ impl Weight {
         }
         changed
     }
+}
+
+/// e^(−x) for x ≥ 0. A decision asks for it a hundred times, mostly near 0: there a Taylor polynomial of x/8, squared
+/// thrice, takes a third of the time and is 10⁻⁹ off at most, a fiftieth of what single precision drops.
+fn fading(x: f64) -> f64 {
+    if x > 1.0 {
+        return libm::exp(-x);
+    }
+    let y = x * 0.125;
+    let polynomial = 1.0 + y * (-1.0 + y * (1.0 / 2.0 + y * (-1.0 / 6.0 + y * (1.0 / 24.0 + y * (-1.0 / 120.0 + y / 720.0)))));
+    let squared = polynomial * polynomial;
+    let again = squared * squared;
+    again * again
 }
 
 /// Where an effect, or a sum of effects, stands.
@@ -123,5 +136,19 @@ impl Step {
             variance: now.variance - now.variance * now.variance * self.curvature / self.scale,
         };
         weight.set(corrected, self.clock);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fading_is_the_exponential() {
+        for n in 0..=4_000 {
+            let x = f64::from(n) / 1_000.0;
+            let (faded, exact) = (fading(x), libm::exp(-x));
+            assert!((faded - exact).abs() < 1e-9, "{x}: {faded} {exact}");
+        }
     }
 }

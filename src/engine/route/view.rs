@@ -143,7 +143,9 @@ impl RoutingView {
 
     /// The account where a payment's attempt must be authenticated, because the issuer asked for it at the attempt before.
     pub(crate) fn step_up(&self, profile: &ProfileId, payment: &PaymentId, attempt: u16) -> Option<&ConnectorAccount> {
-        let account = self.payments.get(Key::of(profile, payment))?.step_up(attempt)?;
+        // Nothing comes before a first attempt, and most are one: they need not be looked up.
+        let before = (attempt > 1).then(|| self.payments.get(Key::of(profile, payment))).flatten()?;
+        let account = before.step_up(attempt)?;
         self.account_names.name(account)
     }
 
