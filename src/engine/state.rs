@@ -151,6 +151,9 @@ impl State {
         postcard::to_io(self, to).map(drop).map_err(io::Error::other)
     }
 
+    /// The format of the checkpoints that this version writes and reads; others are of no use to it.
+    pub const CHECKPOINT_FORMAT: u8 = FORMAT;
+
     /// The state of a checkpoint.
     ///
     /// # Errors

@@ -13,11 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{Chain, codec};
 use crate::domain::{Position, Record, Time};
+use crate::engine::State;
 
 /// Most rungs kept. On a log of 10^7 entries that is one for every 160,000, a fold of about half a second.
 const RUNGS: usize = 64;
 
-const MAGIC: &[u8; 8] = b"APOSRUN1";
+/// What a rung begins with, and the format of its checkpoint: a state of another version cannot be folded on.
+const MAGIC: &[u8; 8] = &[b'A', b'P', b'O', b'S', b'R', b'U', b'N', State::CHECKPOINT_FORMAT];
 
 /// Longest head accepted: a damaged length must not fill the memory. A thousand marks take some 50 KB.
 const HEAD_MAX: u32 = 1 << 20;
@@ -71,13 +73,15 @@ pub struct Ladder {
     budget: u64,
     /// By position, each with its file's size.
     rungs: Vec<(Rung, u64)>,
+    /// Files of another version, or damaged: they go when the next rung is kept.
+    useless: Vec<PathBuf>,
 }
 
 impl Ladder {
     /// Reads the heads of a folder's rungs; one that does not exist is made with the first rung.
     #[must_use]
     pub fn open(folder: &Path, budget: u64) -> Self {
-        let mut ladder = Self { folder: folder.to_path_buf(), budget, rungs: Vec::new() };
+        let mut ladder = Self { folder: folder.to_path_buf(), budget, rungs: Vec::new(), useless: Vec::new() };
         ladder.look();
         ladder
     }
@@ -85,8 +89,13 @@ impl Ladder {
     /// Looks at the folder again: another process may have added rungs.
     pub fn look(&mut self) {
         let paths = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
-        let states = paths.filter(|path| path.extension().is_some_and(|extension| extension == "state"));
-        self.rungs = states.filter_map(|path| head(&path)).collect();
+        (self.rungs, self.useless) = (Vec::new(), Vec::new());
+        for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "state")) {
+            match head(&path) {
+                Some(rung) => self.rungs.push(rung),
+                None => self.useless.push(path),
+            }
+        }
         self.rungs.sort_by_key(|(rung, _)| rung.position);
     }
 
@@ -125,6 +134,10 @@ impl Ladder {
         let parts: [&[u8]; 5] = [MAGIC, &length, &head, hash.as_bytes(), packed];
         fs::write(&beside, parts.concat())?;
         fs::rename(&beside, &path)?;
+        for useless in self.useless.drain(..).filter(|useless| *useless != path) {
+            // What cannot be removed is passed over again next time.
+            let _ = fs::remove_file(useless);
+        }
         let size = parts.iter().map(|part| part.len() as u64).sum();
         self.rungs.retain(|(other, _)| other.position != rung.position);
         let place = self.rungs.partition_point(|(other, _)| other.position < rung.position);
@@ -218,6 +231,21 @@ mod tests {
         }
         assert!(ladder.bytes() <= 2_000 && records(&ladder).len() > 5, "{:?}", records(&ladder));
         assert!(!Ladder::open(folder.path(), 0).wants(rung(99).position));
+    }
+
+    #[test]
+    fn a_rung_of_another_version_is_passed_over_and_makes_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ladder = Ladder::open(folder.path(), 1 << 20);
+        (1..=3).for_each(|record| ladder.keep(rung(record), &codec::pack(b"state").unwrap()).unwrap());
+        let older = ladder.path(rung(2).position);
+        let mut bytes = fs::read(&older).unwrap();
+        bytes[7] -= 1;
+        fs::write(&older, bytes).unwrap();
+        let mut ladder = Ladder::open(folder.path(), 1 << 20);
+        assert_eq!((records(&ladder), older.exists()), (vec![1, 3], true), "looking changes nothing");
+        ladder.keep(rung(4), &codec::pack(b"state").unwrap()).unwrap();
+        assert_eq!((records(&ladder), older.exists()), (vec![1, 3, 4], false));
     }
 
     #[test]
