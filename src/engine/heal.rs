@@ -9,6 +9,7 @@ mod execute;
 mod hold;
 mod overriding;
 mod propose;
+mod rest;
 mod shadow;
 mod subject;
 mod verify;
@@ -23,6 +24,7 @@ pub(crate) use propose::{Draft, Site};
 pub(crate) use shadow::{Attempted, Tally};
 pub(crate) use subject::Subject;
 
+use rest::Rests;
 use shadow::{Followed, Shadowed};
 
 use super::Effect;
@@ -76,7 +78,7 @@ pub(crate) struct Healer {
     /// Acts asked for whose end is not recorded yet.
     outstanding: BTreeMap<EffectId, Act>,
     /// What was turned down, and until when it is not proposed again.
-    turned_down: Vec<(Subject, Time)>,
+    pub(crate) rests: Rests,
     outcomes: VecDeque<CommandOutcome>,
     /// What was proposed, or would have been, and not executed.
     pub(crate) shadowed: Shadowed,
@@ -146,11 +148,6 @@ impl Healer {
         self.iter().find(|action| action.phase != Phase::Over && action.subject == *subject).map(|action| action.row.id)
     }
 
-    /// Whether a subject was turned down lately.
-    fn rests(&self, subject: &Subject, at: Time) -> bool {
-        self.turned_down.iter().any(|(known, until)| known == subject && at < *until)
-    }
-
     /// Makes a draft a proposal, as far as the level of autonomy goes.
     pub(crate) fn propose(&mut self, draft: Draft, site: &Site<'_>, asking: &mut Asking<'_>) -> Option<ActionId> {
         let level = self.levels.of(draft.change.class());
@@ -158,7 +155,7 @@ impl Healer {
             self.shadow(&draft, None, asking);
             return None;
         }
-        if self.rests(&draft.subject, asking.at) {
+        if self.rests.holds(&draft.subject, asking.at) {
             return None;
         }
         self.numbered += 1;
@@ -205,17 +202,9 @@ impl Healer {
         action.row.version += 1;
         action.note(asking.at, who, what);
         let subject = action.subject.clone();
+        self.rests.put_undone(subject, &standing, asking.at, quiet(view));
         let act = Act { action: id, step: Step::RollBack, change: standing.inverse() };
         self.outstanding.insert(asking.act(act.clone()), act);
-        self.rest(subject, view, asking.at);
-    }
-
-    /// What was turned down, or what nobody cared for, is not proposed again for a while.
-    fn rest(&mut self, subject: Subject, view: &RoutingView, at: Time) -> Duration {
-        let quiet = Duration::from_secs(view.settings().healing.reject_quiet_s);
-        self.turned_down.retain(|(known, until)| *until > at && *known != subject);
-        self.turned_down.push((subject, at + quiet));
-        quiet
     }
 
     /// A change was made by one action: of what others made, that much stands no more.
@@ -280,6 +269,11 @@ impl Action {
         self.set(status);
         self.note(at, who, what);
     }
+}
+
+/// How long what was turned down, or what nobody cared for, is not proposed again.
+fn quiet(view: &RoutingView) -> Duration {
+    Duration::from_secs(view.settings().healing.reject_quiet_s)
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub struct Snapshot {
     pub incidents: Vec<IncidentRow>,
     /// Actions: pending first, then in progress, then the newest.
     pub actions: Vec<ActionRow>,
+    /// How many repairs were turned down or taken back lately, and when the first of them may be proposed again.
+    pub resting: Option<(usize, Time)>,
     /// What each action that was not executed would have brought, by its id; of the latest ones.
     pub hindsights: Vec<Hindsight>,
     /// The shadow ledger: what was left undone, by week.

@@ -2,7 +2,7 @@
 //! reason and what to do.
 
 use super::propose::{Site, stale};
-use super::{Asking, Healer, Phase, overriding};
+use super::{Asking, Healer, Phase, overriding, quiet};
 use crate::domain::{ActionClass, ActionId, Autonomy, Change, Command, Order};
 use crate::engine::snapshot::ActionStatus;
 
@@ -63,7 +63,8 @@ impl Healer {
         let what = if reason.is_empty() { "rejected".to_owned() } else { format!("rejected: {reason}") };
         action.finish(ActionStatus::Rejected, asking.at, who, &what);
         let subject = action.subject.clone();
-        let quiet = self.rest(subject, site.view, asking.at);
+        let quiet = quiet(site.view);
+        self.rests.put(subject, asking.at, quiet);
         self.tabulate(id, asking);
         Ok(format!("{id} rejected by {who}; it is not proposed again for {} min", quiet.as_secs() / 60))
     }

@@ -9,7 +9,7 @@ mod way_back;
 use core::time::Duration;
 
 use super::{Action, Followed, Healer, Phase, Subject};
-use crate::domain::{ActionId, Autonomy, Change, ConnectorAccount, IncidentId, Money, Time};
+use crate::domain::{ActionId, Autonomy, Change, ConnectorAccount, IncidentId, Money, ProfileId, Time};
 use crate::engine::detect::{Incident, Incidents};
 use crate::engine::monitor::{Monitor, Slice};
 use crate::engine::route::RoutingView;
@@ -27,6 +27,9 @@ pub(crate) struct Site<'s> {
     pub(crate) monitor: &'s Monitor,
     pub(crate) scaler: &'s Scaler,
 }
+
+/// Whether a repair rests for a merchant.
+type Resting<'r> = &'r dyn Fn(&Subject, &ProfileId) -> bool;
 
 /// A proposal before it has an id: all that its evidence gives.
 pub(crate) struct Draft {
@@ -52,7 +55,9 @@ impl Healer {
         if !site.view.settings.healing.enabled {
             return 0;
         }
-        let repairs: Vec<Draft> = incidents.open_ones().filter_map(|incident| repair(incident, incidents, site)).collect();
+        let resting = |subject: &Subject, merchant: &ProfileId| self.rests.holds_for(subject, merchant, asking.at);
+        let repairs: Vec<Draft> =
+            incidents.open_ones().filter_map(|incident| repair(incident, incidents, site, &resting)).collect();
         let back = way_back::drafts(self, incidents, site);
         let restores = account::restores(site);
         let drafts: Vec<Draft> = repairs.into_iter().chain(back).chain(restores).chain(scaling::draft(self, site)).collect();
@@ -123,8 +128,8 @@ impl Healer {
 }
 
 /// What could repair an incident: exclude the one account that fails, or move pinned merchants off the connector.
-fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>) -> Option<Draft> {
-    account::exclude(incident, site).or_else(|| priority::repair(incident, incidents, site))
+fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>, resting: Resting<'_>) -> Option<Draft> {
+    account::exclude(incident, site).or_else(|| priority::repair(incident, incidents, site, resting))
 }
 
 impl Draft {

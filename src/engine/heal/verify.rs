@@ -1,7 +1,7 @@
 //! The passing of time: proposals lapse or, at `veto`, execute; what was executed is verified by the rate it was to repair.
 
 use super::propose::stale;
-use super::{Action, Asking, Healer, Phase, Site, Subject};
+use super::{Action, Asking, Healer, Phase, Site, Subject, quiet};
 use crate::domain::{ActionId, Autonomy, Change, Money, PriorityMove, Time};
 use crate::engine::detect::Incidents;
 use crate::engine::monitor::{Slice, Sums};
@@ -52,7 +52,7 @@ impl Healer {
             action.finish(ActionStatus::Expired, asking.at, "apos", "lapsed: nobody answered");
             let subject = action.subject.clone();
             if action.row.incident.is_none() {
-                self.rest(subject, site.view, asking.at);
+                self.rests.put(subject, asking.at, quiet(site.view));
             }
         } else if let Some(reason) = stale(&action.row.change, site) {
             action.finish(ActionStatus::Expired, asking.at, "apos", &format!("withdrawn: {reason}"));

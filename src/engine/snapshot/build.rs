@@ -30,6 +30,7 @@ pub fn snapshot(state: &State) -> Snapshot {
         connectors: view.connectors.iter().map(|(number, name)| connector(state, number, name)).collect(),
         incidents,
         actions: actions(state),
+        resting: state.healer.rests.told(view.at),
         hindsights: state.healer.shadowed.hindsights(&view.settings.money),
         shadows: state.healer.shadowed.view(&view.settings.money, view.at),
         scaling: state.scaler.view(&view.settings.scaling, view.at),

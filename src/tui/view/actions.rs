@@ -21,12 +21,16 @@ use crate::tui::widget::text::{figures, put, put_row, words};
 pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let Scene { snapshot, ui, theme } = scene;
     let pending = snapshot.actions.iter().filter(|row| row.status == ActionStatus::Pending).count();
-    let hint = match (ui.actions.unplaced(), pending) {
+    let mut hint = match (ui.actions.unplaced(), pending) {
         (0, 0) => "nothing waits".into(),
         (0, 1) => "1 waits".into(),
         (0, n) => format!("{n} wait"),
         (new, _) => format!("{new} new: g"),
     };
+    if let Some((count, until)) = snapshot.resting {
+        let left = format::left(scene.until(until));
+        hint = if count == 1 { format!("1 rests {left}, {hint}") } else { format!("{count} rest, the first {left}, {hint}") };
+    }
     let focused = scene.focused(Panel::Actions);
     let calls = pending > 0 || ui.actions.unplaced() > 0;
     let title = Title { panel: Some(Panel::Actions), name: "Healing queue", hint: &hint, focused, calls };

@@ -358,3 +358,19 @@ fn what_is_turned_down_or_never_proposed_is_booked_into_its_week() {
     let apart = (rejected.saved.payments - observed.saved.payments).abs();
     assert!(apart < 0.1 * observed.saved.payments, "the same trouble, followed either way: {rejected:?} {observed:?}");
 }
+
+#[test]
+fn what_an_override_moved_rests_when_it_is_undone_and_the_others_are_offered_their_move() {
+    let (mut market, action, version) = outage();
+    let Change::ReorderPriority { moves } = market.row(action).change else { panic!("no reorder") };
+    let one = Change::ReorderPriority { moves: vec![moves[0].clone()] };
+    market.order(Order::Override { action, version, change: one });
+    market.run(5);
+    let version = market.row(action).version;
+    market.order(Order::Undo { action, version });
+    market.run(15);
+    assert_eq!(snapshot(&market.state).resting.map(|(count, _)| count), Some(1));
+    let [offered] = market.pending().try_into().unwrap();
+    let Change::ReorderPriority { moves: offered } = offered.change else { panic!("no reorder") };
+    assert_eq!(offered, moves[1..], "all but the one that was taken back");
+}

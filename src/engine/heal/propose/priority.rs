@@ -1,7 +1,7 @@
 //! Pinned merchants: away from a failing connector.
 
 use super::traffic::{MEASURED_S, Weighed, counted};
-use super::{Draft, Site, about, name};
+use super::{Draft, Resting, Site, about, name};
 use crate::domain::{Change, ConnectorAccount, PriorityMove, ProfileId};
 use crate::engine::detect::{Incident, Incidents};
 use crate::engine::heal::Subject;
@@ -9,15 +9,17 @@ use crate::engine::monitor::Slice;
 use crate::engine::snapshot::{ActionRow, AnomalyType};
 
 /// Moves pinned merchants off what an incident is about, where a healthy alternative is on their lists.
-pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>) -> Option<Draft> {
+pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>, resting: Resting<'_>) -> Option<Draft> {
     if incident.row.kind != AnomalyType::HighFailureRate {
         return None;
     }
     let failing = |account: &ConnectorAccount| hit(incident.slice, account, site);
+    let mends = Subject::Repair(incident.slice);
     let moves: Vec<PriorityMove> = site
         .view
         .profiles
         .iter()
+        .filter(|(_, profile)| !resting(&mends, profile))
         .filter_map(|(number, profile)| move_off(number, profile, &failing, incidents, site))
         .collect();
     if moves.is_empty() {
@@ -34,7 +36,7 @@ pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>
             counted("pinned merchant", moves.len()),
             weighed.targets()
         ),
-        subject: Subject::Repair(incident.slice),
+        subject: mends,
         incident: Some(incident.row.id),
         evidence: Some(incident.now.clone()),
         confidence: weighed.confidence(),
