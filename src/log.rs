@@ -115,6 +115,15 @@ pub enum LogError {
         /// The newest layout known here.
         known: i64,
     },
+    /// The file is not what SQLite wrote.
+    #[error(
+        "it is damaged, or no SQLite file at all: restore it from a backup, or move it away and a new log begins \
+         (`apos log export` saves what can still be read)"
+    )]
+    DamagedFile(#[source] Arc<sqlx::Error>),
+    /// The file holds something else.
+    #[error("it is the SQLite file of another program: choose another folder by --data-dir")]
+    ForeignFile,
     /// SQLite failed.
     #[error("the log's SQLite file failed")]
     Sqlite(#[source] Arc<sqlx::Error>),
@@ -147,7 +156,9 @@ struct Stamp {
 
 impl From<sqlx::Error> for LogError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Sqlite(Arc::new(error))
+        // SQLITE_CORRUPT and SQLITE_NOTADB.
+        let damaged = error.as_database_error().is_some_and(|error| matches!(error.code().as_deref(), Some("11" | "26")));
+        if damaged { Self::DamagedFile(Arc::new(error)) } else { Self::Sqlite(Arc::new(error)) }
     }
 }
 

@@ -201,7 +201,9 @@ impl State {
             self.volume(merchant, known.account, event.occurred_at.min(at));
         }
         self.merged(event, merge, &known);
-        if merge != Merge::Repeat {
+        // The steps of 3DS that go as they should would drown the rest.
+        let tells = event.kind == EventKind::AuthenticationFailed || !event.kind.is_authentication();
+        if merge != Merge::Repeat && tells {
             self.feed.push(&self.view, line(event, &known));
         }
     }

@@ -33,6 +33,10 @@ pub(super) async fn open(
     if found > layout {
         return Err(LogError::NewerLayout { found, known: layout });
     }
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut connection).await?;
+    if found == 0 && tables > 0 {
+        return Err(LogError::ForeignFile);
+    }
     sqlx::raw_sql(schema).execute(&mut connection).await?;
     Ok(connection)
 }

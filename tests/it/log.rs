@@ -365,6 +365,28 @@ async fn a_file_of_a_newer_program_is_left_alone() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_file_that_is_no_log_is_left_alone_and_the_remedy_named() -> Result<()> {
+    let check = async |content: &[u8], says: &str| {
+        let folder = TempDir::with_prefix("apos-log-")?;
+        let path = folder.path().join("log.db");
+        std::fs::write(&path, content)?;
+        let refused = Log::sqlite(&path).await.err().context("refused")?.to_string();
+        ensure!(refused.contains(says), "{refused}");
+        Ok(std::fs::read(&path)?)
+    };
+    let noise = [0xa5; 9_000];
+    assert_eq!(check(&noise, "restore it from a backup").await?, noise);
+    let folder = TempDir::with_prefix("apos-log-")?;
+    let path = folder.path().join("theirs.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut theirs = SqliteConnection::connect_with(&options).await?;
+    sqlx::query("CREATE TABLE theirs (a)").execute(&mut theirs).await?;
+    theirs.close().await?;
+    check(&std::fs::read(&path)?, "of another program").await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_queued_while_redis_is_down_arrives_when_it_is_back() -> Result<()> {
     let mut server = Redis::start()?;
     let log = Log::redis(&server.url(), "test").await?;
