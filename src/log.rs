@@ -156,9 +156,7 @@ struct Stamp {
 
 impl From<sqlx::Error> for LogError {
     fn from(error: sqlx::Error) -> Self {
-        // SQLITE_CORRUPT and SQLITE_NOTADB.
-        let damaged = error.as_database_error().is_some_and(|error| matches!(error.code().as_deref(), Some("11" | "26")));
-        if damaged { Self::DamagedFile(Arc::new(error)) } else { Self::Sqlite(Arc::new(error)) }
+        if durable::is_damage(&error) { Self::DamagedFile(Arc::new(error)) } else { Self::Sqlite(Arc::new(error)) }
     }
 }
 

@@ -40,3 +40,9 @@ pub(super) async fn open(
     sqlx::raw_sql(schema).execute(&mut connection).await?;
     Ok(connection)
 }
+
+/// Whether the file's own pages are at fault: `SQLITE_IOERR`, `SQLITE_CORRUPT`, `SQLITE_NOTADB`, by their primary codes.
+pub(super) fn is_damage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 10 | 11 | 26))
+}

@@ -105,7 +105,7 @@ impl History {
                 contiguous(from, log.read(from, limit).await?)
             }
             // The file itself is damaged somewhere in the batch.
-            Err(error @ LogError::Sqlite(_)) => {
+            Err(error @ LogError::DamagedFile(_)) => {
                 for limit in [BATCH / 8, BATCH / 64, 1] {
                     match log.read(from, limit).await {
                         Ok(records) if !records.is_empty() => return Ok(records),

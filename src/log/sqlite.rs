@@ -137,7 +137,7 @@ impl Sqlite {
     pub(super) async fn last(&self) -> Result<u64, LogError> {
         match sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM records").fetch_one(&self.readers).await {
             // Whoever only reads is served up to the damage; whoever writes must not go on from a wrong number.
-            Err(error) if self.read_only && is_damage(&error) => self.last_readable().await,
+            Err(error) if self.read_only && durable::is_damage(&error) => self.last_readable().await,
             last => Ok(unsigned(last?)),
         }
     }
@@ -164,7 +164,7 @@ impl Sqlite {
             .fetch_optional(&self.readers)
             .await;
         match found {
-            Err(error) if !is_damage(&error) => Err(error.into()),
+            Err(error) if !durable::is_damage(&error) => Err(error.into()),
             found => Ok(found.ok().flatten().is_some()),
         }
     }
@@ -342,12 +342,6 @@ fn head(path: &str) -> Option<[u8; 100]> {
     let mut head = [0; 100];
     File::open(path).and_then(|mut file| file.read_exact(&mut head)).ok()?;
     Some(head)
-}
-
-/// Whether the file's own pages are at fault: `SQLITE_IOERR`, `SQLITE_CORRUPT`, `SQLITE_NOTADB`, by their primary codes.
-fn is_damage(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 10 | 11 | 26))
 }
 
 /// SQLite's integers are signed; numbers and epochs stay far below the sign.

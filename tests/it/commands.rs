@@ -10,12 +10,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// What a run of the binary left.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
+use crate::support::binary::Ran;
 
 /// A home folder of its own, so that nothing of this machine's user is seen or touched.
 struct Home(TempDir);
@@ -32,9 +27,7 @@ impl Home {
     }
 
     fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
-        let output = self.command(arguments).envs(variables.iter().copied()).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        self.command(arguments).envs(variables.iter().copied()).output().unwrap().into()
     }
 
     /// Starts a command and waits for the first line on one of its streams.

@@ -1,7 +1,5 @@
 //! An entry that cannot be folded: everything halts there, and goes on behind it by an admin's recorded order.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -13,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::live::{config, until};
 use crate::past::kept;
+use crate::support::binary::{Ran, apos};
 use crate::support::entries::{decision, payment};
 
 /// A decision that chose none of its candidates: no version ever wrote one, and none can fold it.
@@ -30,25 +29,15 @@ fn records() -> Vec<Record> {
     (1..=40).map(|number| Record { number, at: at(number), epoch: 1, encoding: ENCODING, bodies: bodies(number) }).collect()
 }
 
-fn apos(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let home = TempDir::new().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_apos"));
-    command.args(arguments).args(["--data-dir", folder.to_str().unwrap()]);
-    command.env_clear().env("HOME", home.path()).env("USER", "ada").stdin(Stdio::null());
-    let output = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
-}
-
 #[test]
 fn only_what_cannot_be_folded_is_left_out_and_every_replay_agrees() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let folder = kept(&runtime, &records());
     let replay = || apos(folder.path(), &["replay", "--headless", "--report", "json"]);
-    let (code, _, err) = replay();
+    let Ran { code, err, .. } = replay();
     assert!(code == Some(1) && err.contains("the entry at 30.1 cannot be folded"), "{err}");
     let refused = |arguments: &[&str], told: &str| {
-        let (code, _, err) = apos(folder.path(), &[&["log", "skip"], arguments].concat());
+        let Ran { code, err, .. } = apos(folder.path(), &[&["log", "skip"], arguments].concat());
         assert!(code == Some(2) && err.contains(told), "{arguments:?}: {err}");
     };
     refused(&["12.0", "--reason", "x"], "can be folded");
@@ -56,13 +45,13 @@ fn only_what_cannot_be_folded_is_left_out_and_every_replay_agrees() {
     refused(&["30.7", "--reason", "x"], "there is no entry at 30.7");
     refused(&["30.1", "--reason", " "], "say why");
     refused(&["30.1", "--reason", "x", "--role", "operator"], "needs the role admin");
-    let (code, _, err) = apos(folder.path(), &["log", "skip", "30.1", "--reason", "a decision without a choice"]);
+    let Ran { code, err, .. } = apos(folder.path(), &["log", "skip", "30.1", "--reason", "a decision without a choice"]);
     assert_eq!(code, Some(0), "{err}");
-    let (code, first, err) = replay();
+    let Ran { code, out: first, err } = replay();
     assert_eq!(code, Some(0), "{err}");
     let report: serde_json::Value = serde_json::from_str(&first).unwrap();
     assert_eq!(report["statistics"]["events"], 40, "all but the poison is folded: {report}");
-    assert_eq!(replay().1, first, "and every time the same");
+    assert_eq!(replay().out, first, "and every time the same");
     refused(&["30.1", "--reason", "again"], "is left out already");
     // Who, why and what stand in the log, for the audit.
     let log = runtime.block_on(Log::sqlite_read_only(&folder.path().join("log.db"))).unwrap();
@@ -90,7 +79,7 @@ async fn a_halted_engine_and_its_tables_go_on_once_it_is_ordered() -> Result<()>
     assert_eq!(handle.snapshot().statistics.events, 0, "nothing behind it is folded");
     let (path, position) = (folder.path().to_owned(), bad.to_string());
     let skip = move || apos(&path, &["log", "skip", &position, "--reason", "a planted one"]);
-    let (code, _, err) = tokio::task::spawn_blocking(skip).await?;
+    let Ran { code, err, .. } = tokio::task::spawn_blocking(skip).await?;
     assert_eq!(code, Some(0), "{err}");
     until("it goes on", &handle, |status| status.ready && status.statistics.events == 1 && status.degraded.is_empty()).await?;
     let said = handle.snapshot().events.iter().map(|row| row.text.clone()).collect::<Vec<_>>().join("\n");

@@ -1,6 +1,7 @@
 //! Servers, folders and fixtures the tests share.
 
 pub(crate) mod app;
+pub(crate) mod binary;
 pub(crate) mod entries;
 pub(crate) mod port;
 pub(crate) mod postgres;

@@ -1,8 +1,6 @@
 //! What if, and the report of an incident, from outside, on the log of a simulated outage.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -13,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::past::kept;
+use crate::support::binary::apos;
 
 /// An outage that is noticed, repaired by an operator after a minute, and goes on for another.
 struct Night {
@@ -33,22 +32,6 @@ static NIGHT: LazyLock<Night> = LazyLock::new(|| {
     driver.run_until(start + Duration::from_secs(210), &mut |record| records.push(record.clone()));
     Night { records, start }
 });
-
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-fn apos(folder: &Path, arguments: &[&str]) -> Ran {
-    let home = TempDir::new().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_apos"));
-    command.args(arguments).args(["--data-dir", folder.to_str().unwrap()]);
-    command.env_clear().env("HOME", home.path()).env("TZ", "UTC").stdin(Stdio::null());
-    let output = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-}
 
 /// A data folder with the night's log in it.
 fn folder() -> TempDir {

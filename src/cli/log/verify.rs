@@ -122,7 +122,7 @@ impl Walk {
                     next = found;
                 }
                 // A page of the file is damaged: what lies on it is not to be had.
-                Err(error @ (LogError::Sqlite(_) | LogError::DamagedFile(_))) => {
+                Err(error @ LogError::DamagedFile(_)) => {
                     if let Ok(one) = log.read(next, 1).await {
                         self.log_records(&one, archive);
                     } else {

@@ -1,13 +1,12 @@
 //! `apos replay` and `apos log`, from outside.
 
-use std::process::{Command, Stdio};
-
 use apos::log::codec;
 use serde_json::Value;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use super::*;
+use crate::support::binary::apos;
 
 /// Changes a log's file behind its back.
 pub(super) fn tamper(runtime: &Runtime, folder: &Path, sql: &'static str) {
@@ -17,24 +16,6 @@ pub(super) fn tamper(runtime: &Runtime, folder: &Path, sql: &'static str) {
         sqlx::query(sql).execute(&mut file).await.unwrap();
         file.close().await.unwrap();
     });
-}
-
-/// What a run of the binary left.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-/// Runs the binary on a data folder, with a home of its own.
-fn apos(folder: &Path, arguments: &[&str]) -> Ran {
-    let home = TempDir::new().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_apos"));
-    command.args(arguments).args(["--data-dir", folder.to_str().unwrap()]);
-    command.env_clear().env("HOME", home.path()).env("TZ", "UTC").stdin(Stdio::null());
-    let output = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 fn report(folder: &Path, arguments: &[&str]) -> Value {

@@ -112,7 +112,8 @@ fn alternatives(incident: &Incident, moves: &[PriorityMove], site: &Site<'_>) ->
         let slice = site.view.profiles.get(&m.profile).map(Slice::Merchant);
         slice.and_then(|slice| site.monitor.get(slice)).map_or(0, |w| w.window.sums(site.view.at, MEASURED_S).failed)
     });
-    let mut alternatives = vec![format!("Do nothing: all that the incident hits goes on losing about {risk} a minute until it recovers")];
+    let mut alternatives =
+        vec![format!("Do nothing: all that the incident hits goes on losing about {risk} a minute until it recovers")];
     if let Some(m) = biggest.filter(|_| moves.len() > 1) {
         alternatives.push(format!("Move only {}, which loses most", name(site.view, &m.profile)));
     }
