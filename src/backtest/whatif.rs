@@ -99,7 +99,7 @@ impl WhatIf {
             recorded: Noticed { incidents: BTreeMap::new(), actions: actions.clone() },
             noticed: Noticed { incidents: BTreeMap::new(), actions },
         };
-        begun.push(recorded.at(), recorded.position(), Body::Configured(Arc::new(settings)));
+        begun.push(recorded.at(), recorded.position(), Body::Configured(settings.into()));
         begun
     }
 

@@ -7,9 +7,9 @@ use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::rule::{RuleId, RuleText};
+use super::settings::Recorded;
 use super::{
-    ActionId, Change, Command, ConnectorAccount, Context, Decision, Money, PaymentEvent, PaymentId, ProfileId, Purpose,
-    Settings, Time,
+    ActionId, Change, Command, ConnectorAccount, Context, Decision, Money, PaymentEvent, PaymentId, ProfileId, Purpose, Time,
 };
 
 /// Where an entry stands in the one total order: the record, and the entry's index within it.
@@ -105,7 +105,7 @@ pub enum Body {
         epoch: u64,
     },
     /// A configuration came into force. Everything `apply` and `decide` read of it is in here.
-    Configured(#[serde(with = "super::settings::by_name")] Arc<Settings>),
+    Configured(Recorded),
     /// A payment event arrived.
     Payment(Box<PaymentEvent>),
     /// A routing decision was answered.

@@ -4,11 +4,13 @@
 //! defaults are here; `config/apos.toml` lists every key with its default, and a test holds the two together. Values
 //! out of range are refused when they are read, so that the file's line can be named.
 
-pub(super) mod by_name;
+mod recorded;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
+
+pub use recorded::Recorded;
 
 use super::{ActionClass, Autonomy, ConnectorAccount, ConnectorName, Currency, Method, ProfileId};
 

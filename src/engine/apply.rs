@@ -39,7 +39,7 @@ pub fn apply(state: &mut State, entry: &Entry, effects: &mut Vec<Effect>) {
     let mut asking = Asking { position: entry.position, at: state.view.at, effects, numbered: 0 };
     match &entry.body {
         Body::EngineStarted { version, epoch } => state.started(version, *epoch),
-        Body::Configured(settings) => state.configure(settings),
+        Body::Configured(settings) => state.configure(settings.settings()),
         Body::Payment(event) => state.payment(event),
         Body::Decided(decision) => state.decided(decision),
         Body::Commanded(command) => state.command(command, &mut asking),

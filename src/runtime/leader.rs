@@ -83,7 +83,7 @@ impl Leader {
                 let version = env!("CARGO_PKG_VERSION").to_owned();
                 self.append(epoch, Body::EngineStarted { version, epoch }, machine).await;
             }
-            Step::Configure(epoch) => self.append(epoch, Body::Configured(self.settings.clone()), machine).await,
+            Step::Configure(epoch) => self.append(epoch, Body::Configured(self.settings.clone().into()), machine).await,
             Step::Tick(epoch) => self.append(epoch, Body::Ticked, machine).await,
         }
         self.tell(machine.lease());

@@ -106,7 +106,7 @@ impl Driver {
             world,
         };
         let started = Body::EngineStarted { version: env!("CARGO_PKG_VERSION").to_owned(), epoch: EPOCH };
-        driver.fold(driver.now, vec![started, Body::Configured(Arc::new(settings))], on_record);
+        driver.fold(driver.now, vec![started, Body::Configured(settings.into())], on_record);
         driver
     }
 
@@ -179,7 +179,7 @@ impl Driver {
 
     /// Activates another configuration at the current time.
     pub fn configure(&mut self, settings: Settings, on_record: &mut dyn FnMut(&Record)) {
-        self.fold(self.now, vec![Body::Configured(Arc::new(settings))], on_record);
+        self.fold(self.now, vec![Body::Configured(settings.into())], on_record);
     }
 
     /// The current simulated time.

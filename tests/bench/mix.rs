@@ -30,7 +30,7 @@ impl Mix {
         let mut mix =
             Self { state: State::new(), connectors, payments: 0, entries: Vec::new(), at: Time::from_secs(1_750_000_000) };
         mix.push(Body::EngineStarted { version: "bench".to_owned(), epoch: 1 });
-        mix.push(Body::Configured(Arc::new(Settings::default())));
+        mix.push(Body::Configured(Settings::default().into()));
         mix
     }
 

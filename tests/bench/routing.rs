@@ -61,7 +61,7 @@ fn state_of(bencher: Bencher, (merchants, connectors, bins): (u64, u64, u64)) {
             let position = Position { record, index: 0 };
             apply(&mut state, &Entry { position, at: Time::from_secs(1_750_000_000), body }, &mut effects);
         };
-        push(Body::Configured(Arc::new(settings)));
+        push(Body::Configured(settings.into()));
         for n in 0..(merchants * connectors).max(bins * 2) {
             push(outcome(n, n / connectors % merchants, n % connectors, n % bins));
         }

@@ -48,7 +48,7 @@ impl Market {
         });
         let settings = Settings { seed, merchants: merchants.collect(), ..Settings::default() };
         market.push(Body::EngineStarted { version: VERSION.to_owned(), epoch: 1 });
-        market.push(Body::Configured(Arc::new(settings)));
+        market.push(Body::Configured(settings.into()));
         market
     }
 

@@ -20,7 +20,7 @@ impl Bdl {
         let mut bdl = Self { state: State::new(), effects: Vec::new(), decided: None };
         let version = env!("CARGO_PKG_VERSION").to_owned();
         bdl.push(Time::ZERO, Body::EngineStarted { version, epoch: 1 });
-        bdl.push(Time::ZERO, Body::Configured(Arc::new(settings.clone())));
+        bdl.push(Time::ZERO, Body::Configured(settings.clone().into()));
         bdl
     }
 

@@ -33,7 +33,7 @@ impl Pseudonyms {
 
     fn body(&self, body: Body) -> Body {
         match body {
-            Body::Configured(settings) => Body::Configured(Arc::new(self.settings(&settings))),
+            Body::Configured(settings) => Body::Configured(self.settings(&settings).into()),
             Body::Payment(event) => Body::Payment(Box::new(self.event(*event))),
             Body::Decided(decision) => Body::Decided(Arc::new(self.decision(&decision))),
             Body::Commanded(command) => Body::Commanded(self.command(command)),

@@ -12,7 +12,7 @@ use super::second::SecondSettings;
 use crate::domain::{
     Act, Approach, Bin, Body, Candidate, Command, ConnectorAccount, Context, Country, Decision, Decline, EffectId,
     EffectResult, EventId, EventKind, Method, Money, Network, PaymentEvent, PaymentId, Position, ProfileId, Request,
-    ResourceSample, Source, Time,
+    ResourceSample, Settings, Source, Time,
 };
 
 /// What happened, in the order of its variants then.
@@ -83,7 +83,7 @@ impl From<FirstBody> for Body {
     fn from(first: FirstBody) -> Self {
         match first {
             FirstBody::EngineStarted { version, epoch } => Self::EngineStarted { version, epoch },
-            FirstBody::Configured(settings) => Self::Configured(Arc::new((*settings).into())),
+            FirstBody::Configured(settings) => Self::Configured(Settings::from(*settings).into()),
             FirstBody::Payment(event) => Self::Payment(Box::new((*event).into())),
             FirstBody::Decided(decision) => Self::Decided(Arc::new((*decision).into())),
             FirstBody::Commanded(command) => Self::Commanded(command),
@@ -105,7 +105,7 @@ impl TryFrom<&Body> for FirstBody {
     fn try_from(body: &Body) -> Result<Self, CodecError> {
         Ok(match body.clone() {
             Body::EngineStarted { version, epoch } => Self::EngineStarted { version, epoch },
-            Body::Configured(settings) => Self::Configured(Box::new(Arc::unwrap_or_clone(settings).into())),
+            Body::Configured(settings) => Self::Configured(Box::new(Settings::clone(&settings).into())),
             Body::Payment(event) => Self::Payment(Box::new((*event).into())),
             Body::Decided(decision) => Self::Decided(Box::new(Arc::unwrap_or_clone(decision).into())),
             Body::Commanded(command) => Self::Commanded(command),

@@ -46,7 +46,7 @@ macro_rules! both_ways {
         impl From<SecondBody> for Body {
             fn from(second: SecondBody) -> Self {
                 match second {
-                    SecondBody::Configured(settings) => Self::Configured(Arc::new((*settings).into())),
+                    SecondBody::Configured(settings) => Self::Configured(Settings::from(*settings).into()),
                     $(SecondBody::$variant $(($value))? $({ $($field),+ })? => Self::$variant $(($value))? $({ $($field),+ })?),+
                 }
             }
@@ -58,7 +58,7 @@ macro_rules! both_ways {
             #[allow(unreachable_patterns, reason = "there is one as soon as the alphabet grows")]
             fn try_from(body: &Body) -> Result<Self, CodecError> {
                 Ok(match body.clone() {
-                    Body::Configured(settings) => Self::Configured(Box::new(Arc::unwrap_or_clone(settings).into())),
+                    Body::Configured(settings) => Self::Configured(Box::new(Settings::clone(&settings).into())),
                     $(Body::$variant $(($value))? $({ $($field),+ })? => Self::$variant $(($value))? $({ $($field),+ })?,)+
                     _ => return Err(CodecError::Content("encoding 2 knows no such entry".to_owned())),
                 })

@@ -128,7 +128,7 @@ pub(crate) fn later_bodies() -> Vec<Body> {
     let skip = Order::Skip { position: at(40, 1), reason: "written by a faulty build".into() };
     let step_up = Decision { approach: Approach::StepUp, ..decision(2) };
     vec![
-        Body::Configured(Arc::new(settings)),
+        Body::Configured(settings.into()),
         Body::Decided(Arc::new(step_up)),
         Body::Commanded(Command { operator: OperatorName::parse("ada").unwrap(), order: skip }),
     ]
@@ -189,7 +189,7 @@ pub(crate) fn every_body() -> Vec<Body> {
     let operator = OperatorName::parse("maria").unwrap();
     let mut bodies = vec![
         Body::EngineStarted { version: "0.1.0".to_owned(), epoch: 3 },
-        Body::Configured(Arc::new(settings())),
+        Body::Configured(settings().into()),
         Body::Payment(Box::new(payment(1))),
         Body::Decided(Arc::new(decision(1))),
         Body::Intended { id, act: act(reorder()) },

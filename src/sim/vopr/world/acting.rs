@@ -51,7 +51,7 @@ impl World {
             Step::Wait(until) => return Some(until),
             Step::Acquire | Step::Renew(_) => None,
             Step::Start(epoch) => Some(Body::EngineStarted { version: "vopr".to_owned(), epoch }),
-            Step::Configure(_) => Some(Body::Configured(settings)),
+            Step::Configure(_) => Some(Body::Configured(settings.into())),
             Step::Tick(_) => Some(Body::Ticked),
         };
         process.asking = true;
