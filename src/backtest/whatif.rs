@@ -1,4 +1,4 @@
-//! What if: a recorded stretch folded a second time under another configuration, beside what it was.
+//! What if: a recorded stretch folded a second time under another configuration or rule set, beside what it was.
 //!
 //! Both begin with the same state. In the second fold every recorded decision is made anew by `decide`, with the draw
 //! that was made then; where it falls on the same account, what became of the attempt is known and teaches. Where it falls
@@ -9,6 +9,7 @@
 mod compare;
 mod orders;
 mod report;
+mod rules;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -17,13 +18,16 @@ use std::time::Duration;
 use compare::Comparison;
 use orders::Actions;
 pub use report::{Amount, Both, Count, Example, Executed, Flow, Report, Success, Told};
+use rules::Ids;
+pub use rules::OtherRules;
 
 use crate::domain::{
-    Body, ConnectorAccount, Decision, EffectResult, Entry, EventKind, PaymentEvent, PaymentId, Position, ProfileId, Settings,
-    Time,
+    Body, ConnectorAccount, Decision, EffectResult, Entry, EventKind, PaymentEvent, PaymentId, Position, ProfileId, Purpose,
+    RuleId, Settings, Time,
 };
+use crate::engine::route::decide_under;
 use crate::engine::snapshot::IncidentRow;
-use crate::engine::{Effect, State, apply, decide};
+use crate::engine::{Effect, State, apply};
 
 /// How long an attempt is waited for: the default after which the engine itself waits no longer.
 const WAITED: Duration = Duration::from_mins(15);
@@ -64,7 +68,14 @@ pub struct WhatIf {
     comparison: Comparison,
     recorded: Noticed,
     noticed: Noticed,
+    rules: OtherRules,
+    ids: Ids,
 }
+
+/// There is no room for a merchant's other rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} has as many rules as there may be: its other one has no room")]
+pub struct NoRoom(ProfileId);
 
 /// Incidents and actions that one of the two folds told of.
 #[derive(Debug, Default)]
@@ -84,9 +95,11 @@ impl Noticed {
 }
 
 impl WhatIf {
-    /// Begins where the recorded engine stood, with another configuration in force from here on.
-    #[must_use]
-    pub fn begin(recorded: &State, settings: Settings, from: Time) -> Self {
+    /// Begins where the recorded engine stood, with another configuration and other rules in force from here on.
+    ///
+    /// # Errors
+    /// [`NoRoom`] for one of the rules.
+    pub fn begin(recorded: &State, (settings, rules): (Settings, OtherRules), from: Time) -> Result<Self, NoRoom> {
         let mut actions = Actions::default();
         crate::engine::snapshot(recorded).actions.iter().for_each(|row| actions.hear(row));
         let mut begun = Self {
@@ -98,9 +111,33 @@ impl WhatIf {
             comparison: Comparison::new(recorded.view().settings().routing.uniform_margin),
             recorded: Noticed { incidents: BTreeMap::new(), actions: actions.clone() },
             noticed: Noticed { incidents: BTreeMap::new(), actions },
+            rules,
+            ids: Ids::default(),
         };
         begun.push(recorded.at(), recorded.position(), Body::Configured(settings.into()));
-        begun
+        begun.put_rules(recorded.at(), recorded.position())?;
+        Ok(begun)
+    }
+
+    /// Puts the other rules into force, in the place of those that were.
+    fn put_rules(&mut self, at: Time, position: Position) -> Result<(), NoRoom> {
+        for (profile, text) in self.rules.clone().all() {
+            let profile = profile.clone();
+            let Some(text) = text else {
+                if let Some(id) = self.other.view().active_rule(&profile, Purpose::Payment).map(|rule| rule.id) {
+                    self.push(at, position, Body::RuleActivated { profile, id, active: false });
+                }
+                continue;
+            };
+            let text = Box::new(text.clone());
+            self.push(at, position, Body::RuleCreated { profile: profile.clone(), purpose: Purpose::Payment, text });
+            let id = RuleId(self.other.position());
+            self.push(at, position, Body::RuleActivated { profile: profile.clone(), id, active: true });
+            if !self.other.view().is_active_rule(&profile, id) {
+                return Err(NoRoom(profile));
+            }
+        }
+        Ok(())
     }
 
     /// Takes the next entry of the record, and what folding it asked for then.
@@ -117,9 +154,14 @@ impl WhatIf {
                 None => self.comparison.orders_left_out += 1,
             },
             Body::Configured(_) => self.comparison.configurations_left_out += 1,
+            Body::RuleActivated { profile, .. } if self.rules.names(profile) => self.comparison.configurations_left_out += 1,
+            Body::RuleCreated { .. } => {
+                self.push(entry.at, entry.position, entry.body.clone());
+                self.ids.note(RuleId(entry.position), RuleId(self.other.position()));
+            }
             // What was done in the world then was asked for by the other engine.
             Body::Intended { .. } | Body::Ended { .. } => {}
-            body => self.push(entry.at, entry.position, body.clone()),
+            body => self.push(entry.at, entry.position, self.ids.translated(body.clone())),
         }
     }
 
@@ -136,9 +178,12 @@ impl WhatIf {
         };
         let request = recorded.request.clone();
         let key = (request.profile.clone(), request.payment.clone());
+        let ruling = self.rules.ruling(self.other.view(), &request, recorded);
+        self.comparison.asked_more += u64::from(ruling.is_some() && self.rules.asks(&request.profile));
+        let at = recorded.decided_at.unwrap_or(entry.at);
         // It was decided once, so it names an account.
-        let other = decide(self.other.view(), &pending, request, recorded.decided_at.unwrap_or(entry.at))
-            .map_or_else(|_| recorded.clone(), Arc::new);
+        let other =
+            decide_under(self.other.view(), &pending, request, at, ruling.as_ref()).map_or_else(|_| recorded.clone(), Arc::new);
         self.comparison.decided(entry.at, recorded, &other);
         self.by_age.push_back((entry.at, key.clone()));
         let pair = Pair { decided_at: entry.at, recorded: recorded.clone(), other: other.clone(), judged: false };

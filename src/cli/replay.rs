@@ -48,6 +48,10 @@ pub struct ReplayArguments {
     /// how decisions, incidents, actions and success would differ; no screen
     #[arg(long, value_name = "FILE")]
     pub with: Option<PathBuf>,
+    /// What if, with other rules: a JSON file of routing rules in the form of POST /routing/create, one or a list; each is its
+    /// merchant's active rule in the second fold, and with "algorithm": null the merchant has none
+    #[arg(long, value_name = "FILE")]
+    pub with_rules: Option<PathBuf>,
     /// The report's form
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub report: ReportForm,
@@ -60,8 +64,9 @@ pub(super) fn run(arguments: &ReplayArguments, setup: &Setup) -> Result<Ended, F
         .with_context(|| format!("{} cannot be replayed", source.name))?;
     let stretch = stretch(arguments, &player)?;
     let _logs = setup.start_logs();
-    if let Some(with) = &arguments.with {
-        return whatif::run(player, stretch, with, arguments.report);
+    let other = whatif::Other { settings: arguments.with.as_deref(), rules: arguments.with_rules.as_deref() };
+    if !other.is_none() {
+        return whatif::run(player, stretch, &other, arguments.report);
     }
     if arguments.headless || setup.output() != Output::Tui {
         return report::run(player, stretch, &source.name, arguments.report);

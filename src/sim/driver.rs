@@ -5,6 +5,7 @@
 //! world, settings and commands at the same times give the same records and the same fingerprint. Whoever calls it
 //! sets the pace, and may hand the records to a log.
 
+mod around;
 pub mod forks;
 pub mod ledger;
 pub mod operator;
@@ -14,6 +15,7 @@ pub(super) mod verdict;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::scenario::Fault;
 use super::world::{World, WorldEvent};
@@ -21,7 +23,10 @@ use crate::domain::entry::ENCODING;
 use crate::domain::{
     Act, Body, Change, Command, ConnectorAccount, EffectId, EffectResult, Record, Request, Settings, Step, Time,
 };
-use crate::engine::{Effect, Snapshot, State, apply, decide, snapshot};
+use crate::engine::route::decide_under;
+use crate::engine::route::rules::Terms;
+use crate::engine::{Effect, Snapshot, State, apply, snapshot};
+use around::Tables;
 use forks::Forks;
 use ledger::Ledger;
 use operator::{Deciding, Operator};
@@ -42,6 +47,7 @@ pub struct Driver {
     asked: VecDeque<(EffectId, Act)>,
     /// What waits for the log to come back.
     spool: Vec<Body>,
+    tables: Tables,
     operator: Operator,
     ledger: Ledger,
     score: Score,
@@ -96,6 +102,7 @@ impl Driver {
             next_record: 1,
             asked: VecDeque::new(),
             spool: Vec::new(),
+            tables: Tables::default(),
             operator: Operator::default(),
             ledger: Ledger::default(),
             score: Score::default(),
@@ -159,6 +166,7 @@ impl Driver {
             };
             self.append(bodies, on_record);
             self.execute(on_record);
+            self.tables.advance(self.now, self.world.table_write(self.now));
         }
         self.now = self.now.max(until);
     }
@@ -179,7 +187,12 @@ impl Driver {
 
     /// Activates another configuration at the current time.
     pub fn configure(&mut self, settings: Settings, on_record: &mut dyn FnMut(&Record)) {
-        self.fold(self.now, vec![Body::Configured(settings.into())], on_record);
+        self.enter(Body::Configured(settings.into()), on_record);
+    }
+
+    /// Lets something happen at the current time that the world does not do by itself: a merchant's rule, say.
+    pub fn enter(&mut self, body: Body, on_record: &mut dyn FnMut(&Record)) {
+        self.fold(self.now, vec![body], on_record);
     }
 
     /// The current simulated time.
@@ -204,6 +217,19 @@ impl Driver {
     #[must_use]
     pub const fn world(&self) -> &World {
         &self.world
+    }
+
+    /// What is wrong around the engine now, a sentence for each part: `log: …`.
+    #[must_use]
+    pub fn conditions(&self) -> Vec<String> {
+        let spooled = self.world.log_is_down(self.now).then_some(self.spool.len());
+        around::conditions(self.now, spooled, !self.world.leader_is_down(self.now), &self.tables)
+    }
+
+    /// How far the tables were behind the log at most.
+    #[must_use]
+    pub const fn tables_behind(&self) -> Duration {
+        self.tables.longest()
     }
 
     /// How well decisions were made so far.
@@ -281,7 +307,9 @@ impl Driver {
         let none_in_flight = |_: &ConnectorAccount| 0;
         let counts = at >= self.world.scenario().start;
         let began = self.watch.now();
-        let decided = decide(self.state.view(), &none_in_flight, request, at);
+        let view = self.state.view();
+        let ruling = view.ruling(&request, Terms::default());
+        let decided = decide_under(view, &none_in_flight, request, at, ruling.as_ref());
         self.watch.add(Part::Decide, began);
         let Ok(decision) = decided else {
             self.score.unrouted += u64::from(counts);

@@ -45,6 +45,7 @@ pub fn all(scenario: &Scenario) -> Vec<Mishap> {
         ("webhooks come two minutes late", FaultKind::WebhookDelay, LASTS),
         ("kill Redis: the log is gone", FaultKind::LogDown, GONE),
         ("kill the leader", FaultKind::LeaderDown, GONE),
+        ("PostgreSQL is slow", FaultKind::TablesSlow, LASTS),
     ] {
         all.push(Mishap { name: name.to_owned(), fault: plain(kind, lasts) });
     }

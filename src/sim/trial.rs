@@ -184,6 +184,7 @@ impl Trial {
             expectations: Vec::new(),
             entries: 0,
             unrouted: 0,
+            tables_behind_s: 0.0,
             fingerprint: None,
             wall_s: 0.0,
             split: None,

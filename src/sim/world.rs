@@ -369,6 +369,12 @@ impl World {
         self.troubles.is_there(FaultKind::LogDown, at)
     }
 
+    /// How long the tables' database takes for a write; nothing while it is well.
+    #[must_use]
+    pub fn table_write(&self, at: Time) -> Duration {
+        Duration::from_secs_f64(self.troubles.strength(FaultKind::TablesSlow, at))
+    }
+
     /// Whether nobody leads: no ticks, samples or actions.
     #[must_use]
     pub fn leader_is_down(&self, at: Time) -> bool {

@@ -174,6 +174,24 @@ fn what_happens_while_the_log_is_down_comes_at_once_when_it_is_back() {
     assert_eq!(driver.world().payments(), driver.snapshot().statistics.payments);
 }
 
+#[test]
+fn slow_tables_fall_behind_and_the_payments_notice_nothing() {
+    let run = |kind: Option<&str>| {
+        let world = World::new(scenario(&kind.map(|kind| fault(kind, "")).unwrap_or_default()), 1);
+        let (start, settings) = (world.scenario().start, world.settings());
+        let mut driver = Driver::start(world, settings, &mut |_| {});
+        driver.run_until(start + Duration::from_secs(70), &mut |_| {});
+        let conditions = driver.conditions();
+        driver.run_until(start + Duration::from_secs(150), &mut |_| {});
+        (driver.state().fingerprint(), conditions, driver.tables_behind().as_secs(), driver.conditions().len())
+    };
+    let (well, slow) = (run(None), run(Some("tables_slow")));
+    assert_eq!(well.0, slow.0, "nothing of it reaches the engine");
+    assert!(slow.1.len() == 1 && slow.1[0].starts_with("tables: rows are "), "{:?}", slow.1);
+    assert!((30..=61).contains(&slow.2) && slow.3 == 0, "{slow:?}");
+    assert_eq!((well.1.len(), well.2), (0, 0));
+}
+
 fn trial(policy: Policy, deciding: Deciding) -> Trial {
     let mut scenario = Scenario::named("outage").unwrap();
     scenario.payments_per_s = 25.0;

@@ -4,7 +4,8 @@ use std::fs;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use apos::domain::{Body, Record, Time};
+use apos::domain::rule::{Algorithm, Output, RuleText};
+use apos::domain::{Body, ConnectorAccount, ProfileId, Purpose, Record, RuleId, Time};
 use apos::sim::driver::operator::Deciding;
 use apos::sim::{Driver, Scenario, World};
 use serde_json::Value;
@@ -37,6 +38,30 @@ static NIGHT: LazyLock<Night> = LazyLock::new(|| {
 fn folder() -> TempDir {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     kept(&runtime, &NIGHT.records)
+}
+
+/// A quiet stretch in which the first merchant that the bandit routes for has a rule: stripe alone, from a minute on.
+fn ruled() -> (TempDir, ProfileId) {
+    let mut scenario = Scenario::named("calm").unwrap();
+    scenario.payments_per_s = 20.0;
+    let start = scenario.start;
+    let world = World::new(scenario, 3);
+    let settings = world.settings();
+    let free = settings.merchants.iter().find(|(_, merchant)| merchant.priority.is_empty());
+    let profile = free.map(|(profile, _)| profile.clone()).unwrap();
+    let mut records = Vec::new();
+    let mut keep = |record: &Record| records.push(record.clone());
+    let mut driver = Driver::start(world, settings, &mut keep);
+    driver.run_until(start + Duration::from_mins(1), &mut keep);
+    let stripe = ConnectorAccount::parse("stripe").unwrap();
+    let algorithm = Algorithm::Fixed(Output::Single(stripe));
+    let text = Box::new(RuleText { name: "stripe alone".to_owned(), description: String::new(), algorithm, bytes: 100 });
+    driver.enter(Body::RuleCreated { profile: profile.clone(), purpose: Purpose::Payment, text }, &mut keep);
+    let id = RuleId(driver.state().position());
+    driver.enter(Body::RuleActivated { profile: profile.clone(), id, active: true }, &mut keep);
+    driver.run_until(start + Duration::from_secs(150), &mut keep);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    (kept(&runtime, &records), profile)
 }
 
 fn written(folder: &TempDir, name: &str, text: &str) -> String {
@@ -110,6 +135,35 @@ fn another_detector_notices_later_and_people_read_it() {
     for told in ["would not be noticed", "orders of operators had nothing to act on", "doubly robust", "slow.toml"] {
         assert!(ran.out.contains(told), "{told}: {}", ran.out);
     }
+}
+
+#[test]
+fn a_merchant_keeps_its_rule_and_may_be_given_another_or_none() {
+    let (folder, profile) = ruled();
+    let report = |arguments: &[&str]| -> Value {
+        let ran = apos(folder.path(), &[&["replay", "--report", "json"], arguments].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    let same = report(&["--with", &written(&folder, "same.toml", "")]);
+    assert_eq!((&same["differ"], &same["warnings"]), (&0.into(), &Value::Array(Vec::new())), "{same}");
+
+    let rule = |algorithm: &str| format!(r#"[{{"name": "r", "created_by": "{profile}", "algorithm": {algorithm}}}]"#);
+    let without = report(&["--with-rules", &written(&folder, "none.json", &rule("null"))]);
+    assert!(without["differ"].as_u64().unwrap() > 0 && without["flows"][0]["from"] == "stripe", "{}", without["flows"]);
+    assert_eq!(without["configurations_left_out"], 1, "its own rule, when it came into force");
+
+    let adyen = r#"{"type": "advanced", "data": {"globals": {}, "metadata": {}, "default_selection":
+        {"single": {"gateway_name": "adyen", "gateway_id": null}}, "rules": []}}"#;
+    let other = report(&["--with-rules", &written(&folder, "adyen.json", &rule(adyen))]);
+    assert_eq!(other["merchants"][0]["name"], profile.as_str(), "{}", other["merchants"]);
+    let mut examples = other["examples"].as_array().unwrap().iter().filter(|one| one["merchant"] == profile.as_str());
+    assert!(examples.all(|one| one["other"].as_str().unwrap().starts_with("adyen:")), "{}", other["examples"]);
+    assert!(other["warnings"].to_string().contains("is not recorded"), "{}", other["warnings"]);
+
+    let bad = written(&folder, "bad.json", &rule(r#"{"type": "double"}"#));
+    let refused = apos(folder.path(), &["replay", "--with-rules", &bad]);
+    assert!(refused.code == Some(2) && refused.err.contains("bad.json: [0].algorithm"), "{}", refused.err);
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub(super) struct Comparison {
     margin: f64,
     pub(super) orders_left_out: u64,
     pub(super) configurations_left_out: u64,
+    /// Decisions under another rule that may ask what is not recorded.
+    pub(super) asked_more: u64,
 }
 
 impl Comparison {
@@ -186,6 +188,13 @@ impl Comparison {
                 "{} attempts that differ were decided with propensity 1: nothing was left to chance, so nothing corrects the model \
                  there",
                 self.certain
+            ));
+        }
+        if self.asked_more > 0 {
+            warnings.push(format!(
+                "{} decisions fell under other rules that ask of a payment: they are judged on its request alone, since what its \
+                 caller told besides (metadata, say) is not recorded",
+                self.asked_more
             ));
         }
         warnings.extend(self.turned.warning());

@@ -44,7 +44,8 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// Operators' orders that had nothing to act on.
     pub orders_left_out: u64,
-    /// Configurations activated within the stretch, left out of the other fold.
+    /// Configurations, and rules of merchants whose rules are others, activated within the stretch and left out of the
+    /// other fold.
     pub configurations_left_out: u64,
 }
 

@@ -61,6 +61,7 @@ impl Stage {
             settings: self.settings,
             snapshot: self.snapshot,
             waker: self.waker,
+            degraded: Vec::new(),
         };
         player.warm_up(start);
         player.pacer.begin(clock(), start);
@@ -89,6 +90,8 @@ struct Player {
     settings: Settings,
     snapshot: Arc<ArcSwap<Snapshot>>,
     waker: Sender<Wake>,
+    /// What the screen was told is wrong.
+    degraded: Vec<String>,
 }
 
 impl Player {
@@ -114,6 +117,11 @@ impl Player {
         self.pacer.reached(clock(), self.driver.now());
         if self.driver.state().position() != before {
             self.publish();
+        }
+        let degraded = self.driver.conditions();
+        if degraded != self.degraded {
+            self.wake(Wake::Degraded(degraded.clone()));
+            self.degraded = degraded;
         }
     }
 

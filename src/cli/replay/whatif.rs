@@ -1,16 +1,17 @@
-//! `apos replay --with OTHER.toml`: the stretch folded twice, as it was and under another configuration.
+//! `apos replay --with OTHER.toml` and `--with-rules RULES.json`: the stretch folded twice, as it was and otherwise.
 
 use std::path::Path;
 use std::time::Duration;
+use std::{fmt, fs};
 
 use anyhow::Context;
 
 use super::ReportForm;
-use crate::backtest::whatif::{Both, Count, Executed, Report, Told, WhatIf};
+use crate::backtest::whatif::{Both, Count, Executed, OtherRules, Report, Told, WhatIf};
 use crate::cli::bar::Bar;
 use crate::cli::{Ended, Failure, output};
 use crate::config;
-use crate::domain::Time;
+use crate::domain::{Settings, Time};
 use crate::runtime::past::{Player, Progress};
 
 /// Rows of a list that people are shown; the JSON report has all.
@@ -18,18 +19,57 @@ const ROWS: usize = 10;
 /// Entries between two looks at the progress.
 const LOOK_EVERY: u64 = 4_096;
 
-pub(super) fn run(mut player: Player, (from, to): (Time, Time), with: &Path, form: ReportForm) -> Result<Ended, Failure> {
-    // What is wrong with the file is said before anything is folded.
-    config::check_file(with)?;
+/// What is other than it was.
+pub(super) struct Other<'a> {
+    /// A configuration whose keys are laid over the recorded one.
+    pub(super) settings: Option<&'a Path>,
+    /// Merchants' rules.
+    pub(super) rules: Option<&'a Path>,
+}
+
+impl Other<'_> {
+    pub(super) const fn is_none(&self) -> bool {
+        self.settings.is_none() && self.rules.is_none()
+    }
+
+    /// The configuration beside the recorded one.
+    fn settings(&self, recorded: &Settings) -> Result<Settings, Failure> {
+        self.settings.map_or_else(|| Ok(recorded.clone()), |file| Ok(config::beside(recorded, file)?))
+    }
+
+    fn rules(&self) -> Result<OtherRules, Failure> {
+        let Some(file) = self.rules else { return Ok(OtherRules::default()) };
+        let text = fs::read(file).map_err(|error| Failure::usage(format!("{}: cannot be read: {error}", file.display())))?;
+        OtherRules::read(&text).map_err(|bad| Failure::usage(format!("{}: {bad}", file.display())))
+    }
+}
+
+impl fmt::Display for Other<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let and = if self.settings.is_some() && self.rules.is_some() { " and " } else { "" };
+        let name = |file: Option<&Path>| file.map(|file| file.display().to_string()).unwrap_or_default();
+        write!(f, "{}{and}{}", name(self.settings), name(self.rules))
+    }
+}
+
+pub(super) fn run(mut player: Player, (from, to): (Time, Time), other: &Other<'_>, form: ReportForm) -> Result<Ended, Failure> {
+    // What is wrong with a file is said before anything is folded.
+    if let Some(file) = other.settings {
+        config::check_file(file)?;
+    }
+    let rules = other.rules()?;
     // Just before it: what happened at that very time is part of the stretch.
     let before = from - Duration::from_micros(1);
     let mut bar = Bar::new("going to the beginning");
     player.seek(before, &mut |progress| bar.see(progress.percent())).context("the beginning cannot be reached")?;
     drop(bar);
+    // A log's first entries say how it is configured: the other fold goes on from there.
+    while player.state().settings().is_none() && player.step(to).context("the stretch cannot be folded")?.is_some() {}
     let recorded = player.state().view().settings().clone();
-    let settings = config::beside(&recorded, with)?;
-    let unchanged = settings == *recorded;
-    let mut whatif = WhatIf::begin(player.state(), settings, from);
+    let settings = other.settings(&recorded)?;
+    let unchanged = settings == *recorded && rules == OtherRules::default();
+    let begun = WhatIf::begin(player.state(), (settings, rules), from);
+    let mut whatif = begun.map_err(|full| Failure::usage(full.to_string()))?;
     let (mut seen, span, mut bar) = (0_u64, player.span(), Bar::new("folding twice"));
     let begun = player.state().position().record;
     while let Some((entry, asked)) = player.step(to).context("the stretch cannot be folded")? {
@@ -46,18 +86,18 @@ pub(super) fn run(mut player: Player, (from, to): (Time, Time), with: &Path, for
         return Err(Failure::usage(format!("there is nothing recorded from {from} to {to}: choose another stretch")));
     }
     if unchanged {
-        output::talk(&format!("apos: {} changes nothing of what was configured then", with.display()));
+        output::talk(&format!("apos: {other} changes nothing of what was configured then"));
     }
     let text = match form {
-        ReportForm::Text => text(&report, with),
+        ReportForm::Text => text(&report, other),
         ReportForm::Json => serde_json::to_string_pretty(&report).context("the report has no JSON form")? + "\n",
     };
     output::data(text.as_bytes())?;
     Ok(Ended::Fine)
 }
 
-fn text(report: &Report, with: &Path) -> String {
-    let mut text = format!("{} to {}, as it was and with {}\n", report.from, report.to, with.display());
+fn text(report: &Report, other: &Other<'_>) -> String {
+    let mut text = format!("{} to {}, as it was and with {other}\n", report.from, report.to);
     let mut line = |one: String| text.extend([one.as_str(), "\n"]);
     line(format!("\ndecisions      {} recorded, {} would have gone elsewhere", report.decisions, report.differ));
     for flow in report.flows.iter().take(ROWS) {

@@ -105,6 +105,7 @@ const fn touches_payments(kind: FaultKind) -> bool {
             | FaultKind::ClockSkew
             | FaultKind::LogDown
             | FaultKind::LeaderDown
+            | FaultKind::TablesSlow
     )
 }
 

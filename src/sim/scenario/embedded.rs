@@ -40,6 +40,7 @@ pub(super) const ALL: &[(&str, &str)] = embedded![
     "webhooks-late",
     "webhooks-lost",
     "redis-down",
+    "postgres-slow",
     "leader-lost",
     "clock-behind",
     "rate-limited",

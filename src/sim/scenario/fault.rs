@@ -61,6 +61,9 @@ pub enum FaultKind {
     LogDown,
     /// The leading replica is dead and no other has taken over: no ticks, no samples, no actions.
     LeaderDown,
+    /// The tables' database is slow (PostgreSQL under load): rows fall behind, and nothing else. Strength: seconds that a
+    /// write takes; 30.
+    TablesSlow,
 }
 
 /// How a fault comes and goes.
@@ -142,6 +145,7 @@ impl FaultKind {
             Self::SchemeOutage => 0.9,
             Self::CredentialsExpired | Self::CurrencyFailure | Self::BadRule | Self::LogDown | Self::LeaderDown => 1.0,
             Self::LatencySpike | Self::FraudBurst => 5.0,
+            Self::TablesSlow => 30.0,
             Self::ThreeDsSlow => 8.0,
             Self::TrafficSpike => 4.0,
             Self::BillingRun | Self::BinAttack => 10.0,
@@ -167,7 +171,7 @@ impl FaultKind {
             Self::BillingRun | Self::FraudBurst | Self::BinAttack | Self::AccountTakeover => 0.1..=100.0,
             Self::BadRule | Self::LogDown | Self::LeaderDown => 1.0..=1.0,
             Self::WebhookStorm => 2.0..=10.0,
-            Self::WebhookDelay | Self::ClockSkew => 1.0..=3_600.0,
+            Self::WebhookDelay | Self::ClockSkew | Self::TablesSlow => 1.0..=3_600.0,
         }
     }
 
@@ -189,7 +193,8 @@ impl FaultKind {
             | Self::WebhookLoss
             | Self::ClockSkew
             | Self::LogDown
-            | Self::LeaderDown => [Never; 6],
+            | Self::LeaderDown
+            | Self::TablesSlow => [Never; 6],
         }
     }
 

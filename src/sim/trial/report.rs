@@ -67,6 +67,8 @@ pub struct Report {
     pub entries: u64,
     /// Payments that no account was left for.
     pub unrouted: u64,
+    /// How far the tables were behind the log at most, seconds.
+    pub tables_behind_s: f64,
     /// Hash of the engine's complete state; none without an engine.
     pub fingerprint: Option<String>,
     /// How long it took, seconds, the comparisons included.
@@ -144,6 +146,7 @@ impl Report {
     pub(super) fn score(&mut self, driver: &Driver) {
         let (score, savings) = (driver.score(), driver.savings());
         self.unrouted = score.unrouted;
+        self.tables_behind_s = driver.tables_behind().as_secs_f64();
         self.regret_per_1000 = score.lost_per_thousand();
         self.expected_success_rate = score.expected_rate();
         let (detection, start) = (savings.since_detection(), savings.since_start());
