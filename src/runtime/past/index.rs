@@ -22,7 +22,7 @@ const RUNGS: u64 = 48;
 
 /// Loading a checkpoint takes as long as folding one in so many of the entries behind it: most of it is payments that are
 /// remembered. Measured by the bench `replay`.
-const LOADING: u64 = 25;
+const LOADING: u64 = 80;
 
 /// The index; clones share it.
 #[derive(Debug, Clone)]
