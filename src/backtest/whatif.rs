@@ -136,7 +136,7 @@ impl WhatIf {
         };
         let request = recorded.request.clone();
         let key = (request.profile.clone(), request.payment.clone());
-        // It was decided once, so it names an account.
+        // It was decided once, so it names an account; where the other would have refused it, there is nothing to compare.
         let other = decide(self.other.view(), &pending, request, recorded.decided_at.unwrap_or(entry.at))
             .map_or_else(|_| recorded.clone(), Arc::new);
         self.comparison.decided(entry.at, recorded, &other);

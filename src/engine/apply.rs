@@ -275,6 +275,9 @@ impl State {
             slices[count] = Slice::Bin(connector, bin);
             count += 1;
         }
+        if let Some(ms) = latency_ms.or_else(|| waited(event, known)) {
+            self.view.latencies.learn(subject, ms);
+        }
         self.monitor.ended(&slices[..count], &outcome);
         if !late(event, self.view.at) {
             self.incidents.saw(&slices[..count], failure);
@@ -427,6 +430,13 @@ struct Known {
 /// Whether an event is too late to say anything about now.
 fn late(event: &PaymentEvent, at: Time) -> bool {
     at.since(event.occurred_at) > LATE_AFTER
+}
+
+/// How long an answer took, where its source does not tell: as this engine saw it, the switch's part included. A customer's
+/// time before a challenge is not the connector's.
+fn waited(event: &PaymentEvent, known: &Known) -> Option<u32> {
+    let delay = known.delay.filter(|_| event.latency_ms.is_none() && known.context.three_ds != Some(true))?;
+    u32::try_from(delay.as_millis()).ok()
 }
 
 /// The class of a failed attempt; none: approved.
