@@ -447,6 +447,7 @@ fn failure(event: &PaymentEvent) -> Option<DeclineClass> {
 
 fn line(event: &PaymentEvent, known: &Known) -> Line {
     Line::Payment {
+        merchant: known.merchant,
         payment: event.payment.clone(),
         account: known.account,
         kind: event.kind,

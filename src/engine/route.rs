@@ -11,6 +11,7 @@ mod customers;
 mod eligibility;
 mod features;
 mod latency;
+mod outlook;
 pub mod rules;
 mod score;
 mod share;
@@ -20,6 +21,7 @@ mod value;
 mod view;
 pub(crate) mod weights;
 
+pub use outlook::Outlook;
 pub(crate) use view::Account;
 pub use view::RoutingView;
 pub(crate) use weights::{Observation, Subject};

@@ -131,8 +131,19 @@ async fn a_decision_is_made_and_found_again() -> Result<()> {
     let made = app.post_as(OPERATOR, "/v1/decisions", &asked).await?;
     assert_eq!((made.status, &made.body["attempt"]), (200, &json!(1)), "{made:?}");
     assert_eq!(made.body["candidates"].as_array().unwrap().len(), 2);
-    let found = app.read("/v1/decisions/pay_1?profile=pro_1").await?;
+    let mut found = app.read("/v1/decisions/pay_1?profile=pro_1").await?;
+    let explanation = found.as_object_mut().unwrap().remove("explanation").unwrap();
     assert_eq!(found, made.body);
+    assert_eq!((&explanation["chosen"], &explanation["model"]), (&made.body["account"], &json!("online")));
+    assert_eq!(explanation["candidates"][0]["interval"].as_array().unwrap().len(), 2, "{explanation}");
+    for asked in ["format=text", "accept"] {
+        let request = app.request("GET", &format!("/v1/decisions/pay_1?profile=pro_1&{asked}"))?.bearer_auth(VIEWER);
+        let answer = if asked == "accept" { request.header("accept", "text/plain") } else { request }.send().await?;
+        assert_eq!(answer.headers()["content-type"], "text/plain; charset=utf-8");
+        let text = answer.text().await?;
+        assert!(text.starts_with("Attempt 1 of pay_1 (merchant pro_1, EUR 65.40, card, Visa, DE, BIN 411111)"), "{text}");
+    }
+    assert_eq!(app.get("/v1/decisions/pay_1?profile=pro_1&format=xml").await?.body["error"]["field"], "format");
     assert_eq!(app.get("/v1/decisions/pay_1").await?.body["error"]["field"], "profile");
     assert_eq!(app.get("/v1/decisions/pay_2?profile=pro_1").await?.status, 404);
     let mut none = asked.clone();

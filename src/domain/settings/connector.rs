@@ -130,6 +130,11 @@ impl Connector {
         let now = self.maintenance.iter().filter(|window| window.start <= at && at < window.end);
         now.filter(|window| window.covers(account)).map(|window| window.end).max()
     }
+
+    /// The planned stretches that are not over at a time.
+    pub fn planned(&self, at: Time) -> impl Iterator<Item = &Window> {
+        self.maintenance.iter().filter(move |window| at < window.end)
+    }
 }
 
 impl Window {

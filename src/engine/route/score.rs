@@ -114,7 +114,7 @@ impl<'v> Scorer<'v, '_> {
 }
 
 /// Effective sample size behind a belief: how many outcomes at this rate shrink the prior variance to what it is now.
-fn evidence(variance: f64, prior: f64, expected: f64) -> f64 {
+pub(super) fn evidence(variance: f64, prior: f64, expected: f64) -> f64 {
     let curvature = (expected * (1.0 - expected)).max(0.02);
     ((1.0 / variance.max(1e-9) - 1.0 / prior.max(1e-9)) / curvature).max(0.0)
 }
