@@ -275,7 +275,7 @@ impl State {
             slices[count] = Slice::Bin(connector, bin);
             count += 1;
         }
-        if let Some(ms) = latency_ms.or_else(|| waited(event, known)) {
+        if let Some(ms) = event.latency_ms.or_else(|| waited(known)).filter(|_| !late(event, self.view.at)) {
             self.view.latencies.learn(subject, ms);
         }
         self.monitor.ended(&slices[..count], &outcome);
@@ -434,8 +434,8 @@ fn late(event: &PaymentEvent, at: Time) -> bool {
 
 /// How long an answer took, where its source does not tell: as this engine saw it, the switch's part included. A customer's
 /// time before a challenge is not the connector's.
-fn waited(event: &PaymentEvent, known: &Known) -> Option<u32> {
-    let delay = known.delay.filter(|_| event.latency_ms.is_none() && known.context.three_ds != Some(true))?;
+fn waited(known: &Known) -> Option<u32> {
+    let delay = known.delay.filter(|_| known.context.three_ds != Some(true))?;
     u32::try_from(delay.as_millis()).ok()
 }
 

@@ -136,9 +136,10 @@ async fn a_decision_is_made_and_found_again() -> Result<()> {
     assert_eq!(found, made.body);
     assert_eq!((&explanation["chosen"], &explanation["model"]), (&made.body["account"], &json!("online")));
     assert_eq!(explanation["candidates"][0]["interval"].as_array().unwrap().len(), 2, "{explanation}");
-    for asked in ["format=text", "accept"] {
-        let request = app.request("GET", &format!("/v1/decisions/pay_1?profile=pro_1&{asked}"))?.bearer_auth(VIEWER);
-        let answer = if asked == "accept" { request.header("accept", "text/plain") } else { request }.send().await?;
+    let path = "/v1/decisions/pay_1?profile=pro_1";
+    let by_query = app.request("GET", &format!("{path}&format=text"))?;
+    for request in [by_query, app.request("GET", path)?.header("accept", "text/plain")] {
+        let answer = request.bearer_auth(VIEWER).send().await?;
         assert_eq!(answer.headers()["content-type"], "text/plain; charset=utf-8");
         let text = answer.text().await?;
         assert!(text.starts_with("Attempt 1 of pay_1 (merchant pro_1, EUR 65.40, card, Visa, DE, BIN 411111)"), "{text}");

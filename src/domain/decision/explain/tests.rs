@@ -67,7 +67,7 @@ fn the_paragraph_tells_all_of_it_in_order() {
                     highest by what is expected of it and what is worth finding out. Considered: connector2:mca_2, 91.0 % \
                     expected (86.1 % to 94.3 % on 812 outcomes), bonus 0.125, 3 pending; connector1:mca_1, 91.0 % expected \
                     (86.1 % to 94.3 % on 812 outcomes), bonus 0.125, 3 pending. Excluded: connector0:mca_0, does not support \
-                    Visa (91.0 % expected (86.1 % to 94.3 % on 812 outcomes), bonus 0.125, 3 pending). It is the best one with \
+                    Visa: 91.0 % expected (86.1 % to 94.3 % on 812 outcomes), bonus 0.125, 3 pending. It is the best one with \
                     a probability of 87.5 %; such a payment goes there in 99.0 % of cases. Decided at \
                     2026-08-13T20:24:30.000Z on position 1000000000.7 of the log by the model online.";
     assert_eq!(text, expected);

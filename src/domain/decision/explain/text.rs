@@ -74,9 +74,9 @@ impl Explanation<'_> {
             text.push_str(" Excluded: ");
         }
         while let Some((one, reason)) = excluded.next() {
-            write!(text, "{}, {reason} (", one.account)?;
+            write!(text, "{}, {reason}: ", one.account)?;
             self.expected(text, one)?;
-            text.push_str(if excluded.peek().is_some() { "); " } else { ")." });
+            text.push_str(if excluded.peek().is_some() { "; " } else { "." });
         }
         Ok(())
     }
