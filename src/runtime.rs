@@ -18,6 +18,7 @@ pub mod past;
 mod poison;
 mod projector;
 pub mod protocol;
+mod recall;
 mod replica;
 pub mod retention;
 mod sampler;
@@ -30,6 +31,7 @@ mod told;
 
 pub use handle::{DecideError, Handle};
 pub use intake::{AppendError, Receipt};
+pub use recall::RecallError;
 pub use retention::RetentionConfig;
 pub use spool::SpoolError;
 pub use status::Status;
@@ -273,6 +275,7 @@ impl Parts {
             tables: self.tables.clone(),
             stream_key: config.stream.as_ref().map(|stream| stream.key.clone()),
             durability: config.durability,
+            archive_dir: config.archive_dir(),
         })
     }
 

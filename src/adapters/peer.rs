@@ -18,9 +18,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::json::BadField;
+use crate::domain::decision::Pursued;
 use crate::domain::{
-    Approach, Bin, Candidate, ConnectorAccount, Context, Country, Currency, Decision, Method, Money, Network, PaymentId,
-    ProfileId, Request, RuleId,
+    Approach, Bin, Candidate, ConnectorAccount, Context, Country, Currency, Decision, Exclusion, Method, Money, Network,
+    PaymentId, ProfileId, Request, RuleId,
 };
 
 /// `POST /decide-gateway`.
@@ -170,6 +171,10 @@ struct Reasons<'a> {
     view: crate::domain::Position,
     /// The merchant's routing rule, where it made a difference.
     rule: Option<RuleId>,
+    /// What counted besides success, where anything did. The peer says so by another approach, for which Hyperswitch sends no
+    /// feedback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objective: Option<Pursued<'a>>,
     candidates: &'a [Candidate],
 }
 
@@ -192,7 +197,7 @@ impl<'a> DecideResponse<'a> {
             reset_approach: "NO_RESET",
             routing_dimension: asked.payment_info.dimension(),
             routing_dimension_level: "PM_LEVEL",
-            is_scheduled_outage: false,
+            is_scheduled_outage: decision.candidates.iter().any(|one| one.excluded == Some(Exclusion::Maintenance)),
             is_dynamic_mga_enabled: false,
             gateway_mga_id_map: None,
             is_rust_based_decider: true,
@@ -205,6 +210,7 @@ impl<'a> DecideResponse<'a> {
                 propensity: decision.propensity,
                 view: decision.view,
                 rule: decision.rule(),
+                objective: decision.weighed().and_then(|weighed| Pursued::of(weighed, decision)),
                 candidates: &decision.candidates,
             },
         }
@@ -332,6 +338,8 @@ impl<'a> PriorityLogic<'a> {
 pub enum Refusal {
     /// The list of eligible accounts is empty, or was not sent and none is known.
     NoGateway,
+    /// All of them are excluded, and the configuration is to refuse then: why each is.
+    NoneLeft(String),
     /// The merchant is unknown and is not to be created.
     NoMerchant,
     /// Debit networks are asked for, which this product does not rank.
@@ -348,17 +356,8 @@ impl Refusal {
     pub fn body(&self) -> Value {
         let invalid = ("Invalid Request", "invalid_request_error");
         match self {
-            Self::NoGateway => {
-                let told = "Gateway not found to process the transaction request.";
-                let mut body =
-                    error(invalid, "Can't find a suitable gateway to process the transaction", "GATEWAY_NOT_FOUND", told, told);
-                body["routing_approach"] = json!("NONE");
-                body["priority_logic_output"] = json!({
-                    "isEnforcement": false, "gws": [], "priorityLogicTag": null, "gatewayReferenceIds": {},
-                    "primaryLogic": null, "fallbackLogic": null,
-                });
-                body
-            }
+            Self::NoGateway => no_gateway(invalid, NO_GATEWAY),
+            Self::NoneLeft(reasons) => no_gateway(invalid, reasons),
             Self::NoMerchant => {
                 error(invalid, "Merchant not found", "MERCHANT_NOT_FOUND", "Merchant not found", "Merchant not found")
             }
@@ -378,6 +377,21 @@ impl Refusal {
     }
 }
 
+/// What the peer's users are told where no gateway can take a payment.
+const NO_GATEWAY: &str = "Gateway not found to process the transaction request.";
+
+/// The peer's answer where no gateway is left; `why` is for who develops against it.
+fn no_gateway(head: (&str, &str), why: &str) -> Value {
+    let message = "Can't find a suitable gateway to process the transaction";
+    let mut body = error(head, message, "GATEWAY_NOT_FOUND", NO_GATEWAY, why);
+    body["routing_approach"] = json!("NONE");
+    body["priority_logic_output"] = json!({
+        "isEnforcement": false, "gws": [], "priorityLogicTag": null, "gatewayReferenceIds": {},
+        "primaryLogic": null, "fallbackLogic": null,
+    });
+    body
+}
+
 fn error((status, code): (&str, &str), message: &str, info: &str, user: &str, developer: &str) -> Value {
     json!({
         "status": status,
@@ -395,7 +409,7 @@ fn error((status, code): (&str, &str), message: &str, info: &str, user: &str, de
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Exclusion, Position};
+    use crate::domain::Position;
 
     fn decision(expected: &[(f64, Option<Exclusion>)], chosen: u16) -> Decision {
         let account = |index: usize| ConnectorAccount::parse(&format!("psp{index}:mca_{index}")).unwrap();

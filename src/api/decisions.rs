@@ -1,11 +1,13 @@
-//! `/v1/decisions`: where should this attempt go, and where was it sent?
+//! `/v1/decisions`: where should this attempt go, where was it sent, and why?
 
+use actix_web::http::header::{ACCEPT, ContentType};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::reply::{self, Arrived};
 use super::{Api, ApiError};
 use crate::adapters::json::{self, BadField};
+use crate::domain::decision::Explanation;
 use crate::domain::{
     Approach, Bin, Candidate, CardType, ConnectorAccount, Context, Country, Credential, Currency, Decision, Initiator, Issuer,
     Method, Money, Network, PaymentId, Position, ProfileId, Request, Role, RuleId,
@@ -53,6 +55,8 @@ struct AskedContext {
 #[derive(Deserialize)]
 pub(super) struct Query {
     profile: Option<String>,
+    /// `json` or `text`; absent: as the `Accept` header says, else JSON.
+    format: Option<String>,
 }
 
 /// A decision, as it is answered.
@@ -93,6 +97,14 @@ impl<'a> View<'a> {
     }
 }
 
+/// A decision with its reasons.
+#[derive(Serialize)]
+struct Explained<'a> {
+    #[serde(flatten)]
+    view: View<'a>,
+    explanation: Explanation<'a>,
+}
+
 /// Decides, and records the decision.
 pub(super) async fn decide(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     api.require(&request, Role::Operator)?;
@@ -102,7 +114,7 @@ pub(super) async fn decide(request: HttpRequest, body: Arrived, api: web::Data<A
     Ok(reply::ok(&View::of(&decision)))
 }
 
-/// The latest decision of a payment.
+/// The latest decision of a payment, open or not, explained: in JSON, or as one paragraph.
 pub(super) async fn get(
     path: web::Path<String>,
     query: web::Query<Query>,
@@ -113,10 +125,26 @@ pub(super) async fn get(
     let profile = query.profile.as_deref().ok_or_else(|| BadField::new("profile", "missing: add ?profile=…"))?;
     let profile = ProfileId::parse(profile).map_err(|problem| BadField::new("profile", problem))?;
     let payment = PaymentId::parse(&path).map_err(|problem| BadField::new("payment", problem))?;
-    let decision = api.handle.decided(&profile, &payment);
-    decision
-        .map(|decision| reply::ok(&View::of(&decision)))
-        .ok_or_else(|| ApiError::NotFound(format!("no decision is known for {payment} of {profile}")))
+    let as_text = wants_text(&query, &request)?;
+    let open = api.handle.decided(&profile, &payment);
+    let decision = if open.is_some() { open } else { api.handle.recalled(&profile, &payment).await? };
+    let decision = decision.ok_or_else(|| ApiError::NotFound(format!("no decision is known for {payment} of {profile}")))?;
+    let explanation = Explanation::of(&decision);
+    if as_text {
+        return Ok(HttpResponse::Ok().insert_header(ContentType::plaintext()).body(explanation.text() + "\n"));
+    }
+    Ok(reply::ok(&Explained { view: View::of(&decision), explanation }))
+}
+
+/// Whether the answer is to be read by a person: the query says so or, where it says nothing, what the caller likes best.
+fn wants_text(query: &Query, request: &HttpRequest) -> Result<bool, BadField> {
+    let accepted = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    match query.format.as_deref() {
+        None => Ok(accepted.trim_start().starts_with("text/plain")),
+        Some("text") => Ok(true),
+        Some("json") => Ok(false),
+        Some(_) => Err(BadField::new("format", "allowed are json and text")),
+    }
 }
 
 impl Asked {

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::auth::{KEY_VARIABLE, PEER_OPEN_VARIABLE, PEER_SECRET_VARIABLE, WEBHOOK_KEY_VARIABLE};
 use crate::adapters::json::BadField;
-use crate::domain::Role;
-use crate::runtime::{AppendError, DecideError};
+use crate::domain::{Role, wording};
+use crate::runtime::{AppendError, DecideError, RecallError};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,12 @@ pub enum ApiError {
     /// Our own mistake.
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<RecallError> for ApiError {
+    fn from(error: RecallError) -> Self {
+        Self::Internal(wording::chain(&error))
+    }
 }
 
 impl From<BadField> for ApiError {

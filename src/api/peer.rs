@@ -23,6 +23,7 @@ use crate::adapters::peer::score::{Kept, UpdateRequest, UpdateResponse};
 use crate::adapters::peer::{DecideRequest, DecideResponse, RankingAlgorithm, Refusal};
 use crate::domain::rule::Parameters;
 use crate::domain::{Context, Decision};
+use crate::engine::NoCandidate;
 use crate::engine::route::rules::Terms;
 use crate::runtime::{DecideError, Receipt};
 
@@ -50,7 +51,8 @@ impl From<DecideError> for Refused {
     fn from(error: DecideError) -> Self {
         match error {
             DecideError::UnknownMerchant => Self::Asked(Refusal::NoMerchant),
-            DecideError::NoCandidate(_) => Self::Asked(Refusal::NoGateway),
+            DecideError::NoCandidate(NoCandidate::Unnamed) => Self::Asked(Refusal::NoGateway),
+            DecideError::NoCandidate(left @ NoCandidate::Excluded(_)) => Self::Asked(Refusal::NoneLeft(left.to_string())),
             DecideError::NotRecorded(_) => Self::Here(error.into()),
         }
     }

@@ -181,7 +181,7 @@ impl WhatIf {
         let ruling = self.rules.ruling(self.other.view(), &request, recorded);
         self.comparison.asked_more += u64::from(ruling.is_some() && self.rules.asks(&request.profile));
         let at = recorded.decided_at.unwrap_or(entry.at);
-        // It was decided once, so it names an account.
+        // It was decided once, so it names an account; where the other would have refused it, there is nothing to compare.
         let other =
             decide_under(self.other.view(), &pending, request, at, ruling.as_ref()).map_or_else(|_| recorded.clone(), Arc::new);
         self.comparison.decided(entry.at, recorded, &other);

@@ -1,11 +1,15 @@
 //! A routing decision: a complete value that carries its reasons.
 
+pub mod explain;
 mod packed;
+mod weighed;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ConnectorAccount, Context, Money, PaymentId, Position, ProfileId, RuleId, Time};
+pub use explain::{Explanation, Pursued};
 use packed::Packed;
+pub use weighed::{Cost, LatencyStep, Weighed};
 
 /// What a caller asks: where should this attempt go?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,9 +91,29 @@ pub enum Exclusion {
     Rule(RuleId),
     /// The issuer wants the customer authenticated, which is done where the payment is.
     StepUp,
+    /// It does not handle the card's network.
+    Network,
+    /// It does not handle cards of the issuing country.
+    Country,
+    /// It does not handle the amount: too little or too much.
+    Amount,
+    /// It does not handle payments with 3DS, or none without.
+    ThreeDs,
+    /// It is planned to be out of use.
+    Maintenance,
 }
 
 impl Exclusion {
+    /// Whether sending the payment there would be wrong whatever the account's health is: it cannot do the payment, or must
+    /// not have it.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Method | Self::Currency | Self::Network | Self::Country | Self::Amount | Self::ThreeDs | Self::Rule(_)
+        )
+    }
+
     /// The reason in words.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -100,6 +124,11 @@ impl Exclusion {
             Self::Operator => "excluded by an operator",
             Self::Rule(_) => "not in the merchant's routing rule",
             Self::StepUp => "the issuer wants authentication on the account of the attempt before",
+            Self::Network => "does not support the card network",
+            Self::Country => "does not support the issuing country",
+            Self::Amount => "does not support the amount",
+            Self::ThreeDs => "does not support the payment with, or without, 3DS",
+            Self::Maintenance => "in planned maintenance",
         }
     }
 }
@@ -126,7 +155,10 @@ pub struct Candidate {
 /// What else shaped a decision, besides what its candidates tell. Variants are only ever added, at the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Note {}
+pub enum Note {
+    /// Something other than success counted for the merchant: what it was, and what each candidate costs.
+    Objective(Weighed),
+}
 
 /// A routing decision, as it is answered and recorded: at ten candidates some 200 bytes besides its request.
 #[derive(Debug, Clone, PartialEq)]
@@ -170,6 +202,12 @@ impl Decision {
             _ => None,
         });
         if let Approach::Rule(rule) = self.approach { Some(rule) } else { kept_out }
+    }
+
+    /// What counted besides success, where anything did.
+    #[must_use]
+    pub fn weighed(&self) -> Option<&Weighed> {
+        self.notes.iter().map(|Note::Objective(weighed)| weighed).next()
     }
 }
 

@@ -4,15 +4,19 @@
 //! defaults are here; `config/apos.toml` lists every key with its default, and a test holds the two together. Values
 //! out of range are refused when they are read, so that the file's line can be named.
 
+mod connector;
+mod objective;
 mod recorded;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use connector::{AmountRange, Connector, Fee, ThreeDs, Window};
+pub use objective::Objective;
 pub use recorded::Recorded;
 
-use super::{ActionClass, Autonomy, ConnectorAccount, ConnectorName, Currency, Method, ProfileId};
+use super::{ActionClass, Autonomy, ConnectorAccount, ConnectorName, Currency, ProfileId};
 
 /// A whole number from `MIN` to `MAX`.
 pub(crate) fn whole<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(from: D) -> Result<u64, D::Error> {
@@ -159,6 +163,19 @@ pub struct Routing {
     pub pending_timeout_s: u64,
     /// Whether change-points re-open what was learnt.
     pub change_points: bool,
+    /// What is answered when every account that the caller allows is excluded.
+    pub when_none_left: WhenNoneLeft,
+}
+
+/// What is answered when nothing is left to choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenNoneLeft {
+    /// The least bad of those that are excluded, with the reason.
+    #[default]
+    LeastBad,
+    /// No decision, with every account's reason; probes of what may be well again flow all the same.
+    Refuse,
 }
 
 impl Default for Routing {
@@ -175,6 +192,7 @@ impl Default for Routing {
             probe_successes: 5,
             pending_timeout_s: 900,
             change_points: true,
+            when_none_left: WhenNoneLeft::LeastBad,
         }
     }
 }
@@ -398,21 +416,6 @@ impl Default for Rates {
     }
 }
 
-/// What a connector can do and what it costs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-pub struct Connector {
-    /// Methods it handles; empty: all.
-    pub methods: Vec<Method>,
-    /// Currencies it handles; empty: all.
-    pub currencies: Vec<Currency>,
-    /// Fixed fee per approved attempt, in minor units of the payment's currency.
-    pub fee_minor: u64,
-    /// Fee per approved attempt, percent of the amount.
-    #[serde(deserialize_with = "percent")]
-    pub fee_percent: f64,
-}
-
 /// A merchant known beforehand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
@@ -422,6 +425,8 @@ pub struct Merchant {
     /// Accounts in fixed order, each once, for a merchant pinned to a priority list; empty: the bandit chooses.
     #[serde(deserialize_with = "distinct")]
     pub priority: Vec<ConnectorAccount>,
+    /// What its payments are routed for; by default success alone.
+    pub objective: Objective,
 }
 
 #[cfg(test)]

@@ -275,6 +275,9 @@ impl State {
             slices[count] = Slice::Bin(connector, bin);
             count += 1;
         }
+        if let Some(ms) = event.latency_ms.or_else(|| waited(known)).filter(|_| !late(event, self.view.at)) {
+            self.view.latencies.learn(subject, ms);
+        }
         self.monitor.ended(&slices[..count], &outcome);
         if !late(event, self.view.at) {
             self.incidents.saw(&slices[..count], failure);
@@ -429,6 +432,13 @@ fn late(event: &PaymentEvent, at: Time) -> bool {
     at.since(event.occurred_at) > LATE_AFTER
 }
 
+/// How long an answer took, where its source does not tell: as this engine saw it, the switch's part included. A customer's
+/// time before a challenge is not the connector's.
+fn waited(known: &Known) -> Option<u32> {
+    let delay = known.delay.filter(|_| known.context.three_ds != Some(true))?;
+    u32::try_from(delay.as_millis()).ok()
+}
+
 /// The class of a failed attempt; none: approved.
 fn failure(event: &PaymentEvent) -> Option<DeclineClass> {
     (event.kind.success() == Some(false))
@@ -437,6 +447,7 @@ fn failure(event: &PaymentEvent) -> Option<DeclineClass> {
 
 fn line(event: &PaymentEvent, known: &Known) -> Line {
     Line::Payment {
+        merchant: known.merchant,
         payment: event.payment.clone(),
         account: known.account,
         kind: event.kind,

@@ -1,13 +1,14 @@
 //! The event stream: the latest lines, kept as facts and put into words only when somebody looks.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::route::RoutingView;
 use super::snapshot::{EventClass, EventRow};
-use crate::domain::{DeclineClass, EventKind, Money, PaymentId, Position, Time};
+use crate::domain::{Decision, DeclineClass, EventKind, Money, PaymentId, Position, Time};
 
 /// Lines kept: three screens of the tallest terminal.
 const KEPT: usize = 200;
@@ -17,6 +18,8 @@ const KEPT: usize = 200;
 pub(crate) enum Line {
     /// A payment event.
     Payment {
+        /// The merchant's number.
+        merchant: u32,
         payment: PaymentId,
         account: Option<u32>,
         kind: EventKind,
@@ -48,7 +51,13 @@ impl Feed {
     pub(crate) fn rows(&self, view: &RoutingView) -> Vec<EventRow> {
         self.lines
             .iter()
-            .map(|(position, at, line)| EventRow { position: *position, at: *at, class: class(line), text: text(line, view) })
+            .map(|(position, at, line)| EventRow {
+                position: *position,
+                at: *at,
+                class: class(line),
+                text: text(line, view),
+                decision: decision(line, view),
+            })
             .collect()
     }
 }
@@ -66,10 +75,16 @@ const fn class(line: &Line) -> EventClass {
     }
 }
 
+/// The latest decision of the payment a line is about, while that is open.
+fn decision(line: &Line, view: &RoutingView) -> Option<Arc<Decision>> {
+    let Line::Payment { merchant, payment, .. } = line else { return None };
+    view.decision(view.profiles.name(*merchant)?, payment)
+}
+
 fn text(line: &Line, view: &RoutingView) -> String {
     match line {
         Line::Engine(text) | Line::Operator(text) => text.clone(),
-        Line::Payment { payment, account, kind, decline, amount } => {
+        Line::Payment { payment, account, kind, decline, amount, .. } => {
             let connector = account.and_then(|a| view.account_names.name(a)).map_or("?", |name| name.connector());
             let amount = amount.map(|money| format!(" {money}")).unwrap_or_default();
             let code = decline.as_ref().map(|(class, code)| format!(" {class}: {code}")).unwrap_or_default();

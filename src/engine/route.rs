@@ -8,23 +8,30 @@ pub(crate) mod breaker;
 mod calibration;
 mod change_point;
 mod customers;
+mod eligibility;
 mod features;
+mod latency;
+mod outlook;
 pub mod rules;
 mod score;
 mod share;
 pub(crate) mod silence;
 mod slots;
+mod value;
 mod view;
 pub(crate) mod weights;
 
+pub use outlook::Outlook;
 pub(crate) use view::Account;
 pub use view::RoutingView;
 pub(crate) use weights::{Observation, Subject};
 
 use rules::Ruling;
 use score::Scored;
+use value::Pursuit;
 
 use crate::domain::decision::ELIGIBLE_MAX;
+use crate::domain::settings::WhenNoneLeft;
 use crate::domain::{Approach, Candidate, ConnectorAccount, Decision, Exclusion, Request, Time};
 
 /// Outcomes between two probes of an account that are due by time: at most one payment in fifty is put at risk.
@@ -33,17 +40,27 @@ const LEAST_OUTCOMES_BETWEEN_PROBES: u64 = 50;
 /// What is not on a list ranks after all that is: no list is longer.
 const UNLISTED: usize = 100_000;
 
-/// There was nothing to choose from: the request's list of accounts is empty, or longer than a caller's may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no connector account is eligible: the request must name 1 to {ELIGIBLE_MAX}")]
-pub struct NoCandidate;
+/// There was nothing to choose from.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoCandidate {
+    /// The request's list of accounts is empty, or longer than a caller's may be.
+    #[error("no connector account is eligible: the request must name 1 to {ELIGIBLE_MAX}")]
+    Unnamed,
+    /// Every account that the request names is excluded, and the configuration is to refuse then.
+    #[error("no connector account is left: {}", .0.join("; "))]
+    Excluded(
+        /// Each with its reason: `stripe:mca_1: does not support USD`.
+        Vec<String>,
+    ),
+}
 
 /// Chooses an account for an attempt, no rule of the merchant's considered. `in_flight` counts the attempts on an account
-/// that the deciding replica has started and its view does not show yet; `at` is the deciding machine's time, which the
-/// decision only carries.
+/// that the deciding replica has started and its view does not show yet; `at` is log time on the deciding machine, by which
+/// planned maintenance is judged.
 ///
 /// # Errors
-/// [`NoCandidate`] when the request lists no account, or more than [`ELIGIBLE_MAX`].
+/// [`NoCandidate::Unnamed`] when the request lists no account, or more than [`ELIGIBLE_MAX`]; [`NoCandidate::Excluded`] when
+/// none is left and the configuration is to refuse then.
 pub fn decide(
     view: &RoutingView,
     in_flight: &dyn Fn(&ConnectorAccount) -> u16,
@@ -65,12 +82,14 @@ pub fn decide_under(
     ruling: Option<&Ruling<'_>>,
 ) -> Result<Decision, NoCandidate> {
     if request.eligible.is_empty() || request.eligible.len() > ELIGIBLE_MAX {
-        return Err(NoCandidate);
+        return Err(NoCandidate::Unnamed);
     }
-    let mut scored = score::all(view, in_flight, &request, ruling);
+    let asked = Asked { request: &request, ruling, pursuit: Pursuit::of(view, &request), at: at.max(view.at) };
+    let mut scored = score::all(view, in_flight, &asked);
     let draw = Draw::of(view.settings.seed, &request);
-    let choice = choose(view, &mut scored, (&request, ruling), &draw);
+    let choice = choose(view, &mut scored, &asked, &draw)?;
     let confidence = score::confidence(&scored, choice.index);
+    let notes = asked.pursuit.and_then(|pursuit| pursuit.note(&scored, choice.approach)).into_iter().collect();
     let chosen = u16::try_from(choice.index).unwrap_or(0);
     let candidates: Vec<Candidate> = scored.into_iter().map(Scored::into_candidate).collect();
     Ok(Decision {
@@ -82,8 +101,18 @@ pub fn decide_under(
         candidates,
         propensity: choice.propensity,
         confidence,
-        notes: Vec::new(),
+        notes,
     })
+}
+
+/// What is asked, and under what.
+struct Asked<'a> {
+    request: &'a Request,
+    ruling: Option<&'a Ruling<'a>>,
+    /// What the merchant wants besides success; none: nothing.
+    pursuit: Option<Pursuit<'a>>,
+    /// Log time.
+    at: Time,
 }
 
 /// The choice among the scored candidates.
@@ -96,41 +125,42 @@ struct Choice {
 /// Orders the candidates by preference and chooses: the account where the customer is to be authenticated; else in the order
 /// of the merchant's rule where that was asked for; else a probe if one is due, else by the merchant's list, else by score
 /// with a uniform slice.
-fn choose(
-    view: &RoutingView,
-    scored: &mut [Scored<'_>],
-    (request, ruling): (&Request, Option<&Ruling<'_>>),
-    draw: &Draw,
-) -> Choice {
-    if let Some(step_up) = step_up(view, scored, request) {
-        return step_up;
+fn choose(view: &RoutingView, scored: &mut [Scored<'_>], asked: &Asked<'_>, draw: &Draw) -> Result<Choice, NoCandidate> {
+    if let Some(step_up) = step_up(view, scored, asked.request) {
+        return Ok(step_up);
     }
-    let pinned = view.priority(&request.profile);
-    let ordered = ruling.filter(|ruling| ruling.in_order);
+    let pinned = view.priority(&asked.request.profile);
+    let ordered = asked.ruling.filter(|ruling| ruling.in_order && pinned.is_none());
     match (pinned, ordered) {
         (Some(order), _) => by_priority(scored, |account| order.iter().position(|named| named == account)),
-        (None, Some(ruling)) => {
-            by_priority(scored, |account| ruling.rank(account));
-            return Choice { index: 0, approach: Approach::Rule(ruling.rule), propensity: 1.0 };
-        }
+        (None, Some(ruling)) => by_priority(scored, |account| ruling.rank(account)),
         (None, None) => scored.sort_by(Scored::by_score),
     }
     let open = scored.iter().filter(|s| s.excluded.is_none()).count();
-    if open == 0 {
-        return least_bad(scored);
+    let refuses = open == 0 && view.settings.routing.when_none_left == WhenNoneLeft::Refuse;
+    if let Some(ruling) = ordered.filter(|_| !refuses) {
+        return Ok(Choice { index: 0, approach: Approach::Rule(ruling.rule), propensity: 1.0 });
+    }
+    if open == 0 && !refuses {
+        return Ok(least_bad(scored));
     }
     let probes = probes(scored);
     if let Some(probe) = draw_probe(view, scored, &probes, draw) {
-        return probe;
+        return Ok(probe);
+    }
+    if refuses {
+        // Probes flow all the same, or nobody would see an account recover.
+        let told = |one: &Scored<'_>| Some(format!("{}: {}", one.account, one.excluded?.sentence(asked.request)));
+        return Err(NoCandidate::Excluded(scored.iter().filter_map(told).collect()));
     }
     let left = if probes.is_empty() { 1.0 } else { 1.0 - view.settings.routing.probe_share };
     if open == 1 {
-        return Choice { index: 0, approach: Approach::Single, propensity: left };
+        return Ok(Choice { index: 0, approach: Approach::Single, propensity: left });
     }
     if pinned.is_some() {
-        return Choice { index: 0, approach: Approach::Priority, propensity: left };
+        return Ok(Choice { index: 0, approach: Approach::Priority, propensity: left });
     }
-    by_bandit(view, &scored[..open], draw, left)
+    Ok(by_bandit(view, &scored[..open], draw, left))
 }
 
 /// Where the issuer wants the customer authenticated, the next attempt stays where the payment is, whatever rules, lists,
@@ -160,9 +190,8 @@ fn by_priority(scored: &mut [Scored<'_>], place: impl Fn(&ConnectorAccount) -> O
 
 /// Everything is excluded: the highest score among those that can do the payment at all.
 fn least_bad(scored: &mut [Scored<'_>]) -> Choice {
-    let incapable = |s: &Scored<'_>| matches!(s.excluded, Some(Exclusion::Method | Exclusion::Currency | Exclusion::Rule(_)));
     scored.sort_by(|a, b| {
-        incapable(a).cmp(&incapable(b)).then_with(|| b.score.total_cmp(&a.score)).then_with(|| a.rank.cmp(&b.rank))
+        a.hopeless().cmp(&b.hopeless()).then_with(|| b.score.total_cmp(&a.score)).then_with(|| a.rank.cmp(&b.rank))
     });
     Choice { index: 0, approach: Approach::LeastBad, propensity: 1.0 }
 }
@@ -188,7 +217,8 @@ fn draw_probe(view: &RoutingView, scored: &[Scored<'_>], probes: &[usize], draw:
     // What is in trouble is probed even where nothing excludes it: traffic that was moved away would never see it recover.
     let unseen = |i: &usize| {
         let one = &scored[*i];
-        let able = !matches!(one.excluded, Some(Exclusion::Method | Exclusion::Currency | Exclusion::Rule(_)));
+        // What is planned to be out of use is known to fail.
+        let able = one.excluded.is_none_or(|excluded| !excluded.is_final() && excluded != Exclusion::Maintenance);
         able && one.in_flight == 0 && view.is_unseen(&one.account, interval)
     };
     if let Some(index) = probes.iter().copied().find(|i| due(i)).or_else(|| (0..scored.len()).find(unseen)) {
@@ -202,11 +232,12 @@ fn draw_probe(view: &RoutingView, scored: &[Scored<'_>], probes: &[usize], draw:
     Some(Choice { index, approach: Approach::Probe, propensity: routing.probe_share / as_f64(count) })
 }
 
-/// The highest score, or, in the uniform slice, a fair draw among those whose expectation is close to the best one.
+/// The highest score, or, in the uniform slice, a fair draw among those whose expectation (or, under another
+/// objective than success, expected value) is close to the best one.
 fn by_bandit(view: &RoutingView, open: &[Scored<'_>], draw: &Draw, left: f64) -> Choice {
     let routing = &view.settings.routing;
-    let best = open.iter().map(|s| s.expected).fold(0.0, f64::max);
-    let close: Vec<usize> = (0..open.len()).filter(|&i| open[i].expected >= best - routing.uniform_margin).collect();
+    let best = open.iter().map(|s| s.merit).fold(f64::NEG_INFINITY, f64::max);
+    let close: Vec<usize> = (0..open.len()).filter(|&i| open[i].merit >= best - routing.uniform_margin).collect();
     let epsilon = if close.is_empty() { 0.0 } else { routing.uniform_share };
     let uniform = |index: usize| if close.contains(&index) { epsilon / as_f64(close.len()) } else { 0.0 };
     if draw.uniform < epsilon {

@@ -9,13 +9,15 @@ mod hindsight;
 pub use build::snapshot;
 pub use hindsight::{Estimate, Hindsight, ShadowRow, ShadowSum, Shadows};
 
+use std::sync::Arc;
+
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::settings::Levels;
+use crate::domain::settings::{Levels, Window};
 use crate::domain::{
-    ActionClass, ActionId, Change, ConnectorAccount, ConnectorName, Currency, IncidentId, Method, Money, Position, ProfileId,
-    ResourceSample, Time,
+    ActionClass, ActionId, Change, ConnectorAccount, ConnectorName, Currency, Decision, IncidentId, Method, Money, Position,
+    ProfileId, ResourceSample, Time,
 };
 
 /// Buckets of a sparkline: one a second, the oldest first, the last one complete.
@@ -144,6 +146,8 @@ pub struct ConnectorRow {
     pub volume_spark: Vec<u32>,
     /// Its accounts.
     pub accounts: Vec<AccountRow>,
+    /// Planned maintenance that is not over.
+    pub maintenance: Vec<Window>,
 }
 
 /// A circuit breaker's state.
@@ -168,6 +172,8 @@ pub struct AccountRow {
     pub breaker_reason: Option<String>,
     /// Whether an operator or an action excluded it.
     pub excluded: bool,
+    /// Until when it is in planned maintenance, if it is.
+    pub maintenance_until: Option<Time>,
     /// Gateway-class failures in a row.
     pub consecutive_failures: u32,
     /// Probes in a row that succeeded.
@@ -468,6 +474,9 @@ pub struct EventRow {
     pub class: EventClass,
     /// The line: payment, connector, amount, code; no personal data.
     pub text: String,
+    /// The latest decision of the payment it is about, while that is open. The API has it under `/v1/decisions`.
+    #[serde(skip)]
+    pub decision: Option<Arc<Decision>>,
 }
 
 /// Aggregates of one slice.

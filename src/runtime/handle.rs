@@ -1,6 +1,7 @@
 //! What the API and the dashboard hold of a running engine: read what is published, ask for decisions, append.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -64,6 +65,7 @@ pub(super) struct Shared {
     pub(super) tables: TableHolder,
     pub(super) stream_key: Option<String>,
     pub(super) durability: Durability,
+    pub(super) archive_dir: PathBuf,
 }
 
 impl fmt::Debug for Handle {
@@ -99,6 +101,11 @@ impl Handle {
     #[must_use]
     pub fn log(&self) -> &Log {
         &self.0.log
+    }
+
+    /// Where records go that leave the log.
+    pub(super) fn archive_dir(&self) -> &Path {
+        &self.0.archive_dir
     }
 
     /// The tables, once they are connected; none where none are configured.

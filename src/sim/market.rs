@@ -130,13 +130,14 @@ impl Market {
             currencies: acquirer.profile.currencies.clone(),
             fee_minor: acquirer.profile.fee_minor,
             fee_percent: acquirer.profile.fee_percent,
+            ..Connector::default()
         };
         self.acquirers.iter().map(|acquirer| (acquirer.name.clone(), told(acquirer))).collect()
     }
 
     /// What the engine is told of the merchants.
     pub(super) fn merchant_settings(&self) -> BTreeMap<ProfileId, Merchant> {
-        let told = |shop: &Shop| Merchant { name: shop.name.clone(), priority: shop.priority.clone() };
+        let told = |shop: &Shop| Merchant { name: shop.name.clone(), priority: shop.priority.clone(), ..Merchant::default() };
         self.shops.iter().map(|shop| (shop.profile.clone(), told(shop))).collect()
     }
 

@@ -18,7 +18,7 @@ use self::timeline::{Timeline, Travel};
 use super::escape::Key;
 use super::keys::{self, Does, Scope};
 use super::when;
-use crate::domain::{ActionId, Autonomy, ConnectorName, IncidentId, OperatorName, Order, Position, Role};
+use crate::domain::{ActionId, Autonomy, ConnectorName, Decision, IncidentId, OperatorName, Order, Position, Role};
 use crate::engine::Snapshot;
 use crate::engine::snapshot::{ActionRow, ActionStatus, Health};
 
@@ -316,13 +316,29 @@ impl Ui {
             Does::SetLevel if self.session.role < Role::Admin => {
                 Some("setting autonomy needs the role admin; `!` needs none".into())
             }
-            Does::Open if self.focus == Panel::Events => Some("an event is one line: nothing more to open".into()),
+            Does::Open if self.focus == Panel::Events => self.event_refusal(),
             Does::Suspend if self.session.mode == Mode::Live => {
                 Some("Ctrl-Z would stop the engine too, and decisions with it; q quits".into())
             }
             Does::FirePanic if !self.panic_armed() => Some("press ! first: it arms the panic key".into()),
             _ => None,
         }
+    }
+
+    fn event_refusal(&self) -> Option<String> {
+        match self.events.cursor() {
+            None => Some("choose an event first (Up)".into()),
+            Some(event) if self.decision_behind(*event).is_none() => {
+                Some("no decision of an open payment stands behind this event".into())
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// The decision of the payment that an event of the stream is about.
+    #[must_use]
+    pub fn decision_behind(&self, event: Position) -> Option<&Decision> {
+        self.stream.events.iter().find(|row| row.position == event)?.decision.as_deref()
     }
 
     fn shows_action(&self) -> bool {
@@ -492,7 +508,7 @@ impl Ui {
             Panel::Incidents => self.incidents.cursor().map(|id| Dialog::open(Kind::Incident(*id))),
             Panel::Actions => self.chosen_action(snapshot).map(Dialog::action_row),
             Panel::Scaling => Some(Dialog::open(Kind::Resources)),
-            Panel::Events => None,
+            Panel::Events => self.events.cursor().map(|event| Dialog::open(Kind::Decision(*event))),
         };
     }
 

@@ -17,6 +17,7 @@ mod actions;
 mod analytics;
 mod approval;
 mod connectors;
+mod decision;
 mod details;
 mod dialogs;
 mod events;

@@ -131,8 +131,20 @@ async fn a_decision_is_made_and_found_again() -> Result<()> {
     let made = app.post_as(OPERATOR, "/v1/decisions", &asked).await?;
     assert_eq!((made.status, &made.body["attempt"]), (200, &json!(1)), "{made:?}");
     assert_eq!(made.body["candidates"].as_array().unwrap().len(), 2);
-    let found = app.read("/v1/decisions/pay_1?profile=pro_1").await?;
+    let mut found = app.read("/v1/decisions/pay_1?profile=pro_1").await?;
+    let explanation = found.as_object_mut().unwrap().remove("explanation").unwrap();
     assert_eq!(found, made.body);
+    assert_eq!((&explanation["chosen"], &explanation["model"]), (&made.body["account"], &json!("online")));
+    assert_eq!(explanation["candidates"][0]["interval"].as_array().unwrap().len(), 2, "{explanation}");
+    let path = "/v1/decisions/pay_1?profile=pro_1";
+    let by_query = app.request("GET", &format!("{path}&format=text"))?;
+    for request in [by_query, app.request("GET", path)?.header("accept", "text/plain")] {
+        let answer = request.bearer_auth(VIEWER).send().await?;
+        assert_eq!(answer.headers()["content-type"], "text/plain; charset=utf-8");
+        let text = answer.text().await?;
+        assert!(text.starts_with("Attempt 1 of pay_1 (merchant pro_1, EUR 65.40, card, Visa, DE, BIN 411111)"), "{text}");
+    }
+    assert_eq!(app.get("/v1/decisions/pay_1?profile=pro_1&format=xml").await?.body["error"]["field"], "format");
     assert_eq!(app.get("/v1/decisions/pay_1").await?.body["error"]["field"], "profile");
     assert_eq!(app.get("/v1/decisions/pay_2?profile=pro_1").await?.status, 404);
     let mut none = asked.clone();

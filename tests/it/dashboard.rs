@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use apos::domain::settings::Window;
 use apos::domain::{Autonomy, OperatorName, Order, Role};
 use apos::engine::Snapshot;
 use apos::engine::snapshot::{ActionRow, ActionStatus, AnomalyType, HistoryRow, ScalingView};
@@ -165,6 +166,7 @@ fn scenes() -> Vec<(&'static str, Snapshot, Vec<Key>)> {
         ("undo", scenes::approved(), vec![char('3'), char('u')]),
         ("incident", scenes::outage(), vec![char('2'), Key::Enter]),
         ("connector", scenes::outage(), vec![Key::Enter]),
+        ("decision", scenes::calm(), vec![char('5'), Key::Up, Key::Enter]),
         ("levels", scenes::outage(), vec![char('l')]),
         ("left", scenes::hindsight(), vec![char('l')]),
         ("keys", scenes::calm(), vec![char('?')]),
@@ -214,6 +216,34 @@ fn the_styles_are_those_of_the_theme_and_monochrome_has_no_colour() {
         assert!(plain.content.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset), "{name}");
         check(&format!("{name}-monochrome.txt"), &styles(&plain));
     }
+}
+
+#[test]
+fn planned_maintenance_is_seen_in_the_panel_and_in_the_details() {
+    let mut snapshot = scenes::calm();
+    let until = scenes::now() + Duration::from_hours(2);
+    let adyen = &mut snapshot.connectors[0];
+    adyen.accounts[1].maintenance_until = Some(until);
+    adyen.maintenance = vec![Window { start: scenes::now(), end: until, accounts: vec!["mca_2".into()] }];
+    let mut desk = Desk::new(snapshot, SIZES[0]);
+    assert!(desk.text().contains("maint 1/3"), "{}", desk.text());
+    desk.press(Key::Enter);
+    desk.press(Key::PageDown);
+    let drawn = desk.text();
+    assert!(drawn.contains("maintenance 2026-08-13 03:14 to 2026-08-13 05:14 +00:00, mca_2"), "{drawn}");
+    assert!(drawn.contains("in planned maintenance until 05:14 +00:00"), "{drawn}");
+}
+
+#[test]
+fn an_event_without_a_decision_says_that_none_stands_behind_it() {
+    let mut desk = Desk::new(scenes::outage(), SIZES[0]);
+    desk.press(char('5'));
+    desk.press(Key::Enter);
+    assert!(desk.text().contains("choose an event first"), "{}", desk.text());
+    desk.press(Key::Up);
+    desk.press(Key::Down);
+    desk.press(Key::Enter);
+    assert!(desk.text().contains("no decision of an open payment"), "{}", desk.text());
 }
 
 #[test]

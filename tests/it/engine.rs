@@ -2,6 +2,7 @@
 
 mod healing;
 mod rules;
+mod value;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,7 @@ impl Market {
         };
         let merchants = (0..6).map(|n| {
             let priority = if n < 3 { (0..4).map(|c| account(c, n)).collect() } else { Vec::new() };
-            (profile(n), Merchant { name: format!("Merchant {n}"), priority })
+            (profile(n), Merchant { name: format!("Merchant {n}"), priority, ..Merchant::default() })
         });
         let settings = Settings { seed, merchants: merchants.collect(), ..Settings::default() };
         market.push(Body::EngineStarted { version: VERSION.to_owned(), epoch: 1 });

@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod dashboard;
 mod engine;
+mod explained;
 mod live;
 mod log;
 mod past;

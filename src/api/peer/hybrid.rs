@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Refused as DecideRefused, evaluate as evaluating, milliseconds, rule::Refused};
 use crate::adapters::json::{self, BadField};
 use crate::adapters::peer::evaluate::{self, Connector, Each, EvaluateRequest, Evaluated};
-use crate::adapters::peer::{DecideRequest, DecideResponse};
+use crate::adapters::peer::{DecideRequest, DecideResponse, Refusal};
 use crate::api::Api;
 use crate::api::reply::{self, Arrived};
 use crate::domain::rule::Parameters;
@@ -164,6 +164,6 @@ fn by_fallback(judged: Option<&Evaluated<'_>>, fallback: &[ConnectorAccount]) ->
 impl DecideRefused {
     /// Whether it is for a reason of this engine's, or of the question's own shape: no fallback hides that.
     fn is_ours(&self) -> bool {
-        !matches!(self, Self::Asked(crate::adapters::peer::Refusal::NoGateway | crate::adapters::peer::Refusal::NoMerchant))
+        !matches!(self, Self::Asked(Refusal::NoGateway | Refusal::NoneLeft(_) | Refusal::NoMerchant))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::settings::WhenNoneLeft;
 use crate::domain::{Body, Decision, Entry, EventKind, PaymentEvent, Position, Request, Settings, Source, Time};
 use crate::engine::{Effect, State, apply, decide};
 
@@ -20,7 +21,10 @@ impl Bdl {
         let mut bdl = Self { state: State::new(), effects: Vec::new(), decided: None };
         let version = env!("CARGO_PKG_VERSION").to_owned();
         bdl.push(Time::ZERO, Body::EngineStarted { version, epoch: 1 });
-        bdl.push(Time::ZERO, Body::Configured(settings.clone().into()));
+        // Each payment of the past went somewhere: it does here too.
+        let mut settings = settings.clone();
+        settings.routing.when_none_left = WhenNoneLeft::LeastBad;
+        bdl.push(Time::ZERO, Body::Configured(settings.into()));
         bdl
     }
 
@@ -36,7 +40,7 @@ impl Bdl {
             eligible: payment.connectors.iter().map(|c| case.connectors[usize::from(*c)].clone()).collect(),
         };
         let Ok(decision) = decide(self.state.view(), &|_| 0, request, payment.at) else {
-            unreachable!("a payment names at least one connector: it was read so")
+            unreachable!("a payment names at least one connector: it was read so, and the least bad is taken")
         };
         let chosen = decision.chosen();
         let place = decision.request.eligible.iter().position(|account| *account == chosen.account);

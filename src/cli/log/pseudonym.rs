@@ -86,10 +86,18 @@ impl Pseudonyms {
         let merchant = |(profile, merchant): (&ProfileId, &Merchant)| {
             let pseudonym = self.profile(profile);
             let name = if merchant.name.is_empty() { String::new() } else { pseudonym.to_string() };
-            (pseudonym, Merchant { name, priority: self.accounts(&merchant.priority) })
+            (pseudonym, Merchant { name, priority: self.accounts(&merchant.priority), ..merchant.clone() })
         };
         let merchants: BTreeMap<ProfileId, Merchant> = settings.merchants.iter().map(merchant).collect();
-        Settings { merchants, ..settings.clone() }
+        let mut settings = Settings { merchants, ..settings.clone() };
+        for (name, connector) in &mut settings.connectors {
+            for reference in connector.maintenance.iter_mut().flat_map(|window| &mut window.accounts) {
+                if let Ok(account) = ConnectorAccount::of(name.as_str(), Some(reference)) {
+                    *reference = self.account(&account).reference().into();
+                }
+            }
+        }
+        settings
     }
 
     fn event(&self, event: PaymentEvent) -> PaymentEvent {

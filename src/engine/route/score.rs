@@ -2,12 +2,12 @@
 
 use core::cmp::Ordering;
 
-use super::RoutingView;
 use super::belief::Belief;
-use super::rules::Ruling;
 use super::view::Account;
 use super::weights::{Seen, Weights};
-use crate::domain::{Candidate, ConnectorAccount, Exclusion, Request, Settings};
+use super::{Asked, RoutingView, eligibility};
+use crate::domain::decision::Cost;
+use crate::domain::{Candidate, ConnectorAccount, Exclusion};
 
 /// A candidate with its score.
 pub(crate) struct Scored<'v> {
@@ -16,33 +16,39 @@ pub(crate) struct Scored<'v> {
     /// Its place in the caller's order, or in the merchant's list.
     pub(crate) rank: usize,
     pub(crate) excluded: Option<Exclusion>,
-    pub(crate) expected: f64,
+    /// What it is chosen by.
     pub(crate) score: f64,
+    /// What the merchant's objective makes of what is expected: where success alone counts, that itself.
+    pub(crate) merit: f64,
     pub(crate) in_flight: u16,
+    /// What its attempt costs, where that counts.
+    pub(super) cost: Option<Cost>,
+    expected: f64,
     own: Belief,
     bonus: f64,
     evidence: f64,
+    /// Where it stands among the others: its own part or, under an objective, its merit.
+    stand: Belief,
 }
 
 /// Scores every account of the request, in the request's order.
-pub(crate) fn all<'v>(
+pub(super) fn all<'v>(
     view: &'v RoutingView,
     in_flight: &dyn Fn(&ConnectorAccount) -> u16,
-    request: &Request,
-    ruling: Option<&Ruling<'_>>,
+    asked: &Asked<'_>,
 ) -> Vec<Scored<'v>> {
+    let request = asked.request;
     let seen = view.weights.seen(&request.context, view.profiles.get(&request.profile), request.amount);
     let shared = view.weights.shared(&seen);
     let prior = Weights::own_prior(&seen);
-    let scorer = Scorer { view, request, ruling, seen, shared, prior };
+    let scorer = Scorer { view, asked, seen, shared, prior };
     request.eligible.iter().enumerate().map(|(rank, account)| scorer.score(rank, account, in_flight(account))).collect()
 }
 
 /// What all candidates of one request have in common.
-struct Scorer<'v, 'r> {
+struct Scorer<'v, 'a> {
     view: &'v RoutingView,
-    request: &'r Request,
-    ruling: Option<&'r Ruling<'r>>,
+    asked: &'a Asked<'a>,
     seen: Seen,
     shared: Belief,
     /// Variance of an own part of which nothing is known.
@@ -53,36 +59,52 @@ impl<'v> Scorer<'v, '_> {
     /// `score = Σμ_c + κ·√(V_c / (1 + ρ·V_c·pending_c))`: the connector's own part and the worth of learning more of it.
     /// Attempts in flight shrink that worth: an unproven connector is never flooded while its outcomes are late.
     fn score(&self, rank: usize, account: &ConnectorAccount, in_flight: u16) -> Scored<'v> {
-        let known = self.view.account(account);
-        let state = known.map(|(_, state)| state);
+        let (view, asked) = (self.view, self.asked);
+        let known = view.account(account);
+        let (number, state) = known.unzip();
         let connector = self.connector(account, state);
-        let part = self.view.weights.own(connector, known.map(|(number, _)| number), &self.seen);
+        let part = view.weights.own(connector, number, &self.seen);
         let own = part.belief;
-        let expected = self.view.weights.expected(self.shared.plus(own));
-        let routing = &self.view.settings.routing;
-        let folded = connector.and_then(|c| self.view.pending.get(c as usize)).copied().unwrap_or(0);
+        let expected = view.weights.expected(self.shared.plus(own));
+        let routing = &view.settings.routing;
+        let folded = connector.and_then(|c| view.pending.get(c as usize)).copied().unwrap_or(0);
         let pending = f64::from(folded) + f64::from(in_flight);
         let bonus = routing.exploration * (part.lasting / (1.0 + routing.pending_damping * part.lasting * pending)).sqrt();
-        Scored {
+        let told = view.settings.connectors.get(account.connector());
+        let scored = Scored {
             account: account.clone(),
             state,
             rank,
-            excluded: self.exclusion(account, state),
-            expected,
+            excluded: eligibility::exclusion(told, asked.request, (account, state), asked.ruling, asked.at),
             score: own.mean + bonus,
+            merit: expected,
             in_flight,
+            cost: None,
+            expected,
             own,
             bonus,
             evidence: evidence(own.variance, self.prior, expected),
-        }
+            stand: own,
+        };
+        let Some(pursuit) = &asked.pursuit else { return scored };
+        let cost = pursuit.cost(told, asked.request, view.latencies.log_ms(connector, number));
+        self.valued(scored, cost)
     }
 
-    /// Why the account cannot be chosen, if so. Where a rule keeps it out, no probe goes there either.
-    fn exclusion(&self, account: &ConnectorAccount, state: Option<&Account>) -> Option<Exclusion> {
-        let kept_out = self.ruling.filter(|ruling| ruling.rank(account).is_none());
-        incapable(&self.view.settings, self.request, account)
-            .or_else(|| kept_out.map(|ruling| Exclusion::Rule(ruling.rule)))
-            .or_else(|| state.and_then(out_of_use))
+    /// The same by the merchant's objective. What is worth finding out is part of the probability of success that it could
+    /// turn out to have, so that where nothing else differs the order is the one of success alone.
+    fn valued(&self, scored: Scored<'v>, cost: Cost) -> Scored<'v> {
+        let Some(pursuit) = &self.asked.pursuit else { return scored };
+        let hoped = Belief { mean: self.shared.mean + scored.score, variance: 0.0 };
+        let merit = pursuit.value(&cost, scored.expected);
+        let slope = pursuit.slope(&cost, scored.expected);
+        Scored {
+            score: pursuit.value(&cost, self.view.weights.expected(hoped)),
+            merit,
+            cost: Some(cost),
+            stand: Belief { mean: merit, variance: slope * slope * scored.own.variance },
+            ..scored
+        }
     }
 
     /// The connector's number: by its account, else by its name.
@@ -92,40 +114,18 @@ impl<'v> Scorer<'v, '_> {
 }
 
 /// Effective sample size behind a belief: how many outcomes at this rate shrink the prior variance to what it is now.
-fn evidence(variance: f64, prior: f64, expected: f64) -> f64 {
+pub(super) fn evidence(variance: f64, prior: f64, expected: f64) -> f64 {
     let curvature = (expected * (1.0 - expected)).max(0.02);
     ((1.0 / variance.max(1e-9) - 1.0 / prior.max(1e-9)) / curvature).max(0.0)
 }
 
-/// What of the payment the connector does not handle, if so.
-fn incapable(settings: &Settings, request: &Request, account: &ConnectorAccount) -> Option<Exclusion> {
-    let connector = settings.connectors.get(account.connector())?;
-    if let Some(method) = request.context.method
-        && !connector.methods.is_empty()
-        && !connector.methods.contains(&method)
-    {
-        return Some(Exclusion::Method);
-    }
-    let foreign = !connector.currencies.is_empty() && !connector.currencies.contains(&request.amount.currency);
-    foreign.then_some(Exclusion::Currency)
-}
-
-/// Why the account is out of use, if so.
-fn out_of_use(state: &Account) -> Option<Exclusion> {
-    match state {
-        Account { excluded: Some(_), .. } => Some(Exclusion::Operator),
-        Account { breaker, .. } if breaker.open.is_some() => Some(Exclusion::BreakerOpen),
-        _ => None,
-    }
-}
-
 /// Probability that the candidate at `index` is the best: Φ((m₁−m₂)/√(V₁+V₂)) against the best other one.
-pub(crate) fn confidence(scored: &[Scored<'_>], index: usize) -> f64 {
+pub(super) fn confidence(scored: &[Scored<'_>], index: usize) -> f64 {
     let chosen = &scored[index];
     let others = scored.iter().enumerate().filter(|(i, s)| *i != index && s.excluded.is_none());
-    let Some((_, rival)) = others.max_by(|(_, a), (_, b)| a.own.mean.total_cmp(&b.own.mean)) else { return 1.0 };
-    let spread = (chosen.own.variance + rival.own.variance).sqrt().max(1e-9);
-    let z = (chosen.own.mean - rival.own.mean) / spread;
+    let Some((_, rival)) = others.max_by(|(_, a), (_, b)| a.stand.mean.total_cmp(&b.stand.mean)) else { return 1.0 };
+    let spread = (chosen.stand.variance + rival.stand.variance).sqrt().max(1e-9);
+    let z = (chosen.stand.mean - rival.stand.mean) / spread;
     0.5 * libm::erfc(-z / core::f64::consts::SQRT_2)
 }
 
@@ -134,6 +134,23 @@ impl Scored<'_> {
     pub(crate) fn by_score(a: &Self, b: &Self) -> Ordering {
         let excluded = a.excluded.is_some().cmp(&b.excluded.is_some());
         excluded.then_with(|| b.score.total_cmp(&a.score)).then_with(|| a.rank.cmp(&b.rank))
+    }
+
+    /// In the order of success alone, whatever the objective.
+    pub(super) fn by_success(a: &Self, b: &Self) -> Ordering {
+        let score = |one: &Self| one.own.mean + one.bonus;
+        a.hopeless().cmp(&b.hopeless()).then_with(|| score(b).total_cmp(&score(a))).then_with(|| a.rank.cmp(&b.rank))
+    }
+
+    /// How little sense it would make to send the payment there, least first: it is open; it is out of use; that was planned;
+    /// it cannot have the payment.
+    pub(super) const fn hopeless(&self) -> u8 {
+        match self.excluded {
+            None => 0,
+            Some(Exclusion::Maintenance) => 2,
+            Some(excluded) if excluded.is_final() => 3,
+            Some(_) => 1,
+        }
     }
 
     /// The candidate as the decision records it.

@@ -9,6 +9,7 @@ use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
 use super::breaker::Breaker;
+use super::latency::Latencies;
 use super::rules::Book;
 use super::weights::Weights;
 use crate::domain::{
@@ -70,6 +71,7 @@ pub struct RoutingView {
     /// them recover.
     pub(crate) watched: OrdMap<Slice, Time>,
     pub(crate) weights: Weights,
+    pub(crate) latencies: Latencies,
     pub(crate) payments: Payments,
     /// Bytes of all merchants' rules.
     pub(crate) rule_bytes: u64,

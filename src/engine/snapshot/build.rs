@@ -7,7 +7,7 @@ use super::{
     Snapshot,
 };
 use crate::domain::settings::Rates;
-use crate::domain::{ConnectorName, Currency, Money};
+use crate::domain::{ConnectorAccount, ConnectorName, Currency, Money};
 use crate::engine::detect::{self, as_f64};
 use crate::engine::monitor::{Slice, Watched};
 use crate::engine::state::State;
@@ -82,6 +82,7 @@ fn connector(state: &State, number: u32, name: &ConnectorName) -> ConnectorRow {
     let sums = watched.map(|w| w.window.sums(at, MINUTE)).unwrap_or_default();
     let total = state.monitor.get(Slice::All).map_or(0, |all| all.window.sums(at, MINUTE).answered());
     let accounts = accounts(state, number);
+    let told = state.view.settings.connectors.get(name);
     let attempt_rate = (sums.answered() > 0).then(|| as_f64(sums.approved) / as_f64(sums.answered()));
     ConnectorRow {
         name: name.clone(),
@@ -95,6 +96,7 @@ fn connector(state: &State, number: u32, name: &ConnectorName) -> ConnectorRow {
         rate_spark: watched.map_or_else(|| vec![None; SPARK_BUCKETS], |w| rate_spark(w, state)),
         volume_spark: watched.map_or_else(|| vec![0; SPARK_BUCKETS], |w| volume_spark(w, state)),
         accounts,
+        maintenance: told.map(|told| told.planned(at).cloned().collect()).unwrap_or_default(),
     }
 }
 
@@ -113,6 +115,7 @@ fn volume_spark(watched: &Watched, state: &State) -> Vec<u32> {
 
 fn accounts(state: &State, connector: u32) -> Vec<AccountRow> {
     let named = state.view.account_names.iter().zip(state.view.accounts.iter());
+    let told = |account: &ConnectorAccount| state.view.settings.connectors.get(account.connector());
     let mine = named.filter(|(_, account)| account.connector == connector);
     mine.map(|((number, name), account)| {
         let (attempts, approved) = state.analyst.account(number);
@@ -121,6 +124,7 @@ fn accounts(state: &State, connector: u32) -> Vec<AccountRow> {
             breaker: if account.breaker.open.is_some() { BreakerState::Open } else { BreakerState::Closed },
             breaker_reason: account.breaker.open.map(|(_, reason)| reason.sentence()),
             excluded: account.excluded.is_some(),
+            maintenance_until: told(name).and_then(|told| told.maintained_until(name, state.view.at)),
             consecutive_failures: account.breaker.consecutive,
             probe_successes: account.breaker.probe_successes,
             attempts,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use compact_str::CompactString;
 
-use crate::domain::{ActionClass, ActionId, Autonomy, ConnectorName, IncidentId, Order, wording};
+use crate::domain::{ActionClass, ActionId, Autonomy, ConnectorName, IncidentId, Order, Position, wording};
 use crate::engine::Snapshot;
 use crate::engine::snapshot::{ActionRow, ActionStatus};
 use crate::tui::escape::Key;
@@ -50,6 +50,8 @@ pub enum Kind {
     Incident(IncidentId),
     /// A connector.
     Connector(ConnectorName),
+    /// The decision of the payment that an event is about.
+    Decision(Position),
     /// The resource manager.
     Resources,
     /// The keys.
@@ -226,9 +228,13 @@ impl Dialog {
             Kind::Levels { .. } => Scope::Levels,
             Kind::Faults(_) => Scope::Faults,
             Kind::Quit => Scope::Leaving,
-            Kind::Hindsight(_) | Kind::Incident(_) | Kind::Connector(_) | Kind::Resources | Kind::Keys | Kind::Time(_) => {
-                Scope::Reading
-            }
+            Kind::Hindsight(_)
+            | Kind::Incident(_)
+            | Kind::Connector(_)
+            | Kind::Decision(_)
+            | Kind::Resources
+            | Kind::Keys
+            | Kind::Time(_) => Scope::Reading,
         }
     }
 

@@ -138,19 +138,22 @@ pub(super) const fn health(health: Health, theme: &Theme) -> (&'static str, Styl
     }
 }
 
-/// `closed`, or how many accounts of how many take probes only: by their breaker (`open`), or excluded (`out`).
+/// `closed`, or how many accounts of how many take probes only: by their breaker (`open`), or excluded (`out`); or are in
+/// planned maintenance.
 fn circuit(accounts: &[AccountRow], theme: &Theme) -> (String, Style) {
     let total = accounts.len();
     let excluded = accounts.iter().filter(|account| account.excluded).count();
     let open = accounts.iter().filter(|account| account.breaker == BreakerState::Open).count();
-    match (excluded, open) {
-        (0, 0) => ("closed".into(), theme.quiet),
-        (0, open) => (format!("open {open}/{total}"), theme.bad),
-        (excluded, _) => (format!("out {excluded}/{total}"), theme.warning),
+    let maintained = accounts.iter().filter(|account| account.maintenance_until.is_some()).count();
+    match (excluded, maintained, open) {
+        (0, 0, 0) => ("closed".into(), theme.quiet),
+        (0, 0, open) => (format!("open {open}/{total}"), theme.bad),
+        (0, maintained, _) => (format!("maint {maintained}/{total}"), theme.warning),
+        (excluded, _, _) => (format!("out {excluded}/{total}"), theme.warning),
     }
 }
 
-/// The accounts, those that take probes only first.
+/// The accounts, those that take probes only, or nothing, first.
 fn accounts(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     if area.height < 2 {
         return;
@@ -164,9 +167,10 @@ fn accounts(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     ];
     put_row(frame, area, area.x + 2, area.y, &heads);
     let mut rows: Vec<&AccountRow> = scene.snapshot.connectors.iter().flat_map(|row| &row.accounts).collect();
-    rows.sort_by_key(|account| !(account.excluded || account.breaker == BreakerState::Open));
+    let out = |row: &AccountRow| row.excluded || row.maintenance_until.is_some() || row.breaker == BreakerState::Open;
+    rows.sort_by_key(|account| !out(account));
     for (y, account) in (area.y + 1..area.bottom()).zip(rows) {
-        let (state, style) = account_state(account, theme);
+        let (state, style) = account_state(account, scene);
         let cells = [
             words(account.account.as_str(), 27, theme.text),
             words(state, 40, style),
@@ -178,7 +182,12 @@ fn accounts(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
 }
 
 /// What an account's circuit does, and why.
-pub(super) fn account_state(account: &AccountRow, theme: &Theme) -> (String, Style) {
+pub(super) fn account_state(account: &AccountRow, scene: &Scene<'_>) -> (String, Style) {
+    let (theme, zone) = (scene.theme, &scene.ui.session.zone);
+    if let Some(until) = account.maintenance_until {
+        let until = format!("{} {}", format::minute(until, zone), format::offset(until, zone));
+        return (format!("in planned maintenance until {until}"), theme.warning);
+    }
     match (account.excluded, account.breaker, &account.breaker_reason) {
         (true, _, _) => ("excluded: probes only".into(), theme.warning),
         (false, BreakerState::Closed, _) => ("closed".into(), theme.quiet),

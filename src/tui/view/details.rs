@@ -11,6 +11,7 @@ use ratatui::text::Line;
 
 use super::connectors::{account_state, floor, health};
 use super::{Scene, approval};
+use crate::domain::settings::Window;
 use crate::engine::snapshot::{ActionRow, ActionStatus, AggregateRow, Analytics, ConnectorRow, IncidentRow};
 use crate::tui::format;
 use crate::tui::ui::{Mode, Panel};
@@ -136,6 +137,9 @@ pub(super) fn connector(row: &ConnectorRow, columns: usize, scene: &Scene<'_>) -
         labelled("", spark::volumes(&row.volume_spark, width, at), theme.quiet, theme),
         labelled("latency", format!("{}, mean of the last minute", format::latency(row.latency_ms)), theme.text, theme),
     ];
+    for window in &row.maintenance {
+        lines.extend(field("planned", &planned(window, scene), theme.warning, (columns, 2), theme));
+    }
     if let Some(day) = scene.snapshot.analytics.connectors.iter().find(|day| day.key == row.name.as_str()) {
         lines.extend(field("today", &day_line(day), theme.text, (columns, 2), theme));
     }
@@ -145,6 +149,14 @@ pub(super) fn connector(row: &ConnectorRow, columns: usize, scene: &Scene<'_>) -
         lines.extend(field("codes", &line, theme.text, (columns, 2), theme));
     }
     lines
+}
+
+/// `maintenance 2026-08-13 20:00 to 2026-08-13 22:00 +00:00, mca_1`
+fn planned(window: &Window, scene: &Scene<'_>) -> String {
+    let zone = &scene.ui.session.zone;
+    let at = |time| format!("{} {}", format::date(time, zone), format::minute(time, zone));
+    let of = if window.accounts.is_empty() { "all accounts".to_owned() } else { window.accounts.join(", ") };
+    format!("maintenance {} to {} {}, {of}", at(window.start), at(window.end), format::offset(window.end, zone))
 }
 
 /// The decline codes of a connector that no table knows, with how often each was seen today.
@@ -173,7 +185,7 @@ pub(super) fn accounts(row: &ConnectorRow, columns: usize, scene: &Scene<'_>) ->
     let theme = scene.theme;
     let mut lines = vec![Line::styled("accounts", theme.quiet)];
     for account in &row.accounts {
-        let (state, style) = account_state(account, theme);
+        let (state, style) = account_state(account, scene);
         let seen = format!("{} approved of {} today", format::count(account.approved), format::count(account.attempts));
         lines.push(Line::styled(format!("· {}  {seen}", account.account), theme.text));
         lines.extend(field("", &state, style, (columns, 2), theme));

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Scene, approval, details, faults, help, hindsight, levels, scaling};
+use super::{Scene, approval, decision, details, faults, help, hindsight, levels, scaling};
 use crate::domain::{ActionId, IncidentId, Role};
 use crate::engine::snapshot::{ActionRow, ActionStatus};
 use crate::tui::format;
@@ -30,6 +30,9 @@ fn sheet(dialog: &Dialog, columns: usize, scene: &Scene<'_>) -> Sheet {
         Kind::Hindsight(shown) => in_hindsight(shown, columns, scene),
         Kind::Incident(id) => incident(*id, columns, scene),
         Kind::Connector(name) => connector(name.as_str(), columns, scene),
+        Kind::Decision(event) => {
+            decision::sheet(*event, columns, scene).unwrap_or_else(|| gone("the decision", columns, scene))
+        }
         Kind::Resources => resources(columns, scene),
         Kind::Keys => help::sheet(scene),
         Kind::Time(text) => time(text, columns, scene),

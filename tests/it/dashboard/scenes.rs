@@ -1,11 +1,13 @@
 //! Snapshots built by hand, as the engine gives them: what a night looks like.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use apos::domain::decision::{Cost, LatencyStep, Note, Weighed};
 use apos::domain::settings::Levels;
 use apos::domain::{
-    ActionClass, ActionId, Change, ConnectorAccount, ConnectorName, Currency, IncidentId, Method, Money, Position,
-    PriorityMove, ProfileId, ResourceSample, Time,
+    ActionClass, ActionId, Approach, Candidate, Change, ConnectorAccount, ConnectorName, Context, Country, Currency, Decision,
+    Exclusion, IncidentId, Method, Money, Network, PaymentId, Position, PriorityMove, ProfileId, Request, ResourceSample, Time,
 };
 use apos::engine::Snapshot;
 use apos::engine::snapshot::{
@@ -85,6 +87,7 @@ fn connector(does: &Does, seed: u16) -> ConnectorRow {
         breaker: if does.health == Health::Down && i == 1 { BreakerState::Open } else { BreakerState::Closed },
         breaker_reason: (does.health == Health::Down && i == 1).then(|| "5 gateway failures in a row".into()),
         excluded: false,
+        maintenance_until: None,
         consecutive_failures: if does.health == Health::Down { 5 } else { 0 },
         probe_successes: 0,
         attempts: does.attempts * 20,
@@ -109,6 +112,7 @@ fn connector(does: &Does, seed: u16) -> ConnectorRow {
         },
         volume_spark: seconds().map(|i| per_second * u32::from(4 + (i * 3 + seed) % 5) / 6).collect(),
         accounts: accounts.collect(),
+        maintenance: vec![],
     }
 }
 
@@ -124,6 +128,53 @@ fn aggregate(key: &str, attempts: u64, latency_ms: f64) -> AggregateRow {
     }
 }
 
+/// A decision by expected value: adyen would succeed more often, checkout is cheaper.
+fn decision(payment: &str, at: Time) -> Decision {
+    let names = ["checkout:mca_1", "adyen:mca_1", "stripe:mca_1", "worldpay:mca_1"];
+    let expected = [0.906, 0.914, 0.881, 0.842];
+    let reasons = [None, None, Some(Exclusion::Maintenance), Some(Exclusion::Network)];
+    let candidate = |((name, expected), excluded)| Candidate {
+        account: account(name),
+        excluded,
+        expected,
+        spread: 0.21,
+        bonus: 0.094,
+        pending: 2,
+        evidence: 1_240.0,
+    };
+    let cost = |fee, log_ms| Cost { fee, latency: LatencyStep::of_log_ms(log_ms) };
+    let weighed = Weighed {
+        margin_percent: 20.0,
+        cost_weight: 1.0,
+        latency_percent_per_s: 0.05,
+        by_success: 1,
+        costs: vec![cost(42.0, 5.3), cost(98.0, 5.5), cost(116.0, 5.4), cost(120.0, 6.4)],
+    };
+    Decision {
+        request: Request {
+            profile: profile("pro_northwind"),
+            payment: PaymentId::parse(payment).unwrap(),
+            attempt: 1,
+            amount: eur(6_540),
+            context: Context {
+                method: Some(Method::Card),
+                network: Some(Network::Visa),
+                country: Country::parse("DE").ok(),
+                ..Context::default()
+            },
+            eligible: names.iter().map(|name| account(name)).collect(),
+        },
+        decided_at: Some(at),
+        view: Position { record: 1_999, index: 4 },
+        chosen: 0,
+        approach: Approach::Bandit,
+        candidates: names.into_iter().zip(expected).zip(reasons).map(candidate).collect(),
+        propensity: 0.995,
+        confidence: 0.71,
+        notes: vec![Note::Objective(weighed)],
+    }
+}
+
 fn events() -> Vec<EventRow> {
     let lines = [
         (EventClass::Approved, "pay_01J8 stripe EUR 65.40 card"),
@@ -136,7 +187,9 @@ fn events() -> Vec<EventRow> {
         .map(|i| {
             let (class, text) = lines[(i as usize * 3) % lines.len()];
             let at = now() - s(u64::from(60 - i) / 3);
-            EventRow { position: Position { record: u64::from(2_000 + i), index: 0 }, at, class, text: text.into() }
+            let position = Position { record: u64::from(2_000 + i), index: 0 };
+            let payment = text.split(' ').next().unwrap();
+            EventRow { position, at, class, text: text.into(), decision: Some(Arc::new(decision(payment, at))) }
         })
         .collect()
 }
@@ -221,6 +274,7 @@ pub(crate) fn outage() -> Snapshot {
         at: now(),
         class: EventClass::Engine,
         text: "proposed act-12: put stripe first for 3 pinned merchants".into(),
+        decision: None,
     });
     snapshot
 }

@@ -99,6 +99,31 @@ async fn old_records_go_into_the_archive_and_the_past_stays_whole() -> Result<()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_left_the_log_is_found_in_the_archive() -> Result<()> {
+    let folder = TempDir::with_prefix("apos-retention-")?;
+    let request = crate::support::entries::decision(7_000).request;
+    let (profile, payment) = (request.profile.clone(), request.payment.clone());
+    let mut made = Some(request);
+    let mut decided = None;
+    for life in 0..3 {
+        let engine = started(config(folder.path())).await?;
+        if let Some(request) = made.take() {
+            decided = Some(engine.handle().decide(request)?);
+        }
+        traffic(&engine.handle(), life * 40).await?;
+        engine.shutdown().await;
+    }
+    let strict = strict(folder.path());
+    let retention = RetentionConfig { tables: None, ..strict.retention.clone() };
+    let engine = started(RuntimeConfig { retention, ..strict }).await?;
+    // Records leave the log once the tables have seen them.
+    trimmed(folder.path()).await?;
+    assert_eq!(engine.handle().recalled(&profile, &payment).await?, decided);
+    engine.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_log_keeps_what_the_tables_have_not_seen() -> Result<()> {
     let folder = TempDir::with_prefix("apos-retention-")?;
     for life in 0..3 {

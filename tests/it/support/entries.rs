@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use apos::domain::decision::{Cost, LatencyStep, Note, Weighed};
 use apos::domain::rule::{Algorithm, Case, Condition, Output, Program, RuleText, Split, Statement, Value};
 use apos::domain::settings::{Connector, Merchant, Routing};
 use apos::domain::{
@@ -117,9 +118,15 @@ fn settings() -> Settings {
 
 /// What the alphabet can tell since encoding 3 was first kept.
 pub(crate) fn later_bodies() -> Vec<Body> {
-    let stripe =
-        Connector { methods: vec![Method::Card], currencies: vec![amount().currency], fee_minor: 25, fee_percent: 1.4 };
-    let merchant = Merchant { name: "Kaffee & Kuchen".to_owned(), priority: vec![account("adyen:mca_2")] };
+    let stripe = Connector {
+        methods: vec![Method::Card],
+        currencies: vec![amount().currency],
+        fee_minor: 25,
+        fee_percent: 1.4,
+        ..Connector::default()
+    };
+    let merchant =
+        Merchant { name: "Kaffee & Kuchen".to_owned(), priority: vec![account("adyen:mca_2")], ..Merchant::default() };
     let settings = Settings {
         connectors: [(ConnectorName::parse("stripe").unwrap(), stripe)].into(),
         merchants: [(profile(), merchant)].into(),
@@ -131,7 +138,29 @@ pub(crate) fn later_bodies() -> Vec<Body> {
         Body::Configured(settings.into()),
         Body::Decided(Arc::new(step_up)),
         Body::Commanded(Command { operator: OperatorName::parse("ada").unwrap(), order: skip }),
+        Body::Decided(Arc::new(valued())),
     ]
+}
+
+/// A decision by expected value, with an account kept out for each reason that came with it.
+fn valued() -> Decision {
+    let reasons =
+        [Exclusion::Network, Exclusion::Country, Exclusion::Amount, Exclusion::ThreeDs, Exclusion::Maintenance].map(Some);
+    let mut valued = decision(3);
+    for (number, excluded) in reasons.into_iter().enumerate() {
+        let account = account(&format!("psp{number}:mca_{number}"));
+        valued.candidates.push(Candidate { account: account.clone(), excluded, ..valued.candidates[1].clone() });
+        valued.request.eligible.push(account);
+    }
+    let cost = |number| Cost { fee: 25.5, latency: LatencyStep::of_log_ms(f64::from(number)) };
+    valued.notes = vec![Note::Objective(Weighed {
+        margin_percent: 20.0,
+        cost_weight: 1.5,
+        latency_percent_per_s: 0.25,
+        by_success: 1,
+        costs: (0..7).map(cost).collect(),
+    })];
+    valued
 }
 
 /// What merchants' routing rules brought to the alphabet after [`every_body`] was kept.

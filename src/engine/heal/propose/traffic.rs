@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Site, about};
-use crate::domain::{ConnectorAccount, Money, PriorityMove};
+use crate::domain::{ConnectorAccount, Context, Money, PriorityMove};
 use crate::engine::detect::{as_f64, rate_of, scaled};
 use crate::engine::heal::verify::add;
 use crate::engine::monitor::{Slice, Sums};
@@ -206,7 +206,7 @@ fn fees(m: &PriorityMove, after: f64, now: f64, site: &Site<'_>) -> Vec<(f64, Mo
     let (Some(from), Some(to)) = (m.before.first(), m.after.first()) else { return Vec::new() };
     let fee = |account: &ConnectorAccount, ticket: Money| {
         let connector = site.view.settings.connectors.get(account.connector());
-        connector.map_or(0.0, |c| as_f64(c.fee_minor) + c.fee_percent / 100.0 * as_f64(ticket.minor.unsigned_abs()))
+        connector.map_or(0.0, |connector| connector.fee(&Context::default(), ticket))
     };
     let mut fees = Vec::new();
     for watched in merchants(core::slice::from_ref(m), site) {

@@ -1,0 +1,64 @@
+//! Expected value: what a merchant's objective makes of what is expected of a candidate.
+//!
+//! Everything is measured in worths of an approved payment, so that without fees and waiting the value is the probability of
+//! success itself, and margins given in points of success hold for both.
+
+use super::RoutingView;
+use super::score::Scored;
+use crate::domain::decision::{Cost, LatencyStep, Note, Weighed};
+use crate::domain::settings::{Connector, Objective};
+use crate::domain::{Approach, Request};
+
+/// An objective other than success, and the payment it is pursued for.
+pub(super) struct Pursuit<'v> {
+    objective: &'v Objective,
+    /// The payment's amount, in minor units; above 0.
+    amount: f64,
+}
+
+impl<'v> Pursuit<'v> {
+    /// The merchant's objective; none where success alone counts. A payment of nothing (a card that is only verified) has no
+    /// worth to weigh a fee against: there, too.
+    pub(super) fn of(view: &'v RoutingView, request: &Request) -> Option<Self> {
+        let objective = &view.settings.merchants.get(&request.profile)?.objective;
+        #[expect(clippy::cast_precision_loss, reason = "an estimate: 2^53 minor units are beyond any payment")]
+        let amount = request.amount.minor as f64;
+        (!objective.is_success() && amount > 0.0).then_some(Self { objective, amount })
+    }
+
+    /// What an attempt costs, rounded as it will be told.
+    pub(super) fn cost(&self, told: Option<&Connector>, request: &Request, log_ms: f64) -> Cost {
+        #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
+        let fee = told.map_or(0.0, |connector| connector.fee(&request.context, request.amount)) as f32;
+        Cost { fee, latency: LatencyStep::of_log_ms(log_ms) }
+    }
+
+    /// What an attempt of this probability of success is worth.
+    pub(super) fn value(&self, cost: &Cost, probability: f64) -> f64 {
+        cost.value(self.objective, self.amount, probability)
+    }
+
+    /// What a logit more or less of it is worth, at this probability.
+    pub(super) fn slope(&self, cost: &Cost, probability: f64) -> f64 {
+        probability * (1.0 - probability) * self.objective.net(f64::from(cost.fee) / self.amount)
+    }
+
+    /// What is noted of a decision that the objective had a part in; `by_success` is whom success alone would have chosen.
+    pub(super) fn note(&self, scored: &[Scored<'_>], approach: Approach) -> Option<Note> {
+        if !matches!(approach, Approach::Bandit | Approach::Uniform | Approach::LeastBad) {
+            return None;
+        }
+        let Objective { margin_percent, cost_weight, latency_percent_per_s } = *self.objective;
+        let best = scored.iter().enumerate().min_by(|(_, a), (_, b)| Scored::by_success(a, b));
+        #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
+        let [margin_percent, cost_weight, latency_percent_per_s] =
+            [margin_percent, cost_weight, latency_percent_per_s].map(|weight| weight as f32);
+        Some(Note::Objective(Weighed {
+            margin_percent,
+            cost_weight,
+            latency_percent_per_s,
+            by_success: best.and_then(|(index, _)| u16::try_from(index).ok()).unwrap_or(0),
+            costs: scored.iter().filter_map(|one| one.cost).collect(),
+        }))
+    }
+}

@@ -1,0 +1,48 @@
+//! Finds a decision that is no longer open: the tables know where it stands, log and archive have it whole.
+
+use std::sync::Arc;
+
+use super::Handle;
+use crate::domain::{Body, Decision, PaymentId, ProfileId, Record};
+use crate::log::{Archive, LogError};
+use crate::store::StoreError;
+
+/// Why it could not be looked for.
+#[derive(Debug, thiserror::Error)]
+pub enum RecallError {
+    /// The tables, which know where it stands.
+    #[error("the tables cannot be read")]
+    Tables(#[from] StoreError),
+    /// The log or its archive, which have it.
+    #[error("the log cannot be read where the decision stands")]
+    Log(#[from] LogError),
+}
+
+impl Handle {
+    /// The latest decision of a payment that the tables know, as it was recorded. None where they know none, where none are
+    /// configured, and where its record has left both log and archive.
+    ///
+    /// # Errors
+    /// When tables, log or archive cannot be read.
+    pub async fn recalled(&self, profile: &ProfileId, payment: &PaymentId) -> Result<Option<Arc<Decision>>, RecallError> {
+        let Some(tables) = self.tables() else { return Ok(None) };
+        let Some(row) = tables.payment(profile, payment).await?.decisions.pop() else { return Ok(None) };
+        let record = self.record(row.position.record).await?;
+        let index = usize::try_from(row.position.index).ok();
+        let body = record.as_ref().zip(index).and_then(|(record, index)| record.bodies.get(index));
+        Ok(if let Some(Body::Decided(decision)) = body { Some(Arc::clone(decision)) } else { None })
+    }
+
+    async fn record(&self, number: u64) -> Result<Option<Record>, LogError> {
+        match self.log().read(number, 1).await {
+            // It was sealed and trimmed.
+            Err(LogError::Missing { .. }) => {}
+            read => return Ok(read?.into_iter().next()),
+        }
+        let folder = self.archive_dir().to_path_buf();
+        // A segment is read and unpacked: not on a thread that others' answers wait for.
+        let read = tokio::task::spawn_blocking(move || Archive::open(&folder).read(number)).await;
+        let records = read.map_err(|_| LogError::Closed)??;
+        Ok(records.into_iter().find(|record| record.number == number))
+    }
+}
