@@ -18,7 +18,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::settings::{
-    Connector, Deduplication, Detection, EventMonitor, Healing, Levels, Merchant, Rates, Routing, Scaling, Settings, whole,
+    Adoption, Connector, Deduplication, Detection, EventMonitor, Healing, Levels, Merchant, Rates, Routing, Scaling, Settings,
+    whole,
 };
 use crate::domain::{ConnectorName, ProfileId, Role};
 
@@ -61,6 +62,8 @@ pub struct Config {
     pub healing: Healing,
     /// `[autonomy]`, the engine's.
     pub autonomy: Levels,
+    /// `[adoption]`, the engine's.
+    pub adoption: Adoption,
     /// `[scaling]`, the engine's.
     pub scaling: Scaling,
     /// `[deduplication]`, the engine's.
@@ -84,6 +87,7 @@ impl Config {
             detection: self.detection.clone(),
             healing: self.healing.clone(),
             autonomy: self.autonomy.clone(),
+            adoption: self.adoption.clone(),
             scaling: self.scaling.clone(),
             deduplication: self.deduplication.clone(),
             money: self.money.clone(),

@@ -1,10 +1,12 @@
 //! A routing decision: a complete value that carries its reasons.
 
+mod note;
 mod packed;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ConnectorAccount, Context, Money, PaymentId, Position, ProfileId, RuleId, Time};
+pub use note::Note;
 use packed::Packed;
 
 /// What a caller asks: where should this attempt go?
@@ -69,6 +71,8 @@ pub enum Approach {
     Rule(RuleId),
     /// The issuer wants the customer authenticated: 3DS on the account of the attempt before, and no other.
     StepUp,
+    /// The static order: the merchant's priority list or rule if it has one, else the order of the request's list.
+    Static,
 }
 
 /// Why a candidate was not to be chosen.
@@ -87,6 +91,8 @@ pub enum Exclusion {
     Rule(RuleId),
     /// The issuer wants the customer authenticated, which is done where the payment is.
     StepUp,
+    /// Routing is conservative, and too little is known of it.
+    Unproven,
 }
 
 impl Exclusion {
@@ -100,6 +106,7 @@ impl Exclusion {
             Self::Operator => "excluded by an operator",
             Self::Rule(_) => "not in the merchant's routing rule",
             Self::StepUp => "the issuer wants authentication on the account of the attempt before",
+            Self::Unproven => "routing is conservative, and too little is known of it",
         }
     }
 }
@@ -122,11 +129,6 @@ pub struct Candidate {
     /// Effective sample size behind `expected`, in outcomes.
     pub evidence: f64,
 }
-
-/// What else shaped a decision, besides what its candidates tell. Variants are only ever added, at the end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Note {}
 
 /// A routing decision, as it is answered and recorded: at ten candidates some 200 bytes besides its request.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,12 +4,14 @@
 //! defaults are here; `config/apos.toml` lists every key with its default, and a test holds the two together. Values
 //! out of range are refused when they are read, so that the file's line can be named.
 
+mod adoption;
 mod recorded;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use adoption::{Adoption, MerchantAdoption};
 pub use recorded::Recorded;
 
 use super::{ActionClass, Autonomy, ConnectorAccount, ConnectorName, Currency, Method, ProfileId};
@@ -90,6 +92,8 @@ pub struct Settings {
     pub healing: Healing,
     /// `[autonomy]`
     pub autonomy: Levels,
+    /// `[adoption]`
+    pub adoption: Adoption,
     /// `[scaling]`
     pub scaling: Scaling,
     /// `[deduplication]`
@@ -422,6 +426,8 @@ pub struct Merchant {
     /// Accounts in fixed order, each once, for a merchant pinned to a priority list; empty: the bandit chooses.
     #[serde(deserialize_with = "distinct")]
     pub priority: Vec<ConnectorAccount>,
+    /// How much of its traffic the engine routes, where it is not as of all.
+    pub adoption: MerchantAdoption,
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::monitor::Monitor;
 use super::route::RoutingView;
 use super::route::silence::Silence;
 use super::scale::Scaler;
+use super::shadow::Reports;
 use super::snapshot::{IncidentRow, Statistics};
 use crate::domain::{Act, EffectId, IncidentId, Position, Time};
 
@@ -34,6 +35,7 @@ pub struct State {
     pub(super) scaler: Scaler,
     pub(super) feed: Feed,
     pub(super) silence: Silence,
+    pub(super) shadow: Reports,
     pub(super) statistics: Statistics,
     pub(super) configured: bool,
     pub(super) version: String,

@@ -136,7 +136,7 @@ impl Market {
 
     /// What the engine is told of the merchants.
     pub(super) fn merchant_settings(&self) -> BTreeMap<ProfileId, Merchant> {
-        let told = |shop: &Shop| Merchant { name: shop.name.clone(), priority: shop.priority.clone() };
+        let told = |shop: &Shop| Merchant { name: shop.name.clone(), priority: shop.priority.clone(), ..Merchant::default() };
         self.shops.iter().map(|shop| (shop.profile.clone(), told(shop))).collect()
     }
 

@@ -229,6 +229,7 @@ const fn approach(approach: Approach) -> &'static str {
         Approach::LeastBad => "least_bad",
         Approach::Rule(_) => "rule",
         Approach::StepUp => "step_up",
+        Approach::Static => "static",
     }
 }
 

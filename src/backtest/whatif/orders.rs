@@ -43,7 +43,7 @@ pub(super) fn translated(command: &Command, recorded: &Actions, other: &Actions)
             let (action, version) = same(action, |row| row.undoable)?;
             Order::Undo { action, version }
         }
-        Order::SetAutonomy { .. } => command.order.clone(),
+        Order::SetAutonomy { .. } | Order::SetAdoption { .. } | Order::SetKillSwitch { .. } => command.order.clone(),
         Order::Skip { .. } => return None,
     };
     Some(Command { operator: command.operator.clone(), order })

@@ -86,7 +86,7 @@ impl Pseudonyms {
         let merchant = |(profile, merchant): (&ProfileId, &Merchant)| {
             let pseudonym = self.profile(profile);
             let name = if merchant.name.is_empty() { String::new() } else { pseudonym.to_string() };
-            (pseudonym, Merchant { name, priority: self.accounts(&merchant.priority) })
+            (pseudonym, Merchant { name, priority: self.accounts(&merchant.priority), ..merchant.clone() })
         };
         let merchants: BTreeMap<ProfileId, Merchant> = settings.merchants.iter().map(merchant).collect();
         Settings { merchants, ..settings.clone() }
@@ -119,6 +119,12 @@ impl Pseudonyms {
     fn command(&self, command: Command) -> Command {
         let order = match command.order {
             Order::Skip { position, .. } => Order::Skip { position, reason: LEFT_OUT.into() },
+            Order::SetAdoption { profile, dial, shadow } => {
+                Order::SetAdoption { profile: profile.map(|profile| self.profile(&profile)), dial, shadow }
+            }
+            Order::SetKillSwitch { pulled, reason } if !reason.is_empty() => {
+                Order::SetKillSwitch { pulled, reason: LEFT_OUT.into() }
+            }
             Order::Reject { action, version, reason } if !reason.is_empty() => {
                 Order::Reject { action, version, reason: LEFT_OUT.into() }
             }

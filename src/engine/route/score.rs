@@ -13,6 +13,8 @@ use crate::domain::{Candidate, ConnectorAccount, Exclusion, Request, Settings};
 pub(crate) struct Scored<'v> {
     pub(crate) account: ConnectorAccount,
     pub(crate) state: Option<&'v Account>,
+    /// Its place in the caller's order.
+    pub(crate) place: usize,
     /// Its place in the caller's order, or in the merchant's list.
     pub(crate) rank: usize,
     pub(crate) excluded: Option<Exclusion>,
@@ -20,8 +22,10 @@ pub(crate) struct Scored<'v> {
     pub(crate) score: f64,
     pub(crate) in_flight: u16,
     own: Belief,
-    bonus: f64,
-    evidence: f64,
+    /// What learning more about it is worth, before the weight of that.
+    worth: f64,
+    pub(super) bonus: f64,
+    pub(super) evidence: f64,
 }
 
 /// Scores every account of the request, in the request's order.
@@ -62,16 +66,19 @@ impl<'v> Scorer<'v, '_> {
         let routing = &self.view.settings.routing;
         let folded = connector.and_then(|c| self.view.pending.get(c as usize)).copied().unwrap_or(0);
         let pending = f64::from(folded) + f64::from(in_flight);
-        let bonus = routing.exploration * (part.lasting / (1.0 + routing.pending_damping * part.lasting * pending)).sqrt();
+        let worth = (part.lasting / (1.0 + routing.pending_damping * part.lasting * pending)).sqrt();
+        let bonus = routing.exploration * worth;
         Scored {
             account: account.clone(),
             state,
+            place: rank,
             rank,
             excluded: self.exclusion(account, state),
             expected,
             score: own.mean + bonus,
             in_flight,
             own,
+            worth,
             bonus,
             evidence: evidence(own.variance, self.prior, expected),
         }
@@ -130,6 +137,13 @@ pub(crate) fn confidence(scored: &[Scored<'_>], index: usize) -> f64 {
 }
 
 impl Scored<'_> {
+    /// Gives the worth of learning more another weight in the score.
+    pub(super) fn explore(&mut self, weight: f64) {
+        let bonus = weight * self.worth;
+        self.score += bonus - self.bonus;
+        self.bonus = bonus;
+    }
+
     /// The available before the excluded, then the higher score, then the caller's order.
     pub(crate) fn by_score(a: &Self, b: &Self) -> Ordering {
         let excluded = a.excluded.is_some().cmp(&b.excluded.is_some());

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
+use super::adoption::Adoption;
 use super::breaker::Breaker;
 use super::rules::Book;
 use super::weights::Weights;
@@ -73,6 +74,8 @@ pub struct RoutingView {
     pub(crate) payments: Payments,
     /// Bytes of all merchants' rules.
     pub(crate) rule_bytes: u64,
+    /// How much of the traffic the engine routes.
+    pub(super) adoption: Adoption,
 }
 
 impl RoutingView {
@@ -190,6 +193,7 @@ impl RoutingView {
         if let Some(number) = self.profiles.get(profile) {
             let rules = self.merchants.get(number as usize).and_then(|merchant| merchant.rules.as_deref());
             self.rule_bytes = self.rule_bytes.saturating_sub(rules.map_or(0, Book::bytes));
+            self.adoption.merchants.remove(&number);
             self.merchants.set(number as usize, Merchant { deleted: true, ..Merchant::default() });
         }
     }

@@ -33,7 +33,7 @@ fn sheet(dialog: &Dialog, columns: usize, scene: &Scene<'_>) -> Sheet {
         Kind::Resources => resources(columns, scene),
         Kind::Keys => help::sheet(scene),
         Kind::Time(text) => time(text, columns, scene),
-        Kind::Levels { row, level } => levels::sheet(*row, *level, columns, scene),
+        Kind::Levels(chosen) => levels::sheet(chosen, columns, scene),
         Kind::Faults(row) => faults::sheet(*row, scene),
         Kind::Quit => quit(columns, scene),
     }

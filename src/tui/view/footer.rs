@@ -34,7 +34,7 @@ fn panic_bar(snapshot: &Snapshot) -> String {
     let excluded = snapshot.connectors.iter().flat_map(|row| &row.accounts).filter(|account| account.excluded).count();
     let changes = snapshot.actions.iter().filter(|row| row.undoable && row.status != ActionStatus::Pending).count();
     format!(
-        " PANIC armed: p sets all to observe, Esc disarms. Kept: {}, {}",
+        " PANIC armed: p observe, K static order, Esc off. Kept: {}, {}",
         format::plural(excluded, "exclusion"),
         format::plural(changes, "change"),
     )

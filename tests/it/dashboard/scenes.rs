@@ -9,9 +9,10 @@ use apos::domain::{
 };
 use apos::engine::Snapshot;
 use apos::engine::snapshot::{
-    AccountRow, ActionRow, ActionStatus, AggregateRow, Analytics, AnomalyType, AtRisk, BlastRadius, BreakerState, ConnectorRow,
-    Estimate, EventClass, EventRow, Evidence, Header, Health, Hindsight, HistoryRow, IncidentRow, MerchantRow, Prediction,
-    SPARK_BUCKETS, ScalingView, Severity, ShadowRow, ShadowSum, Shadows, UnknownCode,
+    AccountRow, ActionRow, ActionStatus, AdoptionView, AggregateRow, Analytics, AnomalyType, AtRisk, BlastRadius, BreakerState,
+    ConnectorRow, Conservative, Estimate, EventClass, EventRow, Evidence, Header, Health, Hindsight, HistoryRow, IncidentRow,
+    KillSwitch, MerchantAdoptionRow, MerchantRow, Prediction, SPARK_BUCKETS, ScalingView, Severity, ShadowReport, ShadowRow,
+    ShadowSum, Shadows, UnknownCode,
 };
 
 const fn s(seconds: u64) -> Duration {
@@ -269,6 +270,47 @@ pub(crate) fn hindsight() -> Snapshot {
             row(ActionClass::Exclusion, sum(1, 90_000), ShadowSum::default()),
         ],
     };
+    snapshot
+}
+
+/// A merchant tries us in shadow, and another one with a tenth of its payments.
+pub(crate) fn adopting() -> Snapshot {
+    let mut snapshot = calm();
+    let estimate = Estimate {
+        attempts: 912,
+        payments: 74.2,
+        payments_range: (21.0, 127.4),
+        total: Some(eur(310_000)),
+        total_range: Some((eur(90_000), eur(530_000))),
+        ..Estimate::default()
+    };
+    let report = |merchant: Option<&str>| ShadowReport {
+        merchant: merchant.map(profile),
+        since: now() - s(86_400),
+        until: None,
+        attempts: 4_120,
+        points: 1.8,
+        points_range: (0.5, 3.1),
+        estimate: estimate.clone(),
+    };
+    let apart = |name, dial, shadow| MerchantAdoptionRow { profile: profile(name), dial, shadow };
+    snapshot.adoption = AdoptionView {
+        dial: 50,
+        merchants: vec![apart("pro_lumen", Some(10), None), apart("pro_northwind", None, Some(true))],
+        merchants_apart: 2,
+        reports: vec![report(None), report(Some("pro_northwind"))],
+        ..AdoptionView::default()
+    };
+    snapshot
+}
+
+/// Errors are high and wide, and somebody pulled the kill switch.
+pub(crate) fn killed() -> Snapshot {
+    let mut snapshot = outage();
+    let kill_switch = KillSwitch { since: now() - s(40), by: "kim".into(), reason: "wrong figures".into() };
+    let conservative = Conservative { since: now() - s(90), sentence: "52 % of 812 attempts approved".into() };
+    snapshot.adoption.kill_switch = Some(kill_switch);
+    snapshot.adoption.conservative = Some(conservative);
     snapshot
 }
 

@@ -8,8 +8,8 @@ use apos::domain::settings::{Connector, Merchant, Routing};
 use apos::domain::{
     Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, CardType, Change, Command, Comparison, ConnectorAccount,
     ConnectorName, Context, Country, Credential, Currency, Decision, Decline, DeclineClass, EffectId, EffectResult, EventId,
-    EventKind, Exclusion, Initiator, Issuer, Method, Money, Network, OperatorName, Order, PaymentEvent, PaymentId, Position,
-    PriorityMove, ProfileId, Purpose, Request, ResourceSample, RuleId, Settings, Source, Step, Time,
+    EventKind, Exclusion, Initiator, Issuer, Method, Money, Network, Note, OperatorName, Order, PaymentEvent, PaymentId,
+    Position, PriorityMove, ProfileId, Purpose, Request, ResourceSample, RuleId, Settings, Source, Step, Time,
 };
 
 pub(crate) fn account(text: &str) -> ConnectorAccount {
@@ -119,7 +119,8 @@ fn settings() -> Settings {
 pub(crate) fn later_bodies() -> Vec<Body> {
     let stripe =
         Connector { methods: vec![Method::Card], currencies: vec![amount().currency], fee_minor: 25, fee_percent: 1.4 };
-    let merchant = Merchant { name: "Kaffee & Kuchen".to_owned(), priority: vec![account("adyen:mca_2")] };
+    let merchant =
+        Merchant { name: "Kaffee & Kuchen".to_owned(), priority: vec![account("adyen:mca_2")], ..Merchant::default() };
     let settings = Settings {
         connectors: [(ConnectorName::parse("stripe").unwrap(), stripe)].into(),
         merchants: [(profile(), merchant)].into(),
@@ -127,10 +128,23 @@ pub(crate) fn later_bodies() -> Vec<Body> {
     };
     let skip = Order::Skip { position: at(40, 1), reason: "written by a faulty build".into() };
     let step_up = Decision { approach: Approach::StepUp, ..decision(2) };
+    let ada = |order| Body::Commanded(Command { operator: OperatorName::parse("ada").unwrap(), order });
+    let mut noted = Decision { approach: Approach::Static, ..decision(2) };
+    noted.candidates[1].excluded = Some(Exclusion::Unproven);
+    noted.notes = vec![
+        Note::KillSwitch,
+        Note::Shadow { engine: 1 },
+        Note::Dial { percent: 25, engine: false },
+        Note::Conservative,
+        Note::Ruling { rule: RuleId(at(9, 1)), in_order: false, order: vec![1, 0] },
+    ];
     vec![
         Body::Configured(settings.into()),
         Body::Decided(Arc::new(step_up)),
-        Body::Commanded(Command { operator: OperatorName::parse("ada").unwrap(), order: skip }),
+        ada(skip),
+        Body::Decided(Arc::new(noted)),
+        ada(Order::SetAdoption { profile: Some(profile()), dial: Some(25), shadow: Some(true) }),
+        ada(Order::SetKillSwitch { pulled: true, reason: "wrong figures".into() }),
     ]
 }
 
