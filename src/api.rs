@@ -5,7 +5,7 @@
 //! | `GET /health /health/ready`, also under `/v1` | everybody |
 //! | `GET /status /analytics /anomalies /healing`, also under `/v1`; `GET /v1/actions /v1/decisions/{payment}` | on loopback everybody, else a viewer's key |
 //! | `POST /v1/decisions /v1/outcomes`, `POST /v1/actions/{id}/approve, reject, override, undo` | an operator's key |
-//! | `GET /v1/adoption` | as `GET /status` |
+//! | `GET /v1/adoption /v1/experiments` | as `GET /status` |
 //! | `PUT /v1/kill-switch` | an operator's key |
 //! | `PUT /v1/autonomy /v1/adoption` | an admin's key |
 //! | `POST /webhooks/hyperswitch/{profile}` | whoever signs with the profile's key |
@@ -22,6 +22,7 @@ mod anomalies;
 pub mod auth;
 mod decisions;
 pub mod error;
+mod experiments;
 mod healing;
 mod health;
 mod outcomes;
@@ -115,6 +116,7 @@ fn routes(config: &mut ServiceConfig) {
                         .route(web::put().to(adoption::set_kill_switch))
                         .default_service(other_method("PUT")),
                 )
+                .service(get("/experiments", web::to(experiments::get)))
                 .configure(seed_routes),
         );
 }

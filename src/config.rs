@@ -15,11 +15,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::settings::{
-    Adoption, Connector, Deduplication, Detection, EventMonitor, Healing, Levels, Merchant, Rates, Routing, Scaling, Settings,
-    whole,
+    Adoption, Connector, Deduplication, Detection, EventMonitor, Experiment, Healing, Levels, Merchant, Rates, Routing,
+    Scaling, Settings, experiments, whole,
 };
 use crate::domain::{ConnectorName, ProfileId, Role};
 
@@ -74,6 +75,9 @@ pub struct Config {
     pub connectors: BTreeMap<ConnectorName, Connector>,
     /// `[merchants.PROFILE]`, the engine's.
     pub merchants: BTreeMap<ProfileId, Merchant>,
+    /// `[experiments.NAME]`, the engine's.
+    #[serde(deserialize_with = "experiments")]
+    pub experiments: BTreeMap<CompactString, Experiment>,
 }
 
 impl Config {
@@ -93,6 +97,7 @@ impl Config {
             money: self.money.clone(),
             connectors: self.connectors.clone(),
             merchants: self.merchants.clone(),
+            experiments: self.experiments.clone(),
         }
     }
 

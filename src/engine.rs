@@ -7,6 +7,7 @@ mod analyse;
 mod apply;
 mod caution;
 mod detect;
+mod experiments;
 mod feed;
 mod heal;
 mod monitor;

@@ -5,13 +5,16 @@
 //! out of range are refused when they are read, so that the file's line can be named.
 
 mod adoption;
+mod experiment;
 mod recorded;
 
 use std::collections::BTreeMap;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use adoption::{Adoption, MerchantAdoption};
+pub use experiment::{Arm, ArmPolicy, Experiment, experiments};
 pub use recorded::Recorded;
 
 use super::{ActionClass, Autonomy, ConnectorAccount, ConnectorName, Currency, Method, ProfileId};
@@ -104,6 +107,9 @@ pub struct Settings {
     pub connectors: BTreeMap<ConnectorName, Connector>,
     /// `[merchants.PROFILE]`
     pub merchants: BTreeMap<ProfileId, Merchant>,
+    /// `[experiments.NAME]`
+    #[serde(deserialize_with = "experiments")]
+    pub experiments: BTreeMap<CompactString, Experiment>,
 }
 
 /// The event monitor: what is taken in and counted.
@@ -265,6 +271,8 @@ pub struct Levels {
     pub exclusion: Autonomy,
     /// Scaling by one instance.
     pub scaling: Autonomy,
+    /// Stopping and promoting arms of experiments.
+    pub experiments: Autonomy,
     /// At `veto`, an action waits so many seconds for one.
     #[serde(deserialize_with = "whole::<_, 5, 3_600>")]
     pub veto_delay_s: u64,
@@ -272,7 +280,13 @@ pub struct Levels {
 
 impl Default for Levels {
     fn default() -> Self {
-        Self { priority: Autonomy::Approve, exclusion: Autonomy::Approve, scaling: Autonomy::Approve, veto_delay_s: 60 }
+        Self {
+            priority: Autonomy::Approve,
+            exclusion: Autonomy::Approve,
+            scaling: Autonomy::Approve,
+            experiments: Autonomy::Approve,
+            veto_delay_s: 60,
+        }
     }
 }
 
@@ -284,6 +298,7 @@ impl Levels {
             ActionClass::Priority => self.priority,
             ActionClass::Exclusion => self.exclusion,
             ActionClass::Scaling => self.scaling,
+            ActionClass::Experiments => self.experiments,
         }
     }
 
@@ -293,6 +308,7 @@ impl Levels {
             ActionClass::Priority => self.priority = level,
             ActionClass::Exclusion => self.exclusion = level,
             ActionClass::Scaling => self.scaling = level,
+            ActionClass::Experiments => self.experiments = level,
         }
     }
 }

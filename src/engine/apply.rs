@@ -83,6 +83,7 @@ impl State {
         }
         self.view.configure_adoption(&before, settings, !self.configured);
         self.shadow.turn(&self.view);
+        self.experiments.configure(settings, &mut self.view);
         self.healer.configure(&before.autonomy, &settings.autonomy, self.configured);
         self.configured = true;
         self.feed.push(&self.view, Line::Engine("configuration activated".to_owned()));
@@ -149,6 +150,9 @@ impl State {
         let (payment, new) = self.view.payments.entry(key, at);
         let launched = payment.decided(decision, account, prompt.then_some(made));
         self.statistics.payments += u64::from(new);
+        if launched {
+            self.experiments.assigned(decision);
+        }
         if let Some(account) = account.filter(|_| launched) {
             self.view.launch(account);
         }
@@ -188,7 +192,7 @@ impl State {
         let (delay, silent) = if matches!(merge, Merge::Outcome { .. }) { payment.answered(at) } else { (None, Silent::No) };
         let shown = payment.shown(account.and_then(|a| self.view.account_names.name(a)));
         let watching = self.healer.shadowed.is_watching() || self.shadow.is_watching(at);
-        let decision = payment.decision.clone().filter(|_| shown.is_some() && watching);
+        let decision = payment.decision.clone().filter(|one| shown.is_some() && (watching || !one.notes.is_empty()));
         let known = Known {
             merchant,
             shown,
@@ -255,6 +259,7 @@ impl State {
         if let Some(decision) = &known.decision {
             let attempted = Attempted { decision, approved: failure.is_none(), amount: known.amount };
             self.healer.shadowed.saw(&attempted);
+            self.experiments.ended(decision, attempted.approved);
             self.shadow.saw(&attempted, known.merchant, self.view.at);
         }
         let Some(account) = known.account else { return };
@@ -354,7 +359,7 @@ impl State {
     fn command(&mut self, command: &Command, asking: &mut Asking<'_>) {
         let obeyed = self.view.obey(command);
         self.shadow.turn(&self.view);
-        let site = Site { view: &self.view, monitor: &self.monitor, scaler: &self.scaler };
+        let site = Site { view: &self.view, monitor: &self.monitor, scaler: &self.scaler, experiments: &self.experiments };
         let done = self.healer.command((command, obeyed), &site, asking);
         self.statistics.commands_refused += u64::from(!done);
         let text = self.healer.outcomes().last().map(|outcome| outcome.text.clone()).unwrap_or_default();
@@ -383,7 +388,7 @@ impl State {
         if let Some(text) = caution::judge(&self.monitor, &mut self.view) {
             self.feed.push(&self.view, Line::Engine(text));
         }
-        let site = Site { view: &self.view, monitor: &self.monitor, scaler: &self.scaler };
+        let site = Site { view: &self.view, monitor: &self.monitor, scaler: &self.scaler, experiments: &self.experiments };
         self.healer.tick(&site, &self.incidents, asking);
         self.statistics.actions += self.healer.propose_all(&site, &mut self.incidents, asking);
         let failing = self.incidents.open_ones().map(|incident| incident.slice);
@@ -425,7 +430,8 @@ struct Known {
     merchant: u32,
     /// The probability of success its decision showed.
     shown: Option<f64>,
-    /// That decision, where anything is made of it: a repair that nobody executed is followed, or a merchant is in shadow.
+    /// That decision, where anything is made of it: a repair that nobody executed is followed, a merchant is in shadow,
+    /// or it has notes.
     decision: Option<Arc<Decision>>,
     /// How long after its decision an outcome came.
     delay: Option<Duration>,

@@ -4,6 +4,7 @@
 //! randomness is a hash of (seed, merchant, payment, attempt), so the same inputs give the same decision, anywhere.
 
 mod adoption;
+pub(crate) mod arms;
 mod belief;
 pub(crate) mod breaker;
 mod calibration;

@@ -5,10 +5,12 @@
 
 mod adoption;
 mod build;
+mod experiments;
 mod hindsight;
 
 pub use adoption::{AdoptionView, Conservative, KillSwitch, MerchantAdoptionRow, ShadowReport};
 pub use build::snapshot;
+pub use experiments::{ArmRow, ExperimentRow, ExperimentState};
 pub use hindsight::{Estimate, Hindsight, ShadowRow, ShadowSum, Shadows};
 
 use compact_str::CompactString;
@@ -36,6 +38,8 @@ pub struct Snapshot {
     pub header: Header,
     /// How much of the traffic the engine routes.
     pub adoption: AdoptionView,
+    /// Experiments, by name.
+    pub experiments: Vec<ExperimentRow>,
     /// Connectors, by name.
     pub connectors: Vec<ConnectorRow>,
     /// Incidents: open ones first, then by severity, then the newest.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::analyse::Analyst;
 use super::detect::Incidents;
+use super::experiments::Experiments;
 use super::feed::{Feed, Line};
 use super::heal::Healer;
 use super::monitor::Monitor;
@@ -36,6 +37,7 @@ pub struct State {
     pub(super) feed: Feed,
     pub(super) silence: Silence,
     pub(super) shadow: Reports,
+    pub(super) experiments: Experiments,
     pub(super) statistics: Statistics,
     pub(super) configured: bool,
     pub(super) version: String,

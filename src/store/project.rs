@@ -216,6 +216,7 @@ fn target(change: &Change) -> String {
         },
         Change::ExcludeAccount { account } | Change::RestoreAccount { account } => account.to_string(),
         Change::Scale { .. } => "instances".to_owned(),
+        Change::SetArm { experiment, arm, .. } => format!("{experiment}/{arm}"),
     }
 }
 

@@ -20,6 +20,7 @@ mod connectors;
 mod details;
 mod dialogs;
 mod events;
+mod experiments;
 mod faults;
 mod footer;
 mod header;

@@ -128,6 +128,7 @@ async fn dial_shadow_and_kill_switch_are_set_and_shown() -> Result<()> {
     assert_eq!(decided["notes"], json!(["kill_switch"]));
     assert_eq!(put("/v1/kill-switch", OPERATOR, json!({ "pulled": false })).await?.0, 200);
     assert_eq!(app.read("/v1/adoption").await?["kill_switch"], json!(null));
+    assert_eq!(app.read("/v1/experiments").await?["experiments"], json!([]));
     app.stop().await?;
     Ok(())
 }

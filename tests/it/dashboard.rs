@@ -168,6 +168,7 @@ fn scenes() -> Vec<(&'static str, Snapshot, Vec<Key>)> {
         ("levels", scenes::outage(), vec![char('l')]),
         ("adoption", scenes::adopting(), [vec![char('l')], vec![Key::Down; ActionClass::ALL.len() + 2]].concat()),
         ("killed", scenes::killed(), vec![]),
+        ("experiments", scenes::experimenting(), vec![char('e')]),
         ("left", scenes::hindsight(), vec![char('l')]),
         ("keys", scenes::calm(), vec![char('?')]),
         ("panic", scenes::outage(), vec![char('!')]),

@@ -89,7 +89,11 @@ impl Pseudonyms {
             (pseudonym, Merchant { name, priority: self.accounts(&merchant.priority), ..merchant.clone() })
         };
         let merchants: BTreeMap<ProfileId, Merchant> = settings.merchants.iter().map(merchant).collect();
-        Settings { merchants, ..settings.clone() }
+        let mut experiments = settings.experiments.clone();
+        for experiment in experiments.values_mut() {
+            experiment.merchants.iter_mut().for_each(|merchant| *merchant = self.profile(merchant));
+        }
+        Settings { merchants, experiments, ..settings.clone() }
     }
 
     fn event(&self, event: PaymentEvent) -> PaymentEvent {
@@ -145,7 +149,7 @@ impl Pseudonyms {
             Change::ReorderPriority { moves } => Change::ReorderPriority { moves: moves.iter().map(moved).collect() },
             Change::ExcludeAccount { account } => Change::ExcludeAccount { account: self.account(&account) },
             Change::RestoreAccount { account } => Change::RestoreAccount { account: self.account(&account) },
-            Change::Scale { from, to } => Change::Scale { from, to },
+            change @ (Change::Scale { .. } | Change::SetArm { .. }) => change,
         }
     }
 

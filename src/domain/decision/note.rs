@@ -1,5 +1,6 @@
 //! What else shaped a decision, besides what its candidates tell.
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::Candidate;
@@ -34,6 +35,22 @@ pub enum Note {
         /// The accounts that it allows in its order, by their places in the request.
         order: Vec<u8>,
     },
+    /// The payment is in an experiment.
+    Experiment {
+        /// The experiment.
+        experiment: CompactString,
+        /// The arm, which said how to choose.
+        arm: CompactString,
+        /// The payment's bucket, 0 to 9,999.
+        bucket: u16,
+    },
+    /// An experiment's whole scope follows an arm that won.
+    Promoted {
+        /// The experiment.
+        experiment: CompactString,
+        /// The arm.
+        arm: CompactString,
+    },
 }
 
 impl Note {
@@ -55,6 +72,10 @@ impl Note {
                  used"
                     .to_owned()
             }
+            Self::Experiment { experiment, arm, bucket } => {
+                format!("chosen as arm {arm} of experiment {experiment} says, bucket {bucket}")
+            }
+            Self::Promoted { experiment, arm } => format!("chosen as arm {arm} says, which won experiment {experiment}"),
             Self::Ruling { rule, .. } => format!("the static order is that of the merchant's rule {rule}"),
         }
     }

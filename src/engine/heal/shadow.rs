@@ -202,7 +202,9 @@ fn elsewhere<'d>(decision: &'d Decision, change: &Change) -> Option<&'d Candidat
             open.min_by_key(|candidate| place(&candidate.account))?
         }
         Change::ExcludeAccount { account } if account == chosen => open.find(|candidate| candidate.account != *account)?,
-        Change::ExcludeAccount { .. } | Change::RestoreAccount { .. } | Change::Scale { .. } => return None,
+        Change::ExcludeAccount { .. } | Change::RestoreAccount { .. } | Change::Scale { .. } | Change::SetArm { .. } => {
+            return None;
+        }
     };
     (other.account != *chosen).then_some(other)
 }

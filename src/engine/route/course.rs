@@ -8,7 +8,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::rules::Ruling;
 use super::score::Scored;
-use super::{Choice, Draw, RoutingView, by_priority, choose, least_bad, sticky};
+use super::{Choice, Draw, RoutingView, arms, by_priority, choose, least_bad, sticky};
 use crate::domain::settings::Routing;
 use crate::domain::{Approach, Exclusion, Note, Request};
 
@@ -46,6 +46,8 @@ pub(super) enum Way {
     Engine(Tuning),
     /// The static order.
     Static,
+    /// The order of the request's list, whatever lists and rules say.
+    Listed,
     /// The static order, but only proven connectors, and none whose breaker is open.
     Careful,
 }
@@ -67,7 +69,7 @@ impl Course {
         let adoption = view.adoption();
         let engine = Way::Engine(Tuning::of(&view.settings.routing));
         if adoption.is_plain() {
-            return Self::only(engine, Vec::new());
+            return Self::only(engine, Vec::new()).experimenting(view, request);
         }
         if adoption.killed.is_some() {
             return Self::only(Way::Static, vec![Note::KillSwitch]);
@@ -84,13 +86,34 @@ impl Course {
         }
         if !careful {
             let ways = [(buckets(percent), engine), (sticky::BUCKETS, Way::Static)];
-            return Self::by_lot(ways.into_iter(), lot, notes);
+            return Self::by_lot(ways.into_iter(), lot, notes).experimenting(view, request);
         }
         notes.push(Note::Conservative);
         let shifted = percent.min(view.settings.adoption.conservative_shift);
         let engine = Way::Engine(Tuning::CAREFUL);
         let ways = [(buckets(shifted), engine), (buckets(percent), Way::Careful), (sticky::BUCKETS, Way::Static)];
         Self::by_lot(ways.into_iter(), lot, notes)
+    }
+
+    /// The same, with the engine's part of it split among the arms of the experiment that the payment is in the scope of.
+    fn experimenting(mut self, view: &RoutingView, request: &Request) -> Self {
+        if view.settings.experiments.is_empty() {
+            return self;
+        }
+        // Where there is one, the engine's way is the first.
+        let Some(&(weight, Way::Engine(_))) = self.ways.first() else { return self };
+        let Some(split) = arms::split(view, request) else { return self };
+        let others = split.ways.len();
+        if self.own == 0 {
+            self.own = split.own;
+            self.notes.extend(split.note);
+        } else {
+            self.own += others - 1;
+        }
+        let rest = self.ways.drain(..).skip(1).collect::<SmallVec<[(f64, Way); 4]>>();
+        self.ways.extend(split.ways.into_iter().map(|(share, way)| (weight * share, way)));
+        self.ways.extend(rest);
+        self
     }
 
     fn only(way: Way, notes: Vec<Note>) -> Self {
@@ -179,6 +202,10 @@ impl Way {
                 choose(view, scored, asked, &tuning, draw)
             }
             Self::Static => in_static_order(view, scored, asked),
+            Self::Listed => {
+                by_priority(scored, |_| None);
+                first(scored)
+            }
             Self::Careful => {
                 scored.iter_mut().for_each(|one| one.explore(Tuning::CAREFUL.exploration));
                 if view.priority(&asked.0.profile).is_some() || asked.1.is_some() {

@@ -9,6 +9,7 @@ use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
 use super::adoption::Adoption;
+use super::arms::Arms;
 use super::breaker::Breaker;
 use super::rules::Book;
 use super::weights::Weights;
@@ -76,6 +77,8 @@ pub struct RoutingView {
     pub(crate) rule_bytes: u64,
     /// How much of the traffic the engine routes.
     pub(super) adoption: Adoption,
+    /// What became of experiments' arms.
+    pub(crate) arms: Arms,
 }
 
 impl RoutingView {

@@ -30,6 +30,7 @@ pub fn snapshot(state: &State) -> Snapshot {
         epoch: state.epoch,
         header: header(state, &incidents),
         adoption: adoption(state),
+        experiments: state.experiments.rows(view),
         connectors: view.connectors.iter().map(|(number, name)| connector(state, number, name)).collect(),
         incidents,
         actions: actions(state),

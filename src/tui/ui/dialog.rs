@@ -59,6 +59,8 @@ pub enum Kind {
     Time(String),
     /// What the engine may do, and what is chosen of it.
     Levels(Levels),
+    /// The experiments.
+    Experiments,
     /// The menu of faults, and the row chosen.
     Faults(usize),
     /// The question whether to leave.
@@ -221,9 +223,13 @@ impl Dialog {
             Kind::Levels(_) => Scope::Levels,
             Kind::Faults(_) => Scope::Faults,
             Kind::Quit => Scope::Leaving,
-            Kind::Hindsight(_) | Kind::Incident(_) | Kind::Connector(_) | Kind::Resources | Kind::Keys | Kind::Time(_) => {
-                Scope::Reading
-            }
+            Kind::Hindsight(_)
+            | Kind::Incident(_)
+            | Kind::Connector(_)
+            | Kind::Resources
+            | Kind::Keys
+            | Kind::Time(_)
+            | Kind::Experiments => Scope::Reading,
         }
     }
 

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use apos::domain::settings::Levels;
+use apos::domain::change::ArmState;
+use apos::domain::settings::{ArmPolicy, Levels};
 use apos::domain::{
     ActionClass, ActionId, Change, ConnectorAccount, ConnectorName, Currency, IncidentId, Method, Money, Position,
     PriorityMove, ProfileId, ResourceSample, Time,
 };
 use apos::engine::Snapshot;
 use apos::engine::snapshot::{
-    AccountRow, ActionRow, ActionStatus, AdoptionView, AggregateRow, Analytics, AnomalyType, AtRisk, BlastRadius, BreakerState,
-    ConnectorRow, Conservative, Estimate, EventClass, EventRow, Evidence, Header, Health, Hindsight, HistoryRow, IncidentRow,
-    KillSwitch, MerchantAdoptionRow, MerchantRow, Prediction, SPARK_BUCKETS, ScalingView, Severity, ShadowReport, ShadowRow,
-    ShadowSum, Shadows, UnknownCode,
+    AccountRow, ActionRow, ActionStatus, AdoptionView, AggregateRow, Analytics, AnomalyType, ArmRow, AtRisk, BlastRadius,
+    BreakerState, ConnectorRow, Conservative, Estimate, EventClass, EventRow, Evidence, ExperimentRow, ExperimentState, Header,
+    Health, Hindsight, HistoryRow, IncidentRow, KillSwitch, MerchantAdoptionRow, MerchantRow, Prediction, SPARK_BUCKETS,
+    ScalingView, Severity, ShadowReport, ShadowRow, ShadowSum, Shadows, UnknownCode,
 };
 
 const fn s(seconds: u64) -> Duration {
@@ -302,6 +303,55 @@ pub(crate) fn adopting() -> Snapshot {
         ..AdoptionView::default()
     };
     snapshot
+}
+
+/// Two experiments: one goes on, of the other an arm was stopped and the split is not as promised.
+pub(crate) fn experimenting() -> Snapshot {
+    let arm = |name: &str, state, (answered, approved): (u64, u64)| ArmRow {
+        name: name.into(),
+        policy: ArmPolicy::Engine,
+        share: 50.0,
+        state,
+        assigned: answered + 3,
+        answered,
+        approved,
+        rate: Some(f64::from(u32::try_from(approved).unwrap()) / f64::from(u32::try_from(answered).unwrap())),
+        difference: None,
+        difference_range: None,
+        p: None,
+    };
+    let judged = |row: ArmRow, difference, range, p| ArmRow {
+        difference: Some(difference),
+        difference_range: Some(range),
+        p: Some(p),
+        ..row
+    };
+    let row = |name: &str, state, arms| ExperimentRow {
+        name: name.into(),
+        state,
+        since: now() - s(90_000),
+        start: None,
+        end: None,
+        merchants: Vec::new(),
+        methods: Vec::new(),
+        alpha: 0.05,
+        split_probability: Some(0.41),
+        mismatched: false,
+        arms,
+    };
+    let (running, stopped) = (ArmState::Running, ArmState::Stopped);
+    let control = |counts| arm("control", running, counts);
+    let less = judged(arm("less", running, (4_098, 3_766)), 0.007, (-0.006, 0.020), 0.412);
+    let order = judged(arm("order", stopped, (1_204, 1_011)), -0.062, (-0.091, -0.033), 0.001);
+    let less = row("less-exploration", ExperimentState::Running, vec![control((4_120, 3_757)), less]);
+    let order = row("order-or-engine", ExperimentState::Stopped, vec![control((1_711, 1_548)), order]);
+    Snapshot {
+        experiments: vec![
+            ExperimentRow { end: Some(now() + s(3 * 86_400)), methods: vec![Method::Card], ..less },
+            ExperimentRow { mismatched: true, merchants: vec![profile("pro_lumen")], ..order },
+        ],
+        ..calm()
+    }
 }
 
 /// Errors are high and wide, and somebody pulled the kill switch.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use apos::domain::Purpose;
 use apos::domain::rule::{Algorithm, Output, RuleText};
 use apos::domain::settings::MerchantAdoption;
-use apos::domain::{Note, Purpose};
 use apos::engine::route::decide_under;
 use apos::engine::route::rules::{Ruling, Terms};
 use apos::engine::snapshot::ShadowReport;

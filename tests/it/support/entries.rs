@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use apos::domain::change::ArmState;
 use apos::domain::rule::{Algorithm, Case, Condition, Output, Program, RuleText, Split, Statement, Value};
 use apos::domain::settings::{Connector, Merchant, Routing};
 use apos::domain::{
@@ -137,6 +138,8 @@ pub(crate) fn later_bodies() -> Vec<Body> {
         Note::Dial { percent: 25, engine: false },
         Note::Conservative,
         Note::Ruling { rule: RuleId(at(9, 1)), in_order: false, order: vec![1, 0] },
+        Note::Experiment { experiment: "less".into(), arm: "control".into(), bucket: 9_999 },
+        Note::Promoted { experiment: "less".into(), arm: "control".into() },
     ];
     vec![
         Body::Configured(settings.into()),
@@ -145,6 +148,19 @@ pub(crate) fn later_bodies() -> Vec<Body> {
         Body::Decided(Arc::new(noted)),
         ada(Order::SetAdoption { profile: Some(profile()), dial: Some(25), shadow: Some(true) }),
         ada(Order::SetKillSwitch { pulled: true, reason: "wrong figures".into() }),
+        Body::Intended {
+            id: EffectId { position: at(9, 1), number: 1 },
+            act: Act {
+                action: ActionId(9),
+                step: Step::Execute,
+                change: Change::SetArm {
+                    experiment: "less".into(),
+                    arm: "control".into(),
+                    from: ArmState::Running,
+                    to: ArmState::Stopped,
+                },
+            },
+        },
     ]
 }
 
