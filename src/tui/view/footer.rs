@@ -32,7 +32,7 @@ pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
 /// What a panic does, and what it leaves as it is.
 fn panic_bar(snapshot: &Snapshot) -> String {
     if snapshot.adoption.kill_switch.is_some() {
-        return " PANIC armed: p observe, Esc off. The kill switch is pulled already: l releases it".to_owned();
+        return " PANIC armed: p observe, Esc off. The kill switch is pulled: l releases it".to_owned();
     }
     let excluded = snapshot.connectors.iter().flat_map(|row| &row.accounts).filter(|account| account.excluded).count();
     let changes = snapshot.actions.iter().filter(|row| row.undoable && row.status != ActionStatus::Pending).count();
