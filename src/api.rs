@@ -5,7 +5,9 @@
 //! | `GET /health /health/ready`, also under `/v1` | everybody |
 //! | `GET /status /analytics /anomalies /healing`, also under `/v1`; `GET /v1/actions /v1/connectors /v1/decisions/{payment}` | on loopback everybody, else a viewer's key |
 //! | `POST /v1/decisions /v1/outcomes`, `POST /v1/actions/{id}/approve, reject, override, undo` | an operator's key |
-//! | `PUT /v1/autonomy` | an admin's key |
+//! | `GET /v1/adoption /v1/experiments` | as `GET /status` |
+//! | `PUT /v1/kill-switch` | an operator's key |
+//! | `PUT /v1/autonomy /v1/adoption` | an admin's key |
 //! | `POST /webhooks/hyperswitch/{profile}` | whoever signs with the profile's key |
 //! | the peer's calls: `POST /decide-gateway /update-gateway-score /rule/create, update, get, delete /merchant-account/create`, `GET` and `DELETE /merchant-account/{profile}` `/merchant-account/{profile}/features` and `/debit-routing`; `POST /routing/create, update, activate, deactivate, delete, list, list/active, evaluate, evaluate/batch, hybrid`; `/config/routing-keys /config-sr-dimension /gateway-score/reset` | whoever sends the peer's secret, or an operator's key |
 //! | `GET /health/diagnostics` | everybody |
@@ -14,12 +16,14 @@
 //! [`Handle`], or the position at which something became durable.
 
 mod actions;
+mod adoption;
 mod analytics;
 mod anomalies;
 pub mod auth;
 mod connectors;
 mod decisions;
 pub mod error;
+mod experiments;
 mod healing;
 mod health;
 mod outcomes;
@@ -103,6 +107,18 @@ fn routes(config: &mut ServiceConfig) {
                 .service(
                     web::resource("/autonomy").route(web::put().to(actions::set_autonomy)).default_service(other_method("PUT")),
                 )
+                .service(
+                    web::resource("/adoption")
+                        .route(web::get().to(adoption::get))
+                        .route(web::put().to(adoption::set))
+                        .default_service(other_method("GET, PUT")),
+                )
+                .service(
+                    web::resource("/kill-switch")
+                        .route(web::put().to(adoption::set_kill_switch))
+                        .default_service(other_method("PUT")),
+                )
+                .service(get("/experiments", web::to(experiments::get)))
                 .configure(seed_routes),
         );
 }

@@ -15,10 +15,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::settings::{
-    Connector, Deduplication, Detection, EventMonitor, Healing, Levels, Merchant, Rates, Routing, Scaling, Settings, whole,
+    Adoption, Connector, Deduplication, Detection, EventMonitor, Experiment, Healing, Levels, Merchant, Rates, Routing,
+    Scaling, Settings, experiments, whole,
 };
 use crate::domain::{ConnectorName, ProfileId, Role};
 
@@ -61,6 +63,8 @@ pub struct Config {
     pub healing: Healing,
     /// `[autonomy]`, the engine's.
     pub autonomy: Levels,
+    /// `[adoption]`, the engine's.
+    pub adoption: Adoption,
     /// `[scaling]`, the engine's.
     pub scaling: Scaling,
     /// `[deduplication]`, the engine's.
@@ -71,6 +75,9 @@ pub struct Config {
     pub connectors: BTreeMap<ConnectorName, Connector>,
     /// `[merchants.PROFILE]`, the engine's.
     pub merchants: BTreeMap<ProfileId, Merchant>,
+    /// `[experiments.NAME]`, the engine's.
+    #[serde(deserialize_with = "experiments")]
+    pub experiments: BTreeMap<CompactString, Experiment>,
 }
 
 impl Config {
@@ -84,11 +91,13 @@ impl Config {
             detection: self.detection.clone(),
             healing: self.healing.clone(),
             autonomy: self.autonomy.clone(),
+            adoption: self.adoption.clone(),
             scaling: self.scaling.clone(),
             deduplication: self.deduplication.clone(),
             money: self.money.clone(),
             connectors: self.connectors.clone(),
             merchants: self.merchants.clone(),
+            experiments: self.experiments.clone(),
         }
     }
 

@@ -5,7 +5,9 @@
 
 mod analyse;
 mod apply;
+mod caution;
 mod detect;
+mod experiments;
 mod feed;
 mod heal;
 mod monitor;
@@ -13,14 +15,16 @@ mod names;
 mod payments;
 pub mod route;
 mod scale;
+mod shadow;
 pub mod snapshot;
 mod state;
+mod tally;
 
 pub use apply::apply;
-pub(crate) use heal::{Attempted, Tally};
 pub use route::{NoCandidate, RoutingView, decide};
 pub use snapshot::{Snapshot, snapshot};
 pub use state::{RestoreError, State};
+pub(crate) use tally::{Attempted, Tally};
 
 use crate::domain::{Act, EffectId};
 

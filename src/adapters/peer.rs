@@ -224,9 +224,15 @@ const fn approach(approach: Approach, algorithm: RankingAlgorithm) -> &'static s
         (RankingAlgorithm::PriorityList, _) => "PRIORITY_LOGIC",
         (_, Approach::Single) => "DEFAULT",
         (_, Approach::Uniform | Approach::Probe) => "SR_V3_HEDGING",
-        (_, Approach::Priority | Approach::Bandit | Approach::LeastBad | Approach::Rule(_) | Approach::StepUp) => {
-            "SR_SELECTION_V3_ROUTING"
-        }
+        (
+            _,
+            Approach::Priority
+            | Approach::Bandit
+            | Approach::LeastBad
+            | Approach::Rule(_)
+            | Approach::StepUp
+            | Approach::Static,
+        ) => "SR_SELECTION_V3_ROUTING",
     }
 }
 
@@ -302,7 +308,7 @@ impl<'a> PriorityLogic<'a> {
     /// Where a priority list was asked for, whether the merchant has one; without one the logic names no gateway.
     fn of(decision: &'a Decision, algorithm: RankingAlgorithm) -> Self {
         let primary_logic = match (algorithm, decision.approach) {
-            (RankingAlgorithm::PriorityList, Approach::Priority) => {
+            (RankingAlgorithm::PriorityList, Approach::Priority | Approach::Static) => {
                 Some(Logic { name: Some("priority"), status: "SUCCESS", failure_reason: None })
             }
             (RankingAlgorithm::PriorityList, Approach::StepUp) => {
@@ -477,6 +483,7 @@ mod tests {
             (Approach::Bandit, "SR_SELECTION_V3_ROUTING"),
             (Approach::LeastBad, "SR_SELECTION_V3_ROUTING"),
             (Approach::StepUp, "SR_SELECTION_V3_ROUTING"),
+            (Approach::Static, "SR_SELECTION_V3_ROUTING"),
             (Approach::Uniform, "SR_V3_HEDGING"),
             (Approach::Probe, "SR_V3_HEDGING"),
         ] {

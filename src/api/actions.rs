@@ -11,9 +11,6 @@ use super::{Api, ApiError, healing};
 use crate::adapters::json::{self, BadField};
 use crate::domain::{ActionClass, ActionId, Autonomy, Change, Command, Order, Role, wording};
 
-/// Longest reason, in characters: it is shown on one line.
-const REASON_MAX: usize = 200;
-
 /// `POST /v1/actions/{id}/{verb}`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,7 +64,7 @@ pub(super) async fn set_autonomy(request: HttpRequest, body: Arrived, api: web::
 }
 
 /// Gives a command and answers what became of it.
-async fn give(api: &Api, command: Command) -> Result<HttpResponse, ApiError> {
+pub(super) async fn give(api: &Api, command: Command) -> Result<HttpResponse, ApiError> {
     let outcome = api.handle.command(command).await?;
     if outcome.accepted { Ok(reply::ok(&outcome)) } else { Err(ApiError::Refused(outcome.text)) }
 }
@@ -76,14 +73,22 @@ fn action(text: &str) -> Result<ActionId, ApiError> {
     text.parse().map_err(|problem: String| BadField::new("id", problem).into())
 }
 
+/// A reason as it is kept: short enough for one line, and nothing in it that moves a terminal.
+pub(super) fn checked_reason(reason: &str) -> Result<CompactString, ApiError> {
+    /// Longest reason, in characters: it is shown on one line.
+    const MAX: usize = 200;
+    if reason.chars().count() > MAX {
+        return Err(BadField::new("reason", format!("longer than {MAX} characters")).into());
+    }
+    Ok(reason.chars().map(wording::printable).collect())
+}
+
 fn read_order(action: ActionId, verb: &str, body: OrderBody) -> Result<Order, ApiError> {
     let OrderBody { version, reason, change } = body;
-    if reason.chars().count() > REASON_MAX {
-        return Err(BadField::new("reason", format!("longer than {REASON_MAX} characters")).into());
-    }
+    let reason = checked_reason(&reason)?;
     match verb {
         "approve" => Ok(Order::Approve { action, version }),
-        "reject" => Ok(Order::Reject { action, version, reason: reason.chars().map(wording::printable).collect() }),
+        "reject" => Ok(Order::Reject { action, version, reason }),
         "override" => {
             let change = change.ok_or_else(|| BadField::new("change", "missing"))?;
             Ok(Order::Override { action, version, change })

@@ -10,7 +10,7 @@ use crate::adapters::json::{self, BadField};
 use crate::domain::decision::Explanation;
 use crate::domain::{
     Approach, Bin, Candidate, CardType, ConnectorAccount, Context, Country, Credential, Currency, Decision, Initiator, Issuer,
-    Method, Money, Network, PaymentId, Position, ProfileId, Request, Role, RuleId,
+    Method, Money, Network, Note, PaymentId, Position, ProfileId, Request, Role, RuleId,
 };
 use crate::engine::route::rules::Terms;
 
@@ -76,11 +76,13 @@ struct View<'a> {
     rule: Option<RuleId>,
     /// In the order of preference.
     candidates: &'a [Candidate],
+    /// What else shaped it.
+    notes: &'a [Note],
 }
 
 impl<'a> View<'a> {
     fn of(decision: &'a Decision) -> Self {
-        let Decision { request, view, approach, candidates, propensity, confidence, .. } = decision;
+        let Decision { request, view, approach, candidates, propensity, confidence, notes, .. } = decision;
         Self {
             profile: &request.profile,
             payment: &request.payment,
@@ -93,6 +95,7 @@ impl<'a> View<'a> {
             view: *view,
             rule: decision.rule(),
             candidates,
+            notes,
         }
     }
 }

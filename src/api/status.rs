@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Api, ApiError, reply, webhooks};
 use crate::domain::{Position, Time};
-use crate::engine::snapshot::{ConnectorRow, EventRow, Header, MerchantRow, ScalingView};
+use crate::engine::snapshot::{AdoptionView, ConnectorRow, EventRow, Header, MerchantRow, ScalingView};
 use crate::runtime::Status;
 
 #[derive(Serialize)]
@@ -14,6 +14,7 @@ struct View<'a> {
     position: Position,
     at: Time,
     header: &'a Header,
+    adoption: &'a AdoptionView,
     connectors: &'a [ConnectorRow],
     merchants: &'a [MerchantRow],
     scaling: &'a ScalingView,
@@ -32,6 +33,7 @@ pub(super) async fn get(request: HttpRequest, api: web::Data<Api>) -> Result<Htt
         position: snapshot.position,
         at: snapshot.at,
         header: &snapshot.header,
+        adoption: &snapshot.adoption,
         connectors: &snapshot.connectors,
         merchants: &snapshot.merchants,
         scaling: &snapshot.scaling,

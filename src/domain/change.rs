@@ -1,5 +1,6 @@
 //! What an action changes in the world: the whole content of a proposal, an intent and an undo.
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::{ConnectorAccount, ProfileId};
@@ -41,6 +42,41 @@ pub enum Change {
         /// Instances wanted.
         to: u16,
     },
+    /// Stop an arm of an experiment, promote it to all of the experiment's scope, or let it run again.
+    SetArm {
+        /// The experiment.
+        experiment: CompactString,
+        /// The arm.
+        arm: CompactString,
+        /// What it is now.
+        from: ArmState,
+        /// What it shall be.
+        to: ArmState,
+    },
+}
+
+/// What an arm of an experiment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArmState {
+    /// It has its share of the payments.
+    Running,
+    /// It has none.
+    Stopped,
+    /// The whole scope follows it.
+    Promoted,
+}
+
+impl ArmState {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Promoted => "promoted",
+        }
+    }
 }
 
 /// Classes of action; each has a level of autonomy of its own.
@@ -53,11 +89,13 @@ pub enum ActionClass {
     Exclusion,
     /// Instances.
     Scaling,
+    /// Arms of experiments.
+    Experiments,
 }
 
 impl ActionClass {
     /// Every class.
-    pub const ALL: [Self; 3] = [Self::Priority, Self::Exclusion, Self::Scaling];
+    pub const ALL: [Self; 4] = [Self::Priority, Self::Exclusion, Self::Scaling, Self::Experiments];
 
     /// The word for it.
     #[must_use]
@@ -66,6 +104,7 @@ impl ActionClass {
             Self::Priority => "priority",
             Self::Exclusion => "exclusion",
             Self::Scaling => "scaling",
+            Self::Experiments => "experiments",
         }
     }
 
@@ -84,6 +123,7 @@ impl Change {
             Self::ReorderPriority { .. } => ActionClass::Priority,
             Self::ExcludeAccount { .. } | Self::RestoreAccount { .. } => ActionClass::Exclusion,
             Self::Scale { .. } => ActionClass::Scaling,
+            Self::SetArm { .. } => ActionClass::Experiments,
         }
     }
 
@@ -95,6 +135,9 @@ impl Change {
             Self::ExcludeAccount { .. } => "exclude_account",
             Self::RestoreAccount { .. } => "restore_account",
             Self::Scale { .. } => "scale",
+            Self::SetArm { to: ArmState::Running, .. } => "resume_arm",
+            Self::SetArm { to: ArmState::Stopped, .. } => "stop_arm",
+            Self::SetArm { to: ArmState::Promoted, .. } => "promote_arm",
         }
     }
 
@@ -111,6 +154,9 @@ impl Change {
             Self::ExcludeAccount { account } => Self::RestoreAccount { account: account.clone() },
             Self::RestoreAccount { account } => Self::ExcludeAccount { account: account.clone() },
             Self::Scale { from, to } => Self::Scale { from: *to, to: *from },
+            Self::SetArm { experiment, arm, from, to } => {
+                Self::SetArm { experiment: experiment.clone(), arm: arm.clone(), from: *to, to: *from }
+            }
         }
     }
 }
@@ -131,6 +177,7 @@ mod tests {
             Change::ExcludeAccount { account: account.clone() },
             Change::RestoreAccount { account },
             Change::Scale { from: 2, to: 3 },
+            Change::SetArm { experiment: "x".into(), arm: "b".into(), from: ArmState::Running, to: ArmState::Promoted },
         ] {
             assert_ne!(change.inverse(), change);
             assert_eq!(change.inverse().inverse(), change);

@@ -3,7 +3,7 @@
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::{ActionClass, ActionId, Autonomy, Change, OperatorName, Position};
+use super::{ActionClass, ActionId, Autonomy, Change, OperatorName, Position, ProfileId};
 
 /// What a key or a session may do; each includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -84,6 +84,23 @@ pub enum Order {
     Skip {
         /// Where it stands.
         position: Position,
+        /// Why, in the operator's words, at most 200 characters.
+        reason: CompactString,
+    },
+    /// Set how much of the traffic the engine routes.
+    SetAdoption {
+        /// The merchant it is about, which then has exactly what is given here and follows all in the rest; of all when
+        /// absent, where what is not given stays as it is.
+        profile: Option<ProfileId>,
+        /// Share of payments that the engine routes, percent, 0 to 100.
+        dial: Option<u8>,
+        /// Whether the static order is answered and the engine's choice recorded beside it.
+        shadow: Option<bool>,
+    },
+    /// Pull the kill switch, so that everything gets the static order at once, or release it.
+    SetKillSwitch {
+        /// Pulled, or released.
+        pulled: bool,
         /// Why, in the operator's words, at most 200 characters.
         reason: CompactString,
     },

@@ -1,6 +1,7 @@
 //! A routing decision: a complete value that carries its reasons.
 
 pub mod explain;
+mod note;
 mod packed;
 mod weighed;
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ConnectorAccount, Context, Money, PaymentId, Position, ProfileId, RuleId, Time};
 pub use explain::{Explanation, Pursued};
+pub use note::Note;
 use packed::Packed;
 pub use weighed::{Cost, LatencyStep, Weighed};
 
@@ -73,6 +75,8 @@ pub enum Approach {
     Rule(RuleId),
     /// The issuer wants the customer authenticated: 3DS on the account of the attempt before, and no other.
     StepUp,
+    /// The static order: the merchant's priority list or rule if it has one, else the order of the request's list.
+    Static,
 }
 
 /// Why a candidate was not to be chosen.
@@ -101,6 +105,8 @@ pub enum Exclusion {
     ThreeDs,
     /// It is planned to be out of use.
     Maintenance,
+    /// Routing is conservative, and too little is known of it.
+    Unproven,
 }
 
 impl Exclusion {
@@ -129,6 +135,7 @@ impl Exclusion {
             Self::Amount => "does not support the amount",
             Self::ThreeDs => "does not support the payment with, or without, 3DS",
             Self::Maintenance => "in planned maintenance",
+            Self::Unproven => "routing is conservative, and too little is known of it",
         }
     }
 }
@@ -150,14 +157,6 @@ pub struct Candidate {
     pub pending: u16,
     /// Effective sample size behind `expected`, in outcomes.
     pub evidence: f64,
-}
-
-/// What else shaped a decision, besides what its candidates tell. Variants are only ever added, at the end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Note {
-    /// Something other than success counted for the merchant: what it was, and what each candidate costs.
-    Objective(Weighed),
 }
 
 /// A routing decision, as it is answered and recorded: at ten candidates some 200 bytes besides its request.

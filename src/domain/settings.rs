@@ -4,15 +4,20 @@
 //! defaults are here; `config/apos.toml` lists every key with its default, and a test holds the two together. Values
 //! out of range are refused when they are read, so that the file's line can be named.
 
+mod adoption;
 mod connector;
+mod experiment;
 mod objective;
 mod recorded;
 
 use std::collections::BTreeMap;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use adoption::{Adoption, MerchantAdoption};
 pub use connector::{AmountRange, Connector, Fee, ThreeDs, Window};
+pub use experiment::{Arm, ArmPolicy, Experiment, experiments};
 pub use objective::Objective;
 pub use recorded::Recorded;
 
@@ -94,6 +99,8 @@ pub struct Settings {
     pub healing: Healing,
     /// `[autonomy]`
     pub autonomy: Levels,
+    /// `[adoption]`
+    pub adoption: Adoption,
     /// `[scaling]`
     pub scaling: Scaling,
     /// `[deduplication]`
@@ -104,6 +111,9 @@ pub struct Settings {
     pub connectors: BTreeMap<ConnectorName, Connector>,
     /// `[merchants.PROFILE]`
     pub merchants: BTreeMap<ProfileId, Merchant>,
+    /// `[experiments.NAME]`
+    #[serde(deserialize_with = "experiments")]
+    pub experiments: BTreeMap<CompactString, Experiment>,
 }
 
 /// The event monitor: what is taken in and counted.
@@ -279,6 +289,8 @@ pub struct Levels {
     pub exclusion: Autonomy,
     /// Scaling by one instance.
     pub scaling: Autonomy,
+    /// Stopping and promoting arms of experiments.
+    pub experiments: Autonomy,
     /// At `veto`, an action waits so many seconds for one.
     #[serde(deserialize_with = "whole::<_, 5, 3_600>")]
     pub veto_delay_s: u64,
@@ -286,7 +298,13 @@ pub struct Levels {
 
 impl Default for Levels {
     fn default() -> Self {
-        Self { priority: Autonomy::Approve, exclusion: Autonomy::Approve, scaling: Autonomy::Approve, veto_delay_s: 60 }
+        Self {
+            priority: Autonomy::Approve,
+            exclusion: Autonomy::Approve,
+            scaling: Autonomy::Approve,
+            experiments: Autonomy::Approve,
+            veto_delay_s: 60,
+        }
     }
 }
 
@@ -298,6 +316,7 @@ impl Levels {
             ActionClass::Priority => self.priority,
             ActionClass::Exclusion => self.exclusion,
             ActionClass::Scaling => self.scaling,
+            ActionClass::Experiments => self.experiments,
         }
     }
 
@@ -307,6 +326,7 @@ impl Levels {
             ActionClass::Priority => self.priority = level,
             ActionClass::Exclusion => self.exclusion = level,
             ActionClass::Scaling => self.scaling = level,
+            ActionClass::Experiments => self.experiments = level,
         }
     }
 }
@@ -427,6 +447,8 @@ pub struct Merchant {
     pub priority: Vec<ConnectorAccount>,
     /// What its payments are routed for; by default success alone.
     pub objective: Objective,
+    /// How much of its traffic the engine routes, where it is not as of all.
+    pub adoption: MerchantAdoption,
 }
 
 #[cfg(test)]

@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use super::Effect;
 use super::analyse::Counted;
+use super::caution;
 use super::detect;
 use super::feed::Line;
-use super::heal::{Asking, Attempted, Site, Targets};
+use super::heal::{Asking, Site, Targets};
 use super::monitor::{Outcome, Slice};
 use super::payments::{Horizon, Key, Merge, Silent};
 use super::route::breaker::Turn;
 use super::route::{Observation, Subject};
 use super::snapshot::IncidentRow;
 use super::state::State;
+use super::tally::Attempted;
 use crate::domain::payment::LATE_AFTER;
 use crate::domain::rule::RuleText;
 use crate::domain::{
@@ -79,6 +81,9 @@ impl State {
                 self.merchant(profile, &merchant.priority);
             }
         }
+        self.view.configure_adoption(&before, settings, !self.configured);
+        self.shadow.turn(&self.view);
+        self.experiments.configure(settings, &mut self.view);
         self.healer.configure(&before.autonomy, &settings.autonomy, self.configured);
         self.configured = true;
         self.feed.push(&self.view, Line::Engine("configuration activated".to_owned()));
@@ -145,6 +150,9 @@ impl State {
         let (payment, new) = self.view.payments.entry(key, at);
         let launched = payment.decided(decision, account, prompt.then_some(made));
         self.statistics.payments += u64::from(new);
+        if launched {
+            self.experiments.assigned(decision);
+        }
         if let Some(account) = account.filter(|_| launched) {
             self.view.launch(account);
         }
@@ -183,7 +191,8 @@ impl State {
         let unseen = payment.newly_unseen(event);
         let (delay, silent) = if matches!(merge, Merge::Outcome { .. }) { payment.answered(at) } else { (None, Silent::No) };
         let shown = payment.shown(account.and_then(|a| self.view.account_names.name(a)));
-        let decision = payment.decision.clone().filter(|_| shown.is_some() && self.healer.shadowed.is_watching());
+        let watching = self.healer.shadowed.is_watching() || self.shadow.is_watching(at);
+        let decision = payment.decision.clone().filter(|one| shown.is_some() && (watching || !one.notes.is_empty()));
         let known = Known {
             merchant,
             shown,
@@ -248,7 +257,10 @@ impl State {
             self.statistics.approved += 1;
         }
         if let Some(decision) = &known.decision {
-            self.healer.shadowed.saw(&Attempted { decision, approved: failure.is_none(), amount: known.amount });
+            let attempted = Attempted { decision, approved: failure.is_none(), amount: known.amount };
+            self.healer.shadowed.saw(&attempted);
+            self.experiments.ended(decision, attempted.approved);
+            self.shadow.saw(&attempted, known.merchant, self.view.at);
         }
         let Some(account) = known.account else { return };
         let Some(subject) = self.subject(account) else { return };
@@ -348,8 +360,10 @@ impl State {
     }
 
     fn command(&mut self, command: &Command, asking: &mut Asking<'_>) {
-        let site = Site { view: &self.view, monitor: &self.monitor, scaler: &self.scaler };
-        let done = self.healer.command(command, &site, asking);
+        let obeyed = self.view.obey(command);
+        self.shadow.turn(&self.view);
+        let site = Site { view: &self.view, monitor: &self.monitor, scaler: &self.scaler, experiments: &self.experiments };
+        let done = self.healer.command((command, obeyed), &site, asking);
         self.statistics.commands_refused += u64::from(!done);
         let text = self.healer.outcomes().last().map(|outcome| outcome.text.clone()).unwrap_or_default();
         let text = if done { text } else { format!("{}: refused: {text}", command.operator) };
@@ -374,7 +388,10 @@ impl State {
         for row in detect::tick(&mut self.incidents, &mut self.monitor, &self.view) {
             self.report(row, asking);
         }
-        let site = Site { view: &self.view, monitor: &self.monitor, scaler: &self.scaler };
+        if let Some(text) = caution::judge(&self.monitor, &mut self.view) {
+            self.feed.push(&self.view, Line::Engine(text));
+        }
+        let site = Site { view: &self.view, monitor: &self.monitor, scaler: &self.scaler, experiments: &self.experiments };
         self.healer.tick(&site, &self.incidents, asking);
         self.statistics.actions += self.healer.propose_all(&site, &mut self.incidents, asking);
         let failing = self.incidents.open_ones().map(|incident| incident.slice);
@@ -416,7 +433,8 @@ struct Known {
     merchant: u32,
     /// The probability of success its decision showed.
     shown: Option<f64>,
-    /// That decision, where a repair that nobody executed is followed.
+    /// That decision, where anything is made of it: a repair that nobody executed is followed, a merchant is in shadow,
+    /// or it has notes.
     decision: Option<Arc<Decision>>,
     /// How long after its decision an outcome came.
     delay: Option<Duration>,

@@ -21,7 +21,6 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use execute::Targets;
 pub(crate) use propose::{Draft, Site};
-pub(crate) use shadow::{Attempted, Tally};
 pub(crate) use subject::Subject;
 
 use rest::Rests;

@@ -3,29 +3,37 @@
 //! [`decide`] is pure: a view, the attempts in flight that the view does not know yet, and the request. Its only
 //! randomness is a hash of (seed, merchant, payment, attempt), so the same inputs give the same decision, anywhere.
 
+mod adoption;
+pub(crate) mod arms;
 mod belief;
 pub(crate) mod breaker;
 mod calibration;
 mod change_point;
+mod course;
 mod customers;
 mod eligibility;
 mod features;
 mod latency;
+mod lottery;
 mod outlook;
 pub mod rules;
 mod score;
 mod share;
 pub(crate) mod silence;
 mod slots;
+pub(crate) mod sticky;
 mod value;
 mod view;
 pub(crate) mod weights;
 
+pub(crate) use adoption::Cautious;
 pub use outlook::Outlook;
 pub(crate) use view::Account;
 pub use view::RoutingView;
 pub(crate) use weights::{Observation, Subject};
 
+use course::{Course, Tuning};
+use lottery::Lottery;
 use rules::Ruling;
 use score::Scored;
 use value::Pursuit;
@@ -52,6 +60,14 @@ pub enum NoCandidate {
         /// Each with its reason: `stripe:mca_1: does not support USD`.
         Vec<String>,
     ),
+}
+
+impl NoCandidate {
+    /// Every candidate, with why it is excluded.
+    fn of(scored: &[Scored<'_>], request: &Request) -> Self {
+        let told = |one: &Scored<'_>| Some(format!("{}: {}", one.account, one.excluded?.sentence(request)));
+        Self::Excluded(scored.iter().filter_map(told).collect())
+    }
 }
 
 /// Chooses an account for an attempt, no rule of the merchant's considered. `in_flight` counts the attempts on an account
@@ -87,9 +103,12 @@ pub fn decide_under(
     let asked = Asked { request: &request, ruling, pursuit: Pursuit::of(view, &request), at: at.max(view.at) };
     let mut scored = score::all(view, in_flight, &asked);
     let draw = Draw::of(view.settings.seed, &request);
-    let choice = choose(view, &mut scored, &asked, &draw)?;
+    let (choice, mut notes) = match step_up(view, &mut scored, &request) {
+        Some(step_up) => (step_up, Vec::new()),
+        None => Course::of(view, &request).choose(view, &mut scored, &asked, &draw)?,
+    };
     let confidence = score::confidence(&scored, choice.index);
-    let notes = asked.pursuit.and_then(|pursuit| pursuit.note(&scored, choice.approach)).into_iter().collect();
+    notes.extend(asked.pursuit.and_then(|pursuit| pursuit.note(&scored, choice.approach)));
     let chosen = u16::try_from(choice.index).unwrap_or(0);
     let candidates: Vec<Candidate> = scored.into_iter().map(Scored::into_candidate).collect();
     Ok(Decision {
@@ -120,47 +139,82 @@ struct Choice {
     index: usize,
     approach: Approach,
     propensity: f64,
+    /// What was left to chance; none: nothing was.
+    lottery: Option<Lottery>,
 }
 
-/// Orders the candidates by preference and chooses: the account where the customer is to be authenticated; else in the order
-/// of the merchant's rule where that was asked for; else a probe if one is due, else by the merchant's list, else by score
-/// with a uniform slice.
-fn choose(view: &RoutingView, scored: &mut [Scored<'_>], asked: &Asked<'_>, draw: &Draw) -> Result<Choice, NoCandidate> {
-    if let Some(step_up) = step_up(view, scored, asked.request) {
-        return Ok(step_up);
+impl Choice {
+    /// One that was no other's turn.
+    const fn certain(index: usize, approach: Approach) -> Self {
+        Self { index, approach, propensity: 1.0, lottery: None }
     }
-    let pinned = view.priority(&asked.request.profile);
-    let ordered = asked.ruling.filter(|ruling| ruling.in_order && pinned.is_none());
+
+    fn drawn(lottery: Lottery, draw: &Draw) -> Self {
+        let (index, approach) = lottery.drawn(draw);
+        Self { index, approach, propensity: lottery.chance(index), lottery: Some(lottery) }
+    }
+
+    /// The probability that a candidate would have been chosen so.
+    fn chance(&self, index: usize) -> f64 {
+        match &self.lottery {
+            Some(lottery) => lottery.chance(index),
+            None if index == self.index => 1.0,
+            None => 0.0,
+        }
+    }
+}
+
+/// Orders the candidates by preference and chooses as the engine does: in the order of the merchant's rule where that was
+/// asked for; else a probe if one is due, else by the merchant's list, else by score with a uniform slice.
+fn choose(
+    view: &RoutingView,
+    scored: &mut [Scored<'_>],
+    asked: &Asked<'_>,
+    tuning: &Tuning,
+    draw: &Draw,
+) -> Result<Choice, NoCandidate> {
+    let pinned = view.priority(&asked.request.profile).filter(|_| !tuning.free);
+    let follows = |ruling: &&Ruling<'_>| pinned.is_none() && ((ruling.in_order && !tuning.free) || tuning.careful);
+    let ordered = asked.ruling.filter(follows);
     match (pinned, ordered) {
         (Some(order), _) => by_priority(scored, |account| order.iter().position(|named| named == account)),
         (None, Some(ruling)) => by_priority(scored, |account| ruling.rank(account)),
-        (None, None) => scored.sort_by(Scored::by_score),
+        (None, None) => {
+            if tuning.careful {
+                course::keep_to_proven(scored);
+            }
+            scored.sort_by(Scored::by_score);
+        }
     }
     let open = scored.iter().filter(|s| s.excluded.is_none()).count();
     let refuses = open == 0 && view.settings.routing.when_none_left == WhenNoneLeft::Refuse;
     if let Some(ruling) = ordered.filter(|_| !refuses) {
-        return Ok(Choice { index: 0, approach: Approach::Rule(ruling.rule), propensity: 1.0 });
+        return Ok(Choice::certain(0, Approach::Rule(ruling.rule)));
     }
     if open == 0 && !refuses {
         return Ok(least_bad(scored));
     }
     let probes = probes(scored);
-    if let Some(probe) = draw_probe(view, scored, &probes, draw) {
-        return Ok(probe);
+    if let Some(probe) = due_probe(view, scored, &probes) {
+        return Ok(Choice::certain(probe, Approach::Probe));
     }
-    if refuses {
-        // Probes flow all the same, or nobody would see an account recover.
-        let told = |one: &Scored<'_>| Some(format!("{}: {}", one.account, one.excluded?.sentence(asked.request)));
-        return Err(NoCandidate::Excluded(scored.iter().filter_map(told).collect()));
+    let routing = &view.settings.routing;
+    let first = match pinned {
+        _ if refuses => Approach::LeastBad,
+        _ if open == 1 => Approach::Single,
+        Some(_) => Approach::Priority,
+        None => Approach::Bandit,
+    };
+    let mut lottery = Lottery::first(probes, routing.probe_share, first);
+    if first == Approach::Bandit {
+        lottery = lottery.or_close(&scored[..open], routing.uniform_margin, tuning.uniform_share);
     }
-    let left = if probes.is_empty() { 1.0 } else { 1.0 - view.settings.routing.probe_share };
-    if open == 1 {
-        return Ok(Choice { index: 0, approach: Approach::Single, propensity: left });
+    let choice = Choice::drawn(lottery, draw);
+    // Probes flow all the same, or nobody would see an account recover.
+    if refuses && choice.approach != Approach::Probe {
+        return Err(NoCandidate::of(scored, asked.request));
     }
-    if pinned.is_some() {
-        return Ok(Choice { index: 0, approach: Approach::Priority, propensity: left });
-    }
-    Ok(by_bandit(view, &scored[..open], draw, left))
+    Ok(choice)
 }
 
 /// Where the issuer wants the customer authenticated, the next attempt stays where the payment is, whatever rules, lists,
@@ -173,7 +227,7 @@ fn step_up(view: &RoutingView, scored: &mut [Scored<'_>], request: &Request) -> 
         other.excluded = Some(Exclusion::StepUp);
     }
     scored.sort_by_key(|one| (one.account != *account, one.rank));
-    Some(Choice { index: 0, approach: Approach::StepUp, propensity: 1.0 })
+    Some(Choice::certain(0, Approach::StepUp))
 }
 
 /// Puts the merchant's order first, then the caller's; what is excluded goes last. A pinned merchant's list is obeyed
@@ -193,7 +247,7 @@ fn least_bad(scored: &mut [Scored<'_>]) -> Choice {
     scored.sort_by(|a, b| {
         a.hopeless().cmp(&b.hopeless()).then_with(|| b.score.total_cmp(&a.score)).then_with(|| a.rank.cmp(&b.rank))
     });
-    Choice { index: 0, approach: Approach::LeastBad, propensity: 1.0 }
+    Choice::certain(0, Approach::LeastBad)
 }
 
 /// Accounts that may be probed: open or excluded, able to do the payment.
@@ -201,9 +255,9 @@ fn probes(scored: &[Scored<'_>]) -> Vec<usize> {
     (0..scored.len()).filter(|&i| matches!(scored[i].excluded, Some(Exclusion::BreakerOpen | Exclusion::Operator))).collect()
 }
 
-/// A probe is due by its share of traffic; or because there has been none for a while and none is in flight; or, once
+/// Besides by its share of traffic, a probe is due because there has been none for a while and none is in flight; or, once
 /// one has succeeded, as soon as none is in flight, for then the next ones tell soon whether the account is well.
-fn draw_probe(view: &RoutingView, scored: &[Scored<'_>], probes: &[usize], draw: &Draw) -> Option<Choice> {
+fn due_probe(view: &RoutingView, scored: &[Scored<'_>], probes: &[usize]) -> Option<usize> {
     let routing = &view.settings.routing;
     let interval = core::time::Duration::from_secs(routing.probe_interval_s);
     // A probe is a payment at risk: where traffic is thin, time alone must not make every tenth one.
@@ -221,31 +275,7 @@ fn draw_probe(view: &RoutingView, scored: &[Scored<'_>], probes: &[usize], draw:
         let able = one.excluded.is_none_or(|excluded| !excluded.is_final() && excluded != Exclusion::Maintenance);
         able && one.in_flight == 0 && view.is_unseen(&one.account, interval)
     };
-    if let Some(index) = probes.iter().copied().find(|i| due(i)).or_else(|| (0..scored.len()).find(unseen)) {
-        return Some(Choice { index, approach: Approach::Probe, propensity: 1.0 });
-    }
-    let count = probes.len();
-    if count == 0 || draw.probe >= routing.probe_share {
-        return None;
-    }
-    let index = probes[draw.pick(count)];
-    Some(Choice { index, approach: Approach::Probe, propensity: routing.probe_share / as_f64(count) })
-}
-
-/// The highest score, or, in the uniform slice, a fair draw among those whose expectation (or, under another
-/// objective than success, expected value) is close to the best one.
-fn by_bandit(view: &RoutingView, open: &[Scored<'_>], draw: &Draw, left: f64) -> Choice {
-    let routing = &view.settings.routing;
-    let best = open.iter().map(|s| s.merit).fold(f64::NEG_INFINITY, f64::max);
-    let close: Vec<usize> = (0..open.len()).filter(|&i| open[i].merit >= best - routing.uniform_margin).collect();
-    let epsilon = if close.is_empty() { 0.0 } else { routing.uniform_share };
-    let uniform = |index: usize| if close.contains(&index) { epsilon / as_f64(close.len()) } else { 0.0 };
-    if draw.uniform < epsilon {
-        let index = close[draw.pick(close.len())];
-        let greedy = if index == 0 { 1.0 - epsilon } else { 0.0 };
-        return Choice { index, approach: Approach::Uniform, propensity: left * (greedy + uniform(index)) };
-    }
-    Choice { index: 0, approach: Approach::Bandit, propensity: left * (1.0 - epsilon + uniform(0)) }
+    probes.iter().copied().find(|i| due(i)).or_else(|| (0..scored.len()).find(unseen))
 }
 
 /// The randomness of one decision.

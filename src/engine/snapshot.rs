@@ -3,10 +3,14 @@
 //! A snapshot is plain data, built from State and nothing else: no clock, no
 //! IO. Ages and countdowns are computed by the reader against [`Snapshot::at`].
 
+mod adoption;
 mod build;
+mod experiments;
 mod hindsight;
 
+pub use adoption::{AdoptionView, Conservative, KillSwitch, MerchantAdoptionRow, ShadowReport};
 pub use build::snapshot;
+pub use experiments::{ArmRow, ExperimentRow, ExperimentState};
 pub use hindsight::{Estimate, Hindsight, ShadowRow, ShadowSum, Shadows};
 
 use std::sync::Arc;
@@ -34,6 +38,10 @@ pub struct Snapshot {
     pub epoch: u64,
     /// What the header says.
     pub header: Header,
+    /// How much of the traffic the engine routes.
+    pub adoption: AdoptionView,
+    /// Experiments, by name.
+    pub experiments: Vec<ExperimentRow>,
     /// Connectors, by name.
     pub connectors: Vec<ConnectorRow>,
     /// Incidents: open ones first, then by severity, then the newest.

@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::analyse::Analyst;
 use super::detect::Incidents;
+use super::experiments::Experiments;
 use super::feed::{Feed, Line};
 use super::heal::Healer;
 use super::monitor::Monitor;
 use super::route::RoutingView;
 use super::route::silence::Silence;
 use super::scale::Scaler;
+use super::shadow::Reports;
 use super::snapshot::{IncidentRow, Statistics};
 use crate::domain::{Act, EffectId, IncidentId, Position, Time};
 
@@ -34,6 +36,8 @@ pub struct State {
     pub(super) scaler: Scaler,
     pub(super) feed: Feed,
     pub(super) silence: Silence,
+    pub(super) shadow: Reports,
+    pub(super) experiments: Experiments,
     pub(super) statistics: Statistics,
     pub(super) configured: bool,
     pub(super) version: String,

@@ -38,7 +38,10 @@ impl Actuators {
     pub(super) async fn reads(&self, change: &Change) -> Result<bool, Refusal> {
         Ok(match change {
             // In force once the result is folded, and there is no result yet.
-            Change::ReorderPriority { .. } | Change::ExcludeAccount { .. } | Change::RestoreAccount { .. } => false,
+            Change::ReorderPriority { .. }
+            | Change::ExcludeAccount { .. }
+            | Change::RestoreAccount { .. }
+            | Change::SetArm { .. } => false,
             Change::Scale { to, .. } => self.instances() == *to,
         })
     }
@@ -52,7 +55,10 @@ impl Actuators {
         match change {
             // Priority lists and exclusions are this engine's own routing, which the switch asks for each payment: the
             // fold of this act's result brings the change into force on every replica. Nobody else is to be told.
-            Change::ReorderPriority { .. } | Change::ExcludeAccount { .. } | Change::RestoreAccount { .. } => Ok(()),
+            Change::ReorderPriority { .. }
+            | Change::ExcludeAccount { .. }
+            | Change::RestoreAccount { .. }
+            | Change::SetArm { .. } => Ok(()),
             Change::Scale { from, to } => self.scaler.scale(*from, *to),
         }
     }

@@ -410,6 +410,9 @@ fn is_same(one: &Change, other: &Change) -> bool {
         (Change::ExcludeAccount { account }, Change::ExcludeAccount { account: other })
         | (Change::RestoreAccount { account }, Change::RestoreAccount { account: other }) => account == other,
         (Change::Scale { .. }, Change::Scale { .. }) => true,
+        (Change::SetArm { experiment, arm, .. }, Change::SetArm { experiment: other, arm: made, .. }) => {
+            experiment == other && arm == made
+        }
         _ => false,
     }
 }

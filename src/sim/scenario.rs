@@ -16,9 +16,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use compact_str::CompactString;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::domain::settings::{Experiment, experiments};
 use crate::domain::{Bin, CardType, ConnectorName, Country, Currency, Issuer, Method, ProfileId, Time};
 
 pub use expect::{Expectation, Expected, Need};
@@ -112,6 +114,9 @@ pub struct Scenario {
     /// Merchants of special interest; they come first in the order of size.
     #[serde(rename = "merchant")]
     pub listed: Vec<Spanned<MerchantProfile>>,
+    /// Experiments that the engine runs, as `[experiments.NAME]` of the configuration has them.
+    #[serde(deserialize_with = "experiments")]
+    pub experiments: BTreeMap<CompactString, Experiment>,
     /// What goes wrong.
     #[serde(rename = "fault")]
     pub faults: Vec<Spanned<Fault>>,

@@ -63,9 +63,10 @@ impl Switch {
     pub(super) fn execute(&mut self, act: &Act) -> EffectResult {
         match &act.change {
             // Priority lists and exclusions live in our own routing: the log's entry is the change.
-            Change::ReorderPriority { .. } | Change::ExcludeAccount { .. } | Change::RestoreAccount { .. } => {
-                EffectResult::Done
-            }
+            Change::ReorderPriority { .. }
+            | Change::ExcludeAccount { .. }
+            | Change::RestoreAccount { .. }
+            | Change::SetArm { .. } => EffectResult::Done,
             Change::Scale { to: 0, .. } => EffectResult::Refused { reason: "a switch needs an instance".to_owned() },
             Change::Scale { from, to } if [*from, *to].contains(&self.instances) => {
                 self.instances = *to;

@@ -213,6 +213,7 @@ impl World {
             seed: self.seed,
             connectors: self.market.connector_settings(),
             merchants: self.market.merchant_settings(),
+            experiments: self.scenario.experiments.clone(),
             ..Settings::default()
         }
     }

@@ -216,6 +216,7 @@ fn target(change: &Change) -> String {
         },
         Change::ExcludeAccount { account } | Change::RestoreAccount { account } => account.to_string(),
         Change::Scale { .. } => "instances".to_owned(),
+        Change::SetArm { experiment, arm, .. } => format!("{experiment}/{arm}"),
     }
 }
 
@@ -229,6 +230,7 @@ const fn approach(approach: Approach) -> &'static str {
         Approach::LeastBad => "least_bad",
         Approach::Rule(_) => "rule",
         Approach::StepUp => "step_up",
+        Approach::Static => "static",
     }
 }
 

@@ -90,10 +90,14 @@ pub enum Does {
     AskUndo,
     /// Opens the levels of autonomy.
     Levels,
+    /// Opens the experiments.
+    Experiments,
     /// Arms the panic bar.
     ArmPanic,
     /// Every class to observe, if the bar is armed.
     FirePanic,
+    /// Everything gets the static order, if the bar is armed.
+    Kill,
     /// Opens the keys.
     Help,
     /// Asks whether to leave.
@@ -200,8 +204,10 @@ pub const BINDINGS: &[Binding] = &[
     bind("w", &[Key::Char('w')], "waits", PANELS, Does::Waiting).shown(),
     bind("u", &[Key::Char('u')], "undo", &[Scope::Panels, Scope::Reading], Does::AskUndo).needs(Role::Operator).shown(),
     bind("l", &[Key::Char('l')], "autonomy", PANELS, Does::Levels).needs(Role::Operator).shown(),
+    bind("e", &[Key::Char('e')], "experiments", PANELS, Does::Experiments),
     bind("!", &[Key::Char('!')], "panic", ANYWHERE, Does::ArmPanic).needs(Role::Operator).shown(),
     bind("p", &[Key::Char('p')], "fire the armed panic", ANYWHERE, Does::FirePanic).needs(Role::Operator),
+    bind("K", &[Key::Char('K')], "pull the armed kill switch", ANYWHERE, Does::Kill).needs(Role::Operator),
     bind("?", &[Key::Char('?')], "help", PANELS, Does::Help).shown(),
     bind("q", &[Key::Char('q'), Key::Ctrl('c')], "quit", PANELS, Does::AskQuit).shown(),
     bind("Space", &[Key::Char(' ')], "pause", PANELS, Does::Pause).shown(),
@@ -237,8 +243,8 @@ pub const BINDINGS: &[Binding] = &[
     bind("R", &[Key::Char('R')], "reject with a reason", REVIEW, Does::RejectBecause).needs(Role::Operator).shown(),
     bind("h", &[Key::Char('h')], "what if", &[Scope::Review, Scope::Reading], Does::Hindsight).shown(),
     bind("y", &[Key::Char('y')], "take it back", UNDO, Does::Undo).needs(Role::Operator).shown(),
-    bind("Up k", &[Key::Up, Key::Char('k')], "class above", LEVELS, Does::Up),
-    bind("Down j", &[Key::Down, Key::Char('j')], "class", LEVELS, Does::Down).shown(),
+    bind("Up k", &[Key::Up, Key::Char('k')], "row above", LEVELS, Does::Up),
+    bind("Down j", &[Key::Down, Key::Char('j')], "row", LEVELS, Does::Down).shown(),
     bind("Left", &[Key::Left], "lower", LEVELS, Does::Lower).shown(),
     bind("Right", &[Key::Right], "higher", LEVELS, Does::Higher).shown(),
     bind("y", &[Key::Char('y')], "set", LEVELS, Does::SetLevel).needs(Role::Operator).shown(),
@@ -316,7 +322,7 @@ mod tests {
     fn what_confirms_is_neither_enter_nor_the_key_that_opened() {
         let keys = |does: Does| BINDINGS.iter().filter(move |b| b.does == does).flat_map(|b| b.keys.iter());
         let openers = [Does::Open, Does::AskUndo, Does::Levels, Does::AskQuit, Does::ArmPanic];
-        for confirming in [Does::Approve, Does::Reject, Does::Undo, Does::SetLevel, Does::Quit, Does::FirePanic] {
+        for confirming in [Does::Approve, Does::Reject, Does::Undo, Does::SetLevel, Does::Quit, Does::FirePanic, Does::Kill] {
             for key in keys(confirming) {
                 assert!(
                     *key == Key::Ctrl('c') && confirming == Does::Quit
@@ -344,6 +350,7 @@ mod tests {
                         | Does::Levels
                         | Does::ArmPanic
                         | Does::FirePanic
+                        | Does::Kill
                 );
                 assert!(!acts, "{binding:?}");
             }

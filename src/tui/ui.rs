@@ -4,6 +4,7 @@
 //! (wall time since the screen opened), never the log's: a simulation at ×100 leaves a person the same 300 ms.
 
 pub mod dialog;
+pub mod levels;
 pub mod list;
 pub mod timeline;
 
@@ -181,6 +182,9 @@ struct Calls {
     incidents: u32,
     pending: u32,
     unwell: usize,
+    /// What is not as usual in how much the engine routes.
+    killed: bool,
+    conservative: bool,
     /// The engine has something to show at all: the first real picture waits for no other.
     begun: bool,
 }
@@ -189,7 +193,9 @@ impl Calls {
     fn of(snapshot: &Snapshot) -> Self {
         let unwell = snapshot.connectors.iter().filter(|row| row.health > Health::Healthy).count();
         let (incidents, pending) = (snapshot.header.open_incidents, snapshot.header.pending_actions);
-        Self { incidents, pending, unwell, begun: snapshot.header.autonomy.is_some() }
+        let adoption = &snapshot.adoption;
+        let (killed, conservative) = (adoption.kill_switch.is_some(), adoption.conservative.is_some());
+        Self { incidents, pending, unwell, killed, conservative, begun: snapshot.header.autonomy.is_some() }
     }
 }
 
@@ -313,8 +319,12 @@ impl Ui {
             Does::AskUndo => self.undo_refusal(snapshot),
             Does::Hindsight if !self.shows_action() => Some("open an action first (3, Enter)".into()),
             Does::Approve => self.approve_refusal(snapshot),
-            Does::SetLevel if self.session.role < Role::Admin => {
-                Some("setting autonomy needs the role admin; `!` needs none".into())
+            Does::SetLevel if self.session.role < self.role_to_set() => {
+                Some("setting this needs the role admin; `!` needs none".into())
+            }
+            Does::Kill if !self.panic_armed() => Some("press ! first: it arms the kill switch".into()),
+            Does::Kill if snapshot.adoption.kill_switch.is_some() => {
+                Some("the kill switch is pulled already; l releases it".into())
             }
             Does::Open if self.focus == Panel::Events => self.event_refusal(),
             Does::Suspend if self.session.mode == Mode::Live => {
@@ -339,6 +349,14 @@ impl Ui {
     #[must_use]
     pub fn decision_behind(&self, event: Position) -> Option<&Decision> {
         self.stream.events.iter().find(|row| row.position == event)?.decision.as_deref()
+    }
+
+    /// The role that the row chosen among the levels needs.
+    fn role_to_set(&self) -> Role {
+        match self.dialog.as_ref().map(|dialog| &dialog.kind) {
+            Some(Kind::Levels(levels)) => levels.role(),
+            _ => Role::Admin,
+        }
     }
 
     fn shows_action(&self) -> bool {
@@ -386,8 +404,8 @@ impl Ui {
         let Session { role, mode, .. } = &self.session;
         let does = keys::find(key, self.scope(snapshot), *role, mode)?;
         if let Some(reason) = self.refusal(does, snapshot) {
-            // A stray `p` deserves no sermon; the bar says how it is armed.
-            if does != Does::FirePanic {
+            // A stray `p` or `K` deserves no sermon; the bar says how it is armed.
+            if !matches!(does, Does::FirePanic | Does::Kill) || self.panic_armed() {
                 self.say(reason, true, now);
             }
             return None;
@@ -411,10 +429,12 @@ impl Ui {
             Does::AskTime => self.dialog = Some(Dialog::open(Kind::Time(String::new()))),
             Does::ArmPanic => self.panic_until = Some(now + PANIC_STAYS),
             Does::FirePanic => return Some(self.fire_panic(now)),
+            Does::Kill => return Some(self.pull_kill_switch(now)),
             Does::Close => self.close(),
             Does::Help => self.dialog = Some(Dialog::open(Kind::Keys)),
             Does::AskQuit => self.dialog = Some(Dialog::open(Kind::Quit)),
             Does::Levels => self.dialog = Dialog::levels(snapshot),
+            Does::Experiments => self.dialog = Some(Dialog::open(Kind::Experiments)),
             Does::Open => self.open(snapshot),
             Does::AskUndo => self.dialog = self.chosen_action(snapshot).map(Dialog::undo),
             Does::Approve | Does::Reject | Does::Undo | Does::SetLevel => return self.order(does, now),
@@ -522,6 +542,12 @@ impl Ui {
         self.panic_until = None;
         self.say("panic: ordering every class to observe", false, now);
         Deed::Order(Order::SetAutonomy { class: None, level: Autonomy::Observe })
+    }
+
+    fn pull_kill_switch(&mut self, now: Duration) -> Deed {
+        self.panic_until = None;
+        self.say("kill switch: ordering the static order for everything", false, now);
+        Deed::Order(Order::SetKillSwitch { pulled: true, reason: "".into() })
     }
 
     /// Gives the order the dialog stands for, and closes it.

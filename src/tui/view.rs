@@ -21,6 +21,7 @@ mod decision;
 mod details;
 mod dialogs;
 mod events;
+mod experiments;
 mod faults;
 mod footer;
 mod header;

@@ -92,6 +92,48 @@ async fn autonomy_is_set_and_shown() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dial_shadow_and_kill_switch_are_set_and_shown() -> Result<()> {
+    let app = TestApp::start().await?;
+    let put = async |path: &str, key: &str, body: Value| -> Result<(u16, Value)> {
+        let answer = send(app.request("PUT", path)?.bearer_auth(key).json(&body)).await?;
+        Ok((answer.status, answer.body))
+    };
+    assert_eq!(put("/v1/adoption", OPERATOR, json!({ "dial": 10 })).await?.0, 403);
+    for (body, field) in [
+        (json!({ "dial": 101 }), "dial"),
+        (json!({}), "dial"),
+        (json!({ "shadow": "yes" }), "shadow"),
+        (json!({ "profile": "" }), "profile"),
+    ] {
+        let (status, answer) = put("/v1/adoption", ADMIN, body.clone()).await?;
+        assert_eq!((status, &answer["error"]["field"]), (400, &json!(field)), "{body}: {answer}");
+    }
+    assert_eq!(put("/v1/adoption", ADMIN, json!({ "dial": 10 })).await?.0, 200);
+    assert_eq!(put("/v1/adoption", ADMIN, json!({ "profile": "pro_2", "shadow": true })).await?.0, 200);
+    assert_eq!(put("/v1/kill-switch", VIEWER, json!({ "pulled": true })).await?.0, 403);
+    assert_eq!(put("/v1/kill-switch", OPERATOR, json!({ "pulled": true, "reason": "x".repeat(201) })).await?.0, 400);
+    let (status, answer) = put("/v1/kill-switch", OPERATOR, json!({ "pulled": true, "reason": "wrong figures" })).await?;
+    assert_eq!((status, &answer["accepted"]), (200, &json!(true)), "{answer}");
+    for adoption in [app.read("/v1/adoption").await?, app.read("/status").await?["adoption"].clone()] {
+        assert_eq!((&adoption["dial"], &adoption["shadow"]), (&json!(10), &json!(false)), "{adoption}");
+        assert_eq!(adoption["kill_switch"]["reason"], "wrong figures");
+        assert_eq!(adoption["merchants"][0], json!({ "profile": "pro_2", "dial": null, "shadow": true }));
+    }
+    let asked = json!({
+        "profile": "pro_1", "payment": "pay_killed", "amount": { "minor": 100, "currency": "EUR" },
+        "eligible": ["stripe:mca_1", "adyen:mca_2"]
+    });
+    let decided = app.post_as(OPERATOR, "/v1/decisions", &asked).await?.body;
+    assert_eq!((&decided["account"], &decided["approach"]), (&json!("stripe:mca_1"), &json!("static")), "{decided}");
+    assert_eq!(decided["notes"], json!(["kill_switch"]));
+    assert_eq!(put("/v1/kill-switch", OPERATOR, json!({ "pulled": false })).await?.0, 200);
+    assert_eq!(app.read("/v1/adoption").await?["kill_switch"], json!(null));
+    assert_eq!(app.read("/v1/experiments").await?["experiments"], json!([]));
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_on_an_action_that_is_not_there_is_refused() -> Result<()> {
     let app = TestApp::start().await?;
     for (verb, body) in [

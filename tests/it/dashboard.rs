@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apos::domain::settings::Window;
-use apos::domain::{Autonomy, OperatorName, Order, Role};
+use apos::domain::{ActionClass, Autonomy, OperatorName, Order, Role};
 use apos::engine::Snapshot;
 use apos::engine::snapshot::{ActionRow, ActionStatus, AnomalyType, HistoryRow, ScalingView};
 use apos::tui::escape::Key;
@@ -168,6 +168,9 @@ fn scenes() -> Vec<(&'static str, Snapshot, Vec<Key>)> {
         ("connector", scenes::outage(), vec![Key::Enter]),
         ("decision", scenes::calm(), vec![char('5'), Key::Up, Key::Enter]),
         ("levels", scenes::outage(), vec![char('l')]),
+        ("adoption", scenes::adopting(), [vec![char('l')], vec![Key::Down; ActionClass::ALL.len() + 2]].concat()),
+        ("killed", scenes::killed(), vec![]),
+        ("experiments", scenes::experimenting(), vec![char('e')]),
         ("left", scenes::hindsight(), vec![char('l')]),
         ("keys", scenes::calm(), vec![char('?')]),
         ("panic", scenes::outage(), vec![char('!')]),
@@ -540,12 +543,51 @@ fn panic_takes_two_keys_and_drops_everything_to_observe() {
 }
 
 #[test]
+fn the_kill_switch_takes_two_keys_and_is_released_where_it_is_shown() {
+    let mut desk = Desk::of(scenes::calm(), SIZES[0], Role::Operator, Mode::Live);
+    assert_eq!(desk.press(char('K')), None, "not armed");
+    desk.press(char('!'));
+    assert!(desk.text().contains("K static order"), "{}", desk.text());
+    let order = |pulled| Order::SetKillSwitch { pulled, reason: "".into() };
+    assert_eq!(desk.press(char('K')), Some(Deed::Order(order(true))));
+    let mut killed = Desk::of(scenes::killed(), SIZES[0], Role::Operator, Mode::Live);
+    killed.press(char('!'));
+    assert_eq!(killed.press(char('K')), None, "it is pulled: the same keys must not release it");
+    assert!(killed.text().contains("l releases it"), "{}", killed.text());
+    killed.press(Key::Esc);
+    killed.press(char('l'));
+    for _ in 0..ActionClass::ALL.len() + 3 {
+        killed.press(Key::Down);
+    }
+    assert_eq!(killed.press(char('y')), Some(Deed::Order(order(true))), "as it is, until another is chosen");
+    killed.press(char('l'));
+    for _ in 0..ActionClass::ALL.len() + 3 {
+        killed.press(Key::Down);
+    }
+    killed.press(Key::Left);
+    assert_eq!(killed.press(char('y')), Some(Deed::Order(order(false))), "an operator may");
+}
+
+#[test]
+fn the_dial_is_moved_in_steps_by_an_admin() {
+    let mut desk = Desk::new(scenes::calm(), SIZES[0]);
+    desk.press(char('l'));
+    for _ in 0..=ActionClass::ALL.len() {
+        desk.press(Key::Down);
+    }
+    desk.press(Key::Left);
+    desk.press(Key::Left);
+    let order = Order::SetAdoption { profile: None, dial: Some(50), shadow: None };
+    assert_eq!(desk.press(char('y')), Some(Deed::Order(order)));
+}
+
+#[test]
 fn autonomy_is_set_for_one_class_or_all_by_an_admin() {
     let mut desk = Desk::new(scenes::calm(), SIZES[0]);
     for key in [char('l'), Key::Down, Key::Right] {
         desk.press(key);
     }
-    let class = Some(apos::domain::ActionClass::Priority);
+    let class = Some(ActionClass::Priority);
     assert_eq!(desk.press(char('y')), Some(Deed::Order(Order::SetAutonomy { class, level: Autonomy::Veto })));
     let mut operator = Desk::of(scenes::calm(), SIZES[0], Role::Operator, Mode::Live);
     operator.press(char('l'));

@@ -44,6 +44,8 @@ fn what_cannot_be_is_refused_by_both() {
         "[[fault]]\nkind = \"outage\"\nat = \"1s\"\nfor = \"1s\"",
         "[[fault]]\nkind = \"traffic_spike\"\nat = \"1s\"\nfor = \"1s\"\nconnector = \"adyen\"",
         "[[expect]]\nsuccess_rate_at_least = 0.5\nfalse_incidents_at_most = 0",
+        "[experiments.x]\narms = [{ name = \"only\" }]",
+        "[experiments.x]\narms = [{ name = \"a\", policy = \"best\" }, { name = \"b\" }]",
         "[[expect]]\nfalse_incidents_at_most = 0\nslice = \"connector adyen\"",
     ] {
         assert!(Scenario::parse("wrong.toml", wrong).is_err(), "the parser takes {wrong}");
@@ -65,6 +67,7 @@ fn the_schema_knows_every_key_and_no_other() {
         (bin, "/properties/bin/items"),
         ("[connectors.x]\n", "/properties/connectors/additionalProperties"),
         ("[[merchant]]\nprofile = \"pro_x\"\n", "/properties/merchant/items"),
+        ("[experiments.x]\n", "/properties/experiments/additionalProperties"),
         (fault, "/properties/fault/items"),
         ("[[expect]]\n", "/properties/expect/items"),
     ] {

@@ -43,7 +43,7 @@ pub(super) fn translated(command: &Command, recorded: &Actions, other: &Actions)
             let (action, version) = same(action, |row| row.undoable)?;
             Order::Undo { action, version }
         }
-        Order::SetAutonomy { .. } => command.order.clone(),
+        Order::SetAutonomy { .. } | Order::SetAdoption { .. } | Order::SetKillSwitch { .. } => command.order.clone(),
         Order::Skip { .. } => return None,
     };
     Some(Command { operator: command.operator.clone(), order })
@@ -64,6 +64,10 @@ fn alike(one: &Change, other: &Change) -> bool {
         (Change::Scale { from, to }, Change::Scale { from: other_from, to: other_to }) => {
             (from < to) == (other_from < other_to)
         }
+        (
+            Change::SetArm { experiment, arm, to, .. },
+            Change::SetArm { experiment: other, arm: other_arm, to: other_to, .. },
+        ) => (experiment, arm, to) == (other, other_arm, other_to),
         _ => false,
     }
 }

@@ -97,6 +97,9 @@ impl Pseudonyms {
                 }
             }
         }
+        for experiment in settings.experiments.values_mut() {
+            experiment.merchants.iter_mut().for_each(|merchant| *merchant = self.profile(merchant));
+        }
         settings
     }
 
@@ -127,6 +130,12 @@ impl Pseudonyms {
     fn command(&self, command: Command) -> Command {
         let order = match command.order {
             Order::Skip { position, .. } => Order::Skip { position, reason: LEFT_OUT.into() },
+            Order::SetAdoption { profile, dial, shadow } => {
+                Order::SetAdoption { profile: profile.map(|profile| self.profile(&profile)), dial, shadow }
+            }
+            Order::SetKillSwitch { pulled, reason } if !reason.is_empty() => {
+                Order::SetKillSwitch { pulled, reason: LEFT_OUT.into() }
+            }
             Order::Reject { action, version, reason } if !reason.is_empty() => {
                 Order::Reject { action, version, reason: LEFT_OUT.into() }
             }
@@ -147,7 +156,7 @@ impl Pseudonyms {
             Change::ReorderPriority { moves } => Change::ReorderPriority { moves: moves.iter().map(moved).collect() },
             Change::ExcludeAccount { account } => Change::ExcludeAccount { account: self.account(&account) },
             Change::RestoreAccount { account } => Change::RestoreAccount { account: self.account(&account) },
-            Change::Scale { from, to } => Change::Scale { from, to },
+            change @ (Change::Scale { .. } | Change::SetArm { .. }) => change,
         }
     }
 

@@ -41,6 +41,8 @@ pub struct Explanation<'d> {
     pub rule: Option<RuleId>,
     /// What counted besides success, and what that changed; none: nothing did.
     pub objective: Option<Pursued<'d>>,
+    /// What else shaped it, a sentence each: adoption, experiments.
+    pub besides: Vec<String>,
     /// Probability that the chosen one is the best, 0 to 1.
     pub confidence: f64,
     /// Probability that such a payment goes there, 0 to 1.
@@ -125,6 +127,7 @@ impl<'d> Explanation<'d> {
             candidates: candidates.iter().map(|candidate| Considered::of(candidate, request)).collect(),
             rule: decision.rule(),
             objective: None,
+            besides: Vec::new(),
             confidence: *confidence,
             propensity: *propensity,
             model: ONLINE_MODEL,
@@ -144,6 +147,13 @@ impl<'d> Explanation<'d> {
                     one.cost = Costs::of(weighed, decision, index);
                 }
             }
+            Note::KillSwitch
+            | Note::Shadow { .. }
+            | Note::Dial { .. }
+            | Note::Conservative
+            | Note::Ruling { .. }
+            | Note::Experiment { .. }
+            | Note::Promoted { .. } => self.besides.push(note.sentence(&decision.candidates)),
         }
     }
 }
@@ -219,7 +229,7 @@ impl Exclusion {
             Self::Amount => lacks(Some(&format!("an amount of {amount}"))),
             Self::ThreeDs => lacks(context.three_ds.map(|asked| if asked { "3DS" } else { "a payment without 3DS" })),
             Self::Rule(rule) => format!("{}: {rule}", self.as_str()),
-            Self::BreakerOpen | Self::Operator | Self::StepUp | Self::Maintenance => self.as_str().to_owned(),
+            Self::BreakerOpen | Self::Operator | Self::StepUp | Self::Maintenance | Self::Unproven => self.as_str().to_owned(),
         }
     }
 }

@@ -15,8 +15,14 @@ struct Shown<'s> {
 }
 
 impl Healer {
-    /// Carries out a command, or refuses it. `true` when it was carried out.
-    pub(crate) fn command(&mut self, command: &Command, site: &Site<'_>, asking: &mut Asking<'_>) -> bool {
+    /// Carries out a command, or refuses it. `true` when it was carried out. What was obeyed before, because it is about
+    /// routing alone, is remembered by its sentence.
+    pub(crate) fn command(
+        &mut self,
+        (command, obeyed): (&Command, Option<String>),
+        site: &Site<'_>,
+        asking: &mut Asking<'_>,
+    ) -> bool {
         let who = command.operator.as_str();
         let shown = |id: ActionId, version: u32| Shown { id, version, who, site };
         let done = match &command.order {
@@ -25,6 +31,7 @@ impl Healer {
             Order::Reject { action, version, reason } => self.reject(&shown(*action, *version), reason, asking),
             Order::Undo { action, version } => self.undo(&shown(*action, *version), asking),
             Order::SetAutonomy { class, level } => Ok(self.set_autonomy(*class, *level, who, asking)),
+            Order::SetAdoption { .. } | Order::SetKillSwitch { .. } => Ok(obeyed.unwrap_or_default()),
             // Whoever halted at it has left it out by now; all that is to be done here is to remember who said so.
             Order::Skip { position, reason } => Ok(format!("the entry at {position} is left out, ordered by {who}: {reason}")),
         };

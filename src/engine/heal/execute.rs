@@ -99,5 +99,6 @@ fn make(change: &Change, targets: &mut Targets<'_>) {
             }
         }
         Change::Scale { from, to } => scaler.scaled(*from, *to, view.at),
+        Change::SetArm { experiment, arm, to, .. } => view.arms.set(experiment, arm, *to),
     }
 }

@@ -18,6 +18,9 @@ pub(super) fn checked(proposed: &Change, given: &Change, site: &Site<'_>) -> Res
             is_alternative(proposed, account, site).map(|()| given.clone())
         }
         (Change::Scale { .. }, Change::Scale { to, .. }) => scale(*to, site),
+        (Change::SetArm { .. }, Change::SetArm { .. }) => {
+            Err("what becomes of an arm is as its figures say: approve the action or reject it".to_owned())
+        }
         _ => Err(format!(
             "the override is a {}, the action a {}: an override must be of the same kind",
             given.name(),
@@ -89,6 +92,8 @@ impl Action {
             }
             Change::ExcludeAccount { .. } | Change::RestoreAccount { .. } => chosen_account(row, change, who, site),
             Change::Scale { from, to } => Some(chosen_scale(row, (from, to), who, site)),
+            // None is ever put in the place of another.
+            Change::SetArm { .. } => None,
         };
         if let Some(draft) = draft {
             let subject: Subject = draft.subject.clone();

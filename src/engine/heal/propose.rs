@@ -11,6 +11,7 @@ use core::time::Duration;
 use super::{Action, Followed, Healer, Phase, Subject};
 use crate::domain::{ActionId, Autonomy, Change, ConnectorAccount, IncidentId, Money, ProfileId, Time};
 use crate::engine::detect::{Incident, Incidents};
+use crate::engine::experiments::{self, Experiments};
 use crate::engine::monitor::{Monitor, Slice};
 use crate::engine::route::RoutingView;
 use crate::engine::scale::Scaler;
@@ -26,6 +27,7 @@ pub(crate) struct Site<'s> {
     pub(crate) view: &'s RoutingView,
     pub(crate) monitor: &'s Monitor,
     pub(crate) scaler: &'s Scaler,
+    pub(crate) experiments: &'s Experiments,
 }
 
 /// Whether a repair rests for a merchant.
@@ -60,7 +62,9 @@ impl Healer {
             incidents.open_ones().filter_map(|incident| repair(incident, incidents, site, &resting)).collect();
         let back = way_back::drafts(self, incidents, site);
         let restores = account::restores(site);
-        let drafts: Vec<Draft> = repairs.into_iter().chain(back).chain(restores).chain(scaling::draft(self, site)).collect();
+        let arms = experiments::drafts(site.experiments, site.view);
+        let drafts: Vec<Draft> =
+            repairs.into_iter().chain(back).chain(restores).chain(scaling::draft(self, site)).chain(arms).collect();
         let wanted: Vec<Subject> = drafts.iter().map(|draft| draft.subject.clone()).collect();
         let mut proposed = 0;
         for draft in drafts {
@@ -113,6 +117,7 @@ impl Healer {
                 Subject::Return(_) => hindrance(&action.row.change, incidents, site),
                 Subject::Restore(_) => Some("its probes fail again".to_owned()),
                 Subject::Scale { .. } => Some("the rule does not ask for it any more".to_owned()),
+                Subject::Arm { .. } => Some("the experiment's figures do not ask for it any more".to_owned()),
             };
             stale(&action.row.change, site).or_else(other)
         };
@@ -215,6 +220,9 @@ pub(super) fn before_after(change: &Change, view: &RoutingView) -> Vec<(String, 
         Change::ExcludeAccount { account } => vec![(format!("{account}: in routing"), "excluded, but for probes".to_owned())],
         Change::RestoreAccount { account } => vec![(format!("{account}: excluded, but for probes"), "in routing".to_owned())],
         Change::Scale { from, to } => vec![(format!("{from} simulated instances"), format!("{to} simulated instances"))],
+        Change::SetArm { experiment, arm, from, to } => {
+            vec![(format!("arm {arm} of {experiment}: {}", from.as_str()), to.as_str().to_owned())]
+        }
     }
 }
 
@@ -246,6 +254,15 @@ pub(super) fn stale(change: &Change, site: &Site<'_>) -> Option<String> {
             let now = site.scaler.instances().filter(|now| now != from).map(|now| format!("there are {now} instances now"));
             let outside = !(min..=max).contains(&u64::from(*to));
             now.or_else(|| outside.then(|| format!("{to} instances are outside the limits, {min} to {max}")))
+        }
+        Change::SetArm { experiment, arm, from, .. } => {
+            let known = view.settings.experiments.get(experiment).is_some_and(|one| one.arms.iter().any(|a| a.name == *arm));
+            let now = view.arms.state(experiment, arm);
+            if known {
+                (now != *from).then(|| format!("arm {arm} of {experiment} is {} now", now.as_str()))
+            } else {
+                Some(format!("there is no arm {arm} of an experiment {experiment} any more"))
+            }
         }
     }
 }

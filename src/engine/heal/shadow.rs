@@ -6,25 +6,23 @@
 //! have gone to, corrected by what the attempts that did go to that connector meanwhile came to. Nothing here proposes,
 //! executes or teaches: it only counts.
 
-mod tally;
 mod week;
 
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use tally::Tally;
 use week::Weeks;
 
 use super::Subject;
 use crate::domain::settings::Rates;
 use crate::domain::{
-    ActionClass, ActionId, Approach, Candidate, Change, ConnectorAccount, Decision, IncidentId, Money, Position, Time,
+    ActionClass, ActionId, Approach, Candidate, Change, ConnectorAccount, Decision, IncidentId, Position, Time,
 };
 use crate::engine::detect::Incidents;
 use crate::engine::snapshot::{Hindsight, Shadows};
+use crate::engine::tally::{Attempted, Tally};
 
 /// Repairs followed at once: more than a war room could read. Beyond it the oldest is closed.
 const OPEN: usize = 64;
@@ -61,13 +59,6 @@ pub(crate) struct Shadowed {
     open: Vec<Shadow>,
     closed: VecDeque<Shadow>,
     weeks: Weeks,
-}
-
-/// An attempt that was decided, and what became of it.
-pub(crate) struct Attempted<'d> {
-    pub(crate) decision: &'d Arc<Decision>,
-    pub(crate) approved: bool,
-    pub(crate) amount: Option<Money>,
 }
 
 /// A repair as it is proposed, or would be.
@@ -199,7 +190,7 @@ const fn can_be_judged(change: &Change) -> bool {
 /// Where a decision would have gone had a change been made; none where it would have gone where it went. A probe and a
 /// draw of the uniform slice would have been the same.
 fn elsewhere<'d>(decision: &'d Decision, change: &Change) -> Option<&'d Candidate> {
-    if !matches!(decision.approach, Approach::Priority | Approach::Bandit | Approach::Single) {
+    if !matches!(decision.approach, Approach::Priority | Approach::Bandit | Approach::Single | Approach::Static) {
         return None;
     }
     let chosen = &decision.chosen().account;
@@ -211,15 +202,19 @@ fn elsewhere<'d>(decision: &'d Decision, change: &Change) -> Option<&'d Candidat
             open.min_by_key(|candidate| place(&candidate.account))?
         }
         Change::ExcludeAccount { account } if account == chosen => open.find(|candidate| candidate.account != *account)?,
-        Change::ExcludeAccount { .. } | Change::RestoreAccount { .. } | Change::Scale { .. } => return None,
+        Change::ExcludeAccount { .. } | Change::RestoreAccount { .. } | Change::Scale { .. } | Change::SetArm { .. } => {
+            return None;
+        }
     };
     (other.account != *chosen).then_some(other)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::domain::{Context, Currency, Exclusion, PaymentId, PriorityMove, ProfileId, Request};
+    use crate::domain::{Context, Currency, Exclusion, Money, PaymentId, PriorityMove, ProfileId, Request};
 
     fn account(name: &str) -> ConnectorAccount {
         ConnectorAccount::parse(name).unwrap()

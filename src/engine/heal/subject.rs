@@ -3,8 +3,10 @@
 //! One proposal is open for each subject, and what a person turned down rests by its subject: one merchant more or less
 //! is the same repair.
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::change::ArmState;
 use crate::domain::{Change, ConnectorAccount};
 use crate::engine::monitor::Slice;
 
@@ -21,6 +23,15 @@ pub(crate) enum Subject {
     Scale {
         /// More.
         up: bool,
+    },
+    /// An arm of an experiment.
+    Arm {
+        /// The experiment.
+        experiment: CompactString,
+        /// The arm.
+        arm: CompactString,
+        /// What it shall be.
+        to: ArmState,
     },
 }
 
@@ -44,6 +55,11 @@ pub(super) fn standing_after(standing: &Change, made: &Change) -> Option<Change>
             Change::ExcludeAccount { account: other } | Change::RestoreAccount { account: other },
         ) if account == other => None,
         (Change::Scale { .. }, Change::Scale { .. }) => None,
+        (Change::SetArm { experiment, arm, .. }, Change::SetArm { experiment: other, arm: made, .. })
+            if experiment == other && arm == made =>
+        {
+            None
+        }
         _ => Some(standing.clone()),
     }
 }

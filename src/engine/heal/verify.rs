@@ -123,6 +123,7 @@ fn verdict(action: &Action, site: &Site<'_>, incidents: &Incidents, since: Time)
             Some(now) if now == *to => Verdict::InPlace(format!("in place: {now} simulated instances")),
             Some(now) => Verdict::Useless(format!("not in place: there are {now} simulated instances")),
         },
+        Change::SetArm { to, .. } => Verdict::InPlace(format!("in place: {}", to.as_str())),
         Change::RestoreAccount { account } => {
             if site.view.account(account).is_some_and(|(_, state)| state.breaker.open.is_some()) {
                 Verdict::Harmed("made it worse: its breaker opened again".to_owned())

@@ -13,7 +13,8 @@ pub use facts::Facts;
 use super::RoutingView;
 use crate::domain::rule::{Algorithm, Case, Condition, Output, Parameters, Program, Split, Statement, Value};
 use crate::domain::{
-    Approach, Candidate, Comparison, ConnectorAccount, Decision, Exclusion, PaymentId, ProfileId, Purpose, Request, RuleId,
+    Approach, Candidate, Comparison, ConnectorAccount, Decision, Exclusion, Note, PaymentId, ProfileId, Purpose, Request,
+    RuleId,
 };
 use facts::Fact;
 
@@ -180,6 +181,15 @@ impl<'r> Ruling<'r> {
     /// What a recorded decision was made under, so that it can be computed again; none where no rule made a difference.
     #[must_use]
     pub fn recorded(decision: &'r Decision) -> Option<Self> {
+        let noted = decision.notes.iter().find_map(|note| match note {
+            Note::Ruling { rule, in_order, order } => Some((*rule, *in_order, order)),
+            _ => None,
+        });
+        if let Some((rule, in_order, order)) = noted {
+            let eligible = &decision.request.eligible;
+            let allowed = order.iter().filter_map(|place| eligible.get(usize::from(*place))).collect();
+            return Some(Self { rule, in_order, allowed });
+        }
         let kept_out = |one: &&Candidate| matches!(one.excluded, Some(Exclusion::Rule(_)));
         let allowed = decision.candidates.iter().filter(|one| !kept_out(one)).map(|one| &one.account).collect();
         let in_order = matches!(decision.approach, Approach::Rule(_));

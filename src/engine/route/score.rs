@@ -13,6 +13,8 @@ use crate::domain::{Candidate, ConnectorAccount, Exclusion};
 pub(crate) struct Scored<'v> {
     pub(crate) account: ConnectorAccount,
     pub(crate) state: Option<&'v Account>,
+    /// Its place in the caller's order.
+    pub(crate) place: usize,
     /// Its place in the caller's order, or in the merchant's list.
     pub(crate) rank: usize,
     pub(crate) excluded: Option<Exclusion>,
@@ -25,8 +27,12 @@ pub(crate) struct Scored<'v> {
     pub(super) cost: Option<Cost>,
     expected: f64,
     own: Belief,
-    bonus: f64,
-    evidence: f64,
+    /// What learning more about it is worth, before the weight of that.
+    worth: f64,
+    pub(super) bonus: f64,
+    pub(super) evidence: f64,
+    /// Mean of what it shares with the others, in logits.
+    shared: f64,
     /// Where it stands among the others: its own part or, under an objective, its merit.
     stand: Belief,
 }
@@ -69,42 +75,31 @@ impl<'v> Scorer<'v, '_> {
         let routing = &view.settings.routing;
         let folded = connector.and_then(|c| view.pending.get(c as usize)).copied().unwrap_or(0);
         let pending = f64::from(folded) + f64::from(in_flight);
-        let bonus = routing.exploration * (part.lasting / (1.0 + routing.pending_damping * part.lasting * pending)).sqrt();
+        let worth = (part.lasting / (1.0 + routing.pending_damping * part.lasting * pending)).sqrt();
         let told = view.settings.connectors.get(account.connector());
-        let scored = Scored {
+        let mut scored = Scored {
             account: account.clone(),
             state,
+            place: rank,
             rank,
             excluded: eligibility::exclusion(told, asked.request, (account, state), asked.ruling, asked.at),
-            score: own.mean + bonus,
+            score: 0.0,
             merit: expected,
             in_flight,
             cost: None,
             expected,
             own,
-            bonus,
+            worth,
+            bonus: 0.0,
             evidence: evidence(own.variance, self.prior, expected),
+            shared: self.shared.mean,
             stand: own,
         };
-        let Some(pursuit) = &asked.pursuit else { return scored };
-        let cost = pursuit.cost(told, asked.request, view.latencies.log_ms(connector, number));
-        self.valued(scored, cost)
-    }
-
-    /// The same by the merchant's objective. What is worth finding out is part of the probability of success that it could
-    /// turn out to have, so that where nothing else differs the order is the one of success alone.
-    fn valued(&self, scored: Scored<'v>, cost: Cost) -> Scored<'v> {
-        let Some(pursuit) = &self.asked.pursuit else { return scored };
-        let hoped = Belief { mean: self.shared.mean + scored.score, variance: 0.0 };
-        let merit = pursuit.value(&cost, scored.expected);
-        let slope = pursuit.slope(&cost, scored.expected);
-        Scored {
-            score: pursuit.value(&cost, self.view.weights.expected(hoped)),
-            merit,
-            cost: Some(cost),
-            stand: Belief { mean: merit, variance: slope * slope * scored.own.variance },
-            ..scored
+        if let Some(pursuit) = &asked.pursuit {
+            scored.weigh(pursuit, pursuit.cost(told, asked.request, view.latencies.log_ms(connector, number)));
         }
+        scored.explore(view, asked.pursuit.as_ref(), routing.exploration);
+        scored
     }
 
     /// The connector's number: by its account, else by its name.
@@ -130,6 +125,27 @@ pub(super) fn confidence(scored: &[Scored<'_>], index: usize) -> f64 {
 }
 
 impl Scored<'_> {
+    /// Takes in what the merchant wants besides success.
+    fn weigh(&mut self, pursuit: &Pursuit<'_>, cost: Cost) {
+        let slope = pursuit.slope(&cost, self.expected);
+        self.merit = pursuit.value(&cost, self.expected);
+        self.stand = Belief { mean: self.merit, variance: slope * slope * self.own.variance };
+        self.cost = Some(cost);
+    }
+
+    /// Gives the worth of learning more a weight in the score. Under an objective it is part of the probability of success
+    /// that the candidate could turn out to have, so that where nothing else differs the order is the one of success alone.
+    pub(super) fn explore(&mut self, view: &RoutingView, pursuit: Option<&Pursuit<'_>>, weight: f64) {
+        self.bonus = weight * self.worth;
+        let own = self.own.mean + self.bonus;
+        self.score = match (pursuit, &self.cost) {
+            (Some(pursuit), Some(cost)) => {
+                pursuit.value(cost, view.weights.expected(Belief { mean: self.shared + own, variance: 0.0 }))
+            }
+            _ => own,
+        };
+    }
+
     /// The available before the excluded, then the higher score, then the caller's order.
     pub(crate) fn by_score(a: &Self, b: &Self) -> Ordering {
         let excluded = a.excluded.is_some().cmp(&b.excluded.is_some());

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
+use super::adoption::Adoption;
+use super::arms::Arms;
 use super::breaker::Breaker;
 use super::latency::Latencies;
 use super::rules::Book;
@@ -75,6 +77,10 @@ pub struct RoutingView {
     pub(crate) payments: Payments,
     /// Bytes of all merchants' rules.
     pub(crate) rule_bytes: u64,
+    /// How much of the traffic the engine routes.
+    pub(super) adoption: Adoption,
+    /// What became of experiments' arms.
+    pub(crate) arms: Arms,
 }
 
 impl RoutingView {
@@ -192,6 +198,7 @@ impl RoutingView {
         if let Some(number) = self.profiles.get(profile) {
             let rules = self.merchants.get(number as usize).and_then(|merchant| merchant.rules.as_deref());
             self.rule_bytes = self.rule_bytes.saturating_sub(rules.map_or(0, Book::bytes));
+            self.adoption.merchants.remove(&number);
             self.merchants.set(number as usize, Merchant { deleted: true, ..Merchant::default() });
         }
     }

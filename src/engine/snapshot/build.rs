@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AccountRow, ActionStatus, AtRisk, BreakerState, ConnectorRow, Header, Health, IncidentRow, MerchantRow, SPARK_BUCKETS,
-    Snapshot,
+    AccountRow, ActionStatus, AdoptionView, AtRisk, BreakerState, ConnectorRow, Conservative, Header, Health, IncidentRow,
+    KillSwitch, MerchantAdoptionRow, MerchantRow, SPARK_BUCKETS, Snapshot,
 };
 use crate::domain::settings::Rates;
 use crate::domain::{ConnectorAccount, ConnectorName, Currency, Money};
@@ -14,6 +14,8 @@ use crate::engine::state::State;
 
 /// Seconds the header's and the connectors' rates are taken over.
 const MINUTE: u64 = 60;
+/// Merchants listed that do not follow all in everything; more are counted.
+const MERCHANTS_APART: usize = 100;
 /// Below this attempt rate a connector counts as down: most attempts fail.
 const DOWN: f64 = 0.5;
 
@@ -27,6 +29,8 @@ pub fn snapshot(state: &State) -> Snapshot {
         at: view.at,
         epoch: state.epoch,
         header: header(state, &incidents),
+        adoption: adoption(state),
+        experiments: state.experiments.rows(view),
         connectors: view.connectors.iter().map(|(number, name)| connector(state, number, name)).collect(),
         incidents,
         actions: actions(state),
@@ -39,6 +43,37 @@ pub fn snapshot(state: &State) -> Snapshot {
         merchants: merchants(state),
         statistics: state.statistics.clone(),
         outcomes: state.healer.outcomes().cloned().collect(),
+    }
+}
+
+fn adoption(state: &State) -> AdoptionView {
+    let (view, adoption) = (&state.view, state.view.adoption());
+    let killed = adoption.killed.as_ref();
+    let mut merchants: Vec<MerchantAdoptionRow> = adoption
+        .merchants
+        .iter()
+        .filter_map(|(number, own)| {
+            let profile = view.profiles.name(*number)?.clone();
+            Some(MerchantAdoptionRow { profile, dial: own.dial, shadow: own.shadow })
+        })
+        .take(MERCHANTS_APART)
+        .collect();
+    merchants.sort_by(|a, b| a.profile.cmp(&b.profile));
+    AdoptionView {
+        dial: adoption.dial,
+        shadow: adoption.shadow,
+        kill_switch: killed.map(|killed| KillSwitch {
+            since: killed.at,
+            by: killed.by.to_string(),
+            reason: killed.reason.to_string(),
+        }),
+        conservative: adoption
+            .cautious
+            .as_ref()
+            .map(|cautious| Conservative { since: cautious.since, sentence: cautious.sentence.clone() }),
+        merchants,
+        merchants_apart: adoption.merchants.len(),
+        reports: state.shadow.view(view, &view.settings.money),
     }
 }
 

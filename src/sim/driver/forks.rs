@@ -33,8 +33,8 @@ pub struct Fork {
 
 impl Forks {
     pub(in crate::sim) fn add(&mut self, act: &Act, without: Driver, now: Time) {
-        // Instances carry payments; they do not route them.
-        if act.change.class() == ActionClass::Scaling {
+        // Instances carry payments; they do not route them. An arm has its own control beside it.
+        if matches!(act.change.class(), ActionClass::Scaling | ActionClass::Experiments) {
             return;
         }
         self.open.push_back(self.all.len());

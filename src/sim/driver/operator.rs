@@ -89,7 +89,7 @@ impl Deciding {
             Self::Auto => Autonomy::Auto,
         };
         let veto_delay_s = if let Self::Veto(after) = self { after.as_secs() } else { usual.veto_delay_s };
-        Levels { priority: level, exclusion: level, scaling: level, veto_delay_s }
+        Levels { priority: level, exclusion: level, scaling: level, experiments: level, veto_delay_s }
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::{Fault, Scenario, field};
+use super::{Expected, Fault, Scenario, field};
 use crate::domain::ConnectorName;
 
 /// The largest share of attempts that can succeed, whatever a file says: no connector approves everything, and the
@@ -29,9 +29,20 @@ impl Scenario {
         }
         for expectation in &self.expectations {
             let expected = expectation.get_ref().expected(self.faults.len());
-            expected.map_err(|message| (expectation.span(), message))?;
+            let expected = expected.map_err(|message| (expectation.span(), message))?;
+            self.check_arm(&expected).map_err(|message| (expectation.span(), message))?;
         }
         Ok(())
+    }
+
+    fn check_arm(&self, expected: &Expected) -> Result<(), String> {
+        let Expected::ArmStopped(arm) = expected else { return Ok(()) };
+        let mut arms = self.experiments.values().flat_map(|experiment| &experiment.arms);
+        if arms.any(|one| one.name == *arm) {
+            Ok(())
+        } else {
+            Err(format!("no experiment of this scenario has an arm `{arm}`"))
+        }
     }
 
     fn check_weights(&self) -> Result<(), Refusal> {

@@ -47,4 +47,5 @@ pub(super) const ALL: &[(&str, &str)] = embedded![
     "planned-maintenance",
     "quiet-night",
     "restless-saturday",
+    "experiment-guardrail",
 ];

@@ -158,6 +158,7 @@ impl Default for Scenario {
             switch: Capacity::default(),
             connectors: connectors(),
             listed: Vec::new(),
+            experiments: std::collections::BTreeMap::new(),
             faults: Vec::new(),
             expectations: Vec::new(),
         }

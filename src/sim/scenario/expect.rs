@@ -36,6 +36,9 @@ pub struct Expectation {
     /// `scale`.
     #[serde(default)]
     pub proposed: Option<String>,
+    /// This arm of an experiment is proposed to be stopped, and no other.
+    #[serde(default)]
+    pub arm_stopped: Option<String>,
     /// Share of what a perfect reaction from detection on would have saved, against fixed priority, that was saved;
     /// 0 to 1.
     #[serde(default)]
@@ -67,6 +70,8 @@ pub enum Expected {
         /// The kind of its change.
         change: String,
     },
+    /// An arm of an experiment is proposed to be stopped, and no other.
+    ArmStopped(String),
     /// At least this share of the savable was saved.
     SavedShare(f64),
     /// At least this share of payments succeeds.
@@ -96,6 +101,7 @@ impl Expectation {
         let given: Vec<Expected> = [
             self.detected_within.map(|within| Expected::Detected { fault, within, slice: self.slice.clone() }),
             self.proposed.clone().map(|change| Expected::Proposed { fault, change }),
+            self.arm_stopped.clone().map(Expected::ArmStopped),
             self.saved_share_at_least.map(Expected::SavedShare),
             self.success_rate_at_least.map(Expected::SuccessRate),
             self.false_incidents_at_most.map(Expected::FalseIncidents),
@@ -104,7 +110,7 @@ impl Expectation {
         .flatten()
         .collect();
         let [expected] = <[Expected; 1]>::try_from(given).map_err(|_| {
-            "an expectation says one thing: give one of detected_within, proposed, saved_share_at_least, \
+            "an expectation says one thing: give one of detected_within, proposed, arm_stopped, saved_share_at_least, \
              success_rate_at_least, false_incidents_at_most"
         })?;
         self.check(&expected, faults)?;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::Trial;
 use super::report::{Held, Report, Verdict};
+use crate::domain::Change;
+use crate::domain::change::ArmState;
 use crate::sim::driver::Driver;
 use crate::sim::scenario::{Expected, Need};
 
@@ -23,6 +25,7 @@ impl Trial {
         let (expectation, met, seen) = match expected {
             Expected::Detected { fault, within, slice } => Self::hold_detected(*fault, *within, slice.as_deref(), report),
             Expected::Proposed { fault, change } => self.hold_proposed(*fault, change, driver),
+            Expected::ArmStopped(arm) => Self::hold_arm_stopped(arm, driver),
             Expected::SavedShare(least) => {
                 let seen = report.saved_share.map_or("too little to save".to_owned(), |share| format!("{share:.3}"));
                 let met = report.saved_share.is_some_and(|share| share >= *least);
@@ -56,7 +59,7 @@ impl Trial {
         match expected {
             Expected::Detected { fault: number, within, .. } => fault(*number).is_none_or(|f| f.at + *within <= self.span),
             Expected::Proposed { fault: number, .. } => fault(*number).is_none_or(|f| f.at + f.lasts <= self.span),
-            Expected::SavedShare(_) | Expected::SuccessRate(_) => self.span >= self.scenario.duration,
+            Expected::ArmStopped(_) | Expected::SavedShare(_) | Expected::SuccessRate(_) => self.span >= self.scenario.duration,
             Expected::FalseIncidents(_) => true,
         }
     }
@@ -69,6 +72,22 @@ impl Trial {
         let first = fitting.filter_map(|incident| incident.detected_after_s).min_by(f64::total_cmp);
         let met = first.is_some_and(|after| after <= within.as_secs_f64());
         (expectation, met, first.map_or("never".to_owned(), |after| format!("after {after:.1} s")))
+    }
+
+    fn hold_arm_stopped(arm: &str, driver: &Driver) -> (String, bool, String) {
+        let mut stopped: Vec<&str> = driver
+            .ledger()
+            .actions
+            .values()
+            .filter_map(|row| match &row.change {
+                Change::SetArm { arm, to: ArmState::Stopped, .. } => Some(arm.as_str()),
+                _ => None,
+            })
+            .collect();
+        stopped.sort_unstable();
+        stopped.dedup();
+        let seen = if stopped.is_empty() { "none".to_owned() } else { stopped.join(", ") };
+        (format!("arm {arm} is proposed to be stopped, and no other"), stopped == [arm], seen)
     }
 
     fn hold_proposed(&self, fault: usize, change: &str, driver: &Driver) -> (String, bool, String) {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use compact_str::CompactString;
 
-use crate::domain::{ActionClass, ActionId, Autonomy, ConnectorName, IncidentId, Order, Position, wording};
+use super::levels::Levels;
+use crate::domain::{ActionId, ConnectorName, IncidentId, Order, Position, wording};
 use crate::engine::Snapshot;
 use crate::engine::snapshot::{ActionRow, ActionStatus};
 use crate::tui::escape::Key;
@@ -58,13 +59,10 @@ pub enum Kind {
     Keys,
     /// The time to go to, while it is typed.
     Time(String),
-    /// The levels of autonomy: the row chosen (0 is all classes) and the level.
-    Levels {
-        /// 0 for all classes, then [`ActionClass::ALL`].
-        row: usize,
-        /// The level that `y` would set.
-        level: Autonomy,
-    },
+    /// What the engine may do, and what is chosen of it.
+    Levels(Levels),
+    /// The experiments.
+    Experiments,
     /// The menu of faults, and the row chosen.
     Faults(usize),
     /// The question whether to leave.
@@ -110,11 +108,10 @@ impl Dialog {
         Self::open(Kind::Undo(shown(row)))
     }
 
-    /// Opens the levels of autonomy; none while the engine has not told its own.
+    /// Opens what the engine may do; none while it has not told.
     #[must_use]
     pub fn levels(snapshot: &Snapshot) -> Option<Self> {
-        let level = snapshot.header.autonomy.as_ref()?.priority;
-        Some(Self::open(Kind::Levels { row: 0, level }))
+        Levels::of(snapshot).map(|levels| Self::open(Kind::Levels(levels)))
     }
 
     /// The same action, with a reason to be typed.
@@ -207,7 +204,7 @@ impl Dialog {
     pub fn quiet(&self, now: Duration) -> bool {
         let asks = matches!(
             self.kind,
-            Kind::Action(_) | Kind::Reason(..) | Kind::Undo(_) | Kind::Levels { .. } | Kind::Faults(_) | Kind::Quit
+            Kind::Action(_) | Kind::Reason(..) | Kind::Undo(_) | Kind::Levels(_) | Kind::Faults(_) | Kind::Quit
         );
         asks && match self.ears {
             Ears::Shut => true,
@@ -225,7 +222,7 @@ impl Dialog {
                 if pending { Scope::Review } else { Scope::Reading }
             }
             Kind::Undo(_) => Scope::Undo,
-            Kind::Levels { .. } => Scope::Levels,
+            Kind::Levels(_) => Scope::Levels,
             Kind::Faults(_) => Scope::Faults,
             Kind::Quit => Scope::Leaving,
             Kind::Hindsight(_)
@@ -234,17 +231,18 @@ impl Dialog {
             | Kind::Decision(_)
             | Kind::Resources
             | Kind::Keys
-            | Kind::Time(_) => Scope::Reading,
+            | Kind::Time(_)
+            | Kind::Experiments => Scope::Reading,
         }
     }
 
     /// Pages, and the choice of a level.
     pub fn navigate(&mut self, does: Does) {
         match (does, &mut self.kind) {
-            (Does::Up, Kind::Levels { row, .. }) => *row = row.saturating_sub(1),
-            (Does::Down, Kind::Levels { row, .. }) => *row = (*row + 1).min(ActionClass::ALL.len()),
-            (Does::Lower, Kind::Levels { level, .. }) => *level = neighbour(*level, -1),
-            (Does::Higher, Kind::Levels { level, .. }) => *level = neighbour(*level, 1),
+            (Does::Up, Kind::Levels(levels)) => levels.up(),
+            (Does::Down, Kind::Levels(levels)) => levels.down(),
+            (Does::Lower, Kind::Levels(levels)) => levels.shift(-1),
+            (Does::Higher, Kind::Levels(levels)) => levels.shift(1),
             (Does::PageUp, _) => self.page = self.page.saturating_sub(1),
             (Does::PageDown, _) => self.page = (self.page + 1).min(self.pages - 1),
             _ => {}
@@ -263,10 +261,7 @@ impl Dialog {
                 Some(Order::Reject { action: *id, version: *version, reason: text.trim().into() })
             }
             (Does::Undo, Kind::Undo(Shown { id, version, .. })) => Some(Order::Undo { action: *id, version: *version }),
-            (Does::SetLevel, Kind::Levels { row, level }) => {
-                let class = row.checked_sub(1).and_then(|row| ActionClass::ALL.get(row)).copied();
-                Some(Order::SetAutonomy { class, level: *level })
-            }
+            (Does::SetLevel, Kind::Levels(levels)) => Some(levels.order()),
             _ => None,
         }
     }
@@ -274,12 +269,6 @@ impl Dialog {
 
 const fn shown(row: &ActionRow) -> Shown {
     Shown { id: row.id, version: row.version, changed: false }
-}
-
-fn neighbour(level: Autonomy, by: isize) -> Autonomy {
-    let place = Autonomy::ALL.iter().position(|l| *l == level).unwrap_or(0);
-    let last = Autonomy::ALL.len() - 1;
-    Autonomy::ALL[place.saturating_add_signed(by).min(last)]
 }
 
 /// Types into a text of at most 200 characters, what an order takes. Tells whether the key was text.

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Scene, approval, decision, details, faults, help, hindsight, levels, scaling};
+use super::{Scene, approval, decision, details, experiments, faults, help, hindsight, levels, scaling};
 use crate::domain::{ActionId, IncidentId, Role};
 use crate::engine::snapshot::{ActionRow, ActionStatus};
 use crate::tui::format;
@@ -36,7 +36,8 @@ fn sheet(dialog: &Dialog, columns: usize, scene: &Scene<'_>) -> Sheet {
         Kind::Resources => resources(columns, scene),
         Kind::Keys => help::sheet(scene),
         Kind::Time(text) => time(text, columns, scene),
-        Kind::Levels { row, level } => levels::sheet(*row, *level, columns, scene),
+        Kind::Levels(chosen) => levels::sheet(chosen, columns, scene),
+        Kind::Experiments => experiments::sheet(columns, scene),
         Kind::Faults(row) => faults::sheet(*row, scene),
         Kind::Quit => quit(columns, scene),
     }

@@ -31,10 +31,13 @@ pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
 
 /// What a panic does, and what it leaves as it is.
 fn panic_bar(snapshot: &Snapshot) -> String {
+    if snapshot.adoption.kill_switch.is_some() {
+        return " PANIC armed: p observe, Esc off. The kill switch is pulled: l releases it".to_owned();
+    }
     let excluded = snapshot.connectors.iter().flat_map(|row| &row.accounts).filter(|account| account.excluded).count();
     let changes = snapshot.actions.iter().filter(|row| row.undoable && row.status != ActionStatus::Pending).count();
     format!(
-        " PANIC armed: p sets all to observe, Esc disarms. Kept: {}, {}",
+        " PANIC armed: p observe, K static order, Esc off. Kept: {}, {}",
         format::plural(excluded, "exclusion"),
         format::plural(changes, "change"),
     )

@@ -5,6 +5,8 @@
 //!  50 payments/s   rate 71.4 % of 2,981, expected 91.2 %   at risk EUR 1,204/min
 //!  ◆ 1 action waits for you: w   ■ 1 incident open            rates of 2026-11-22
 //! ```
+//!
+//! What is not as usual in how much the engine routes stands first in the last row.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -125,11 +127,21 @@ fn put_at_ease(frame: &mut Buffer, area: Rect, (x, y): (u16, u16), scene: &Scene
     }
 }
 
+/// What is not as usual in how much the engine routes.
+fn put_adoption(frame: &mut Buffer, area: Rect, (x, y): (u16, u16), scene: &Scene<'_>) -> u16 {
+    let (theme, adoption) = (scene.theme, &scene.snapshot.adoption);
+    if adoption.is_plain() {
+        return x;
+    }
+    let (mark, style) = if adoption.kill_switch.is_some() { ("■", theme.alarm) } else { ("▲", theme.warning) };
+    put(frame, area, x, y, (&format!("{mark} {}", adoption.words().join(" · ")), style)) + 3
+}
+
 /// What calls for a person, and what limits the trust in the figures above.
 fn calls(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let Scene { snapshot, ui, theme } = scene;
     let (header, y) = (&snapshot.header, area.y + 2);
-    let mut x = area.x + 1;
+    let mut x = put_adoption(frame, area, (area.x + 1, y), scene);
     if header.pending_actions > 0 {
         let verb = if header.pending_actions == 1 { "waits" } else { "wait" };
         let actions = format::plural(header.pending_actions as usize, "action");

@@ -78,6 +78,7 @@ const fn why_not(row: &ActionRow) -> &'static str {
         (Change::Scale { .. }, _) => {
             "Instances carry payments and do not route them: recorded decisions cannot tell what more of them would have brought."
         }
+        (Change::SetArm { .. }, _) => "An arm of an experiment has its control beside it: `e` tells what the two came to.",
         (Change::RestoreAccount { .. }, _) => {
             "The decisions made without the account do not tell which payments it would have got back: what it would have brought is not known."
         }

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use apos::domain::change::ArmState;
 use apos::domain::decision::{Cost, LatencyStep, Note, Weighed};
-use apos::domain::settings::Levels;
+use apos::domain::settings::{ArmPolicy, Levels};
 use apos::domain::{
     ActionClass, ActionId, Approach, Candidate, Change, ConnectorAccount, ConnectorName, Context, Country, Currency, Decision,
     Exclusion, IncidentId, Method, Money, Network, PaymentId, Position, PriorityMove, ProfileId, Request, ResourceSample, Time,
 };
 use apos::engine::Snapshot;
 use apos::engine::snapshot::{
-    AccountRow, ActionRow, ActionStatus, AggregateRow, Analytics, AnomalyType, AtRisk, BlastRadius, BreakerState, ConnectorRow,
-    Estimate, EventClass, EventRow, Evidence, Header, Health, Hindsight, HistoryRow, IncidentRow, MerchantRow, Prediction,
-    SPARK_BUCKETS, ScalingView, Severity, ShadowRow, ShadowSum, Shadows, UnknownCode,
+    AccountRow, ActionRow, ActionStatus, AdoptionView, AggregateRow, Analytics, AnomalyType, ArmRow, AtRisk, BlastRadius,
+    BreakerState, ConnectorRow, Conservative, Estimate, EventClass, EventRow, Evidence, ExperimentRow, ExperimentState, Header,
+    Health, Hindsight, HistoryRow, IncidentRow, KillSwitch, MerchantAdoptionRow, MerchantRow, Prediction, SPARK_BUCKETS,
+    ScalingView, Severity, ShadowReport, ShadowRow, ShadowSum, Shadows, UnknownCode,
 };
 
 const fn s(seconds: u64) -> Duration {
@@ -323,6 +325,96 @@ pub(crate) fn hindsight() -> Snapshot {
             row(ActionClass::Exclusion, sum(1, 90_000), ShadowSum::default()),
         ],
     };
+    snapshot
+}
+
+/// A merchant tries us in shadow, and another one with a tenth of its payments.
+pub(crate) fn adopting() -> Snapshot {
+    let mut snapshot = calm();
+    let estimate = Estimate {
+        attempts: 912,
+        payments: 74.2,
+        payments_range: (21.0, 127.4),
+        total: Some(eur(310_000)),
+        total_range: Some((eur(90_000), eur(530_000))),
+        ..Estimate::default()
+    };
+    let report = |merchant: Option<&str>| ShadowReport {
+        merchant: merchant.map(profile),
+        since: now() - s(86_400),
+        until: None,
+        attempts: 4_120,
+        points: 1.8,
+        points_range: (0.5, 3.1),
+        estimate: estimate.clone(),
+    };
+    let apart = |name, dial, shadow| MerchantAdoptionRow { profile: profile(name), dial, shadow };
+    snapshot.adoption = AdoptionView {
+        dial: 50,
+        merchants: vec![apart("pro_lumen", Some(10), None), apart("pro_northwind", None, Some(true))],
+        merchants_apart: 2,
+        reports: vec![report(None), report(Some("pro_northwind"))],
+        ..AdoptionView::default()
+    };
+    snapshot
+}
+
+/// Two experiments: one goes on, of the other an arm was stopped and the split is not as promised.
+pub(crate) fn experimenting() -> Snapshot {
+    let arm = |name: &str, state, (answered, approved): (u64, u64)| ArmRow {
+        name: name.into(),
+        policy: ArmPolicy::Engine,
+        share: 50.0,
+        state,
+        assigned: answered + 3,
+        answered,
+        approved,
+        rate: Some(f64::from(u32::try_from(approved).unwrap()) / f64::from(u32::try_from(answered).unwrap())),
+        difference: None,
+        difference_range: None,
+        p: None,
+    };
+    let judged = |row: ArmRow, difference, range, p| ArmRow {
+        difference: Some(difference),
+        difference_range: Some(range),
+        p: Some(p),
+        ..row
+    };
+    let row = |name: &str, state, arms| ExperimentRow {
+        name: name.into(),
+        state,
+        since: now() - s(90_000),
+        start: None,
+        end: None,
+        merchants: Vec::new(),
+        methods: Vec::new(),
+        alpha: 0.05,
+        split_probability: Some(0.41),
+        mismatched: false,
+        arms,
+    };
+    let (running, stopped) = (ArmState::Running, ArmState::Stopped);
+    let control = |counts| arm("control", running, counts);
+    let less = judged(arm("less", running, (4_098, 3_766)), 0.007, (-0.006, 0.020), 0.412);
+    let order = judged(arm("order", stopped, (1_204, 1_011)), -0.062, (-0.091, -0.033), 0.001);
+    let less = row("less-exploration", ExperimentState::Running, vec![control((4_120, 3_757)), less]);
+    let order = row("order-or-engine", ExperimentState::Stopped, vec![control((1_711, 1_548)), order]);
+    Snapshot {
+        experiments: vec![
+            ExperimentRow { end: Some(now() + s(3 * 86_400)), methods: vec![Method::Card], ..less },
+            ExperimentRow { mismatched: true, merchants: vec![profile("pro_lumen")], ..order },
+        ],
+        ..calm()
+    }
+}
+
+/// Errors are high and wide, and somebody pulled the kill switch.
+pub(crate) fn killed() -> Snapshot {
+    let mut snapshot = outage();
+    let kill_switch = KillSwitch { since: now() - s(40), by: "kim".into(), reason: "wrong figures".into() };
+    let conservative = Conservative { since: now() - s(90), sentence: "52 % of 812 attempts approved".into() };
+    snapshot.adoption.kill_switch = Some(kill_switch);
+    snapshot.adoption.conservative = Some(conservative);
     snapshot
 }
 

@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
+use apos::domain::change::ArmState;
 use apos::domain::decision::{Cost, LatencyStep, Note, Weighed};
 use apos::domain::rule::{Algorithm, Case, Condition, Output, Program, RuleText, Split, Statement, Value};
 use apos::domain::settings::{Connector, Merchant, Routing};
 use apos::domain::{
     Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, CardType, Change, Command, Comparison, ConnectorAccount,
     ConnectorName, Context, Country, Credential, Currency, Decision, Decline, DeclineClass, EffectId, EffectResult, EventId,
-    EventKind, Exclusion, Initiator, Issuer, Method, Money, Network, OperatorName, Order, PaymentEvent, PaymentId, Position,
-    PriorityMove, ProfileId, Purpose, Request, ResourceSample, RuleId, Settings, Source, Step, Time,
+    EventKind, Exclusion, Initiator, Issuer, Method, Money, Network, Note, OperatorName, Order, PaymentEvent, PaymentId,
+    Position, PriorityMove, ProfileId, Purpose, Request, ResourceSample, RuleId, Settings, Source, Step, Time,
 };
 
 pub(crate) fn account(text: &str) -> ConnectorAccount {
@@ -134,11 +135,39 @@ pub(crate) fn later_bodies() -> Vec<Body> {
     };
     let skip = Order::Skip { position: at(40, 1), reason: "written by a faulty build".into() };
     let step_up = Decision { approach: Approach::StepUp, ..decision(2) };
+    let ada = |order| Body::Commanded(Command { operator: OperatorName::parse("ada").unwrap(), order });
+    let mut noted = Decision { approach: Approach::Static, ..decision(2) };
+    noted.candidates[1].excluded = Some(Exclusion::Unproven);
+    noted.notes = vec![
+        Note::KillSwitch,
+        Note::Shadow { engine: 1 },
+        Note::Dial { percent: 25, engine: false },
+        Note::Conservative,
+        Note::Ruling { rule: RuleId(at(9, 1)), in_order: false, order: vec![1, 0] },
+        Note::Experiment { experiment: "less".into(), arm: "control".into(), bucket: 9_999 },
+        Note::Promoted { experiment: "less".into(), arm: "control".into() },
+    ];
     vec![
         Body::Configured(settings.into()),
         Body::Decided(Arc::new(step_up)),
-        Body::Commanded(Command { operator: OperatorName::parse("ada").unwrap(), order: skip }),
+        ada(skip),
         Body::Decided(Arc::new(valued())),
+        Body::Decided(Arc::new(noted)),
+        ada(Order::SetAdoption { profile: Some(profile()), dial: Some(25), shadow: Some(true) }),
+        ada(Order::SetKillSwitch { pulled: true, reason: "wrong figures".into() }),
+        Body::Intended {
+            id: EffectId { position: at(9, 1), number: 1 },
+            act: Act {
+                action: ActionId(9),
+                step: Step::Execute,
+                change: Change::SetArm {
+                    experiment: "less".into(),
+                    arm: "control".into(),
+                    from: ArmState::Running,
+                    to: ArmState::Stopped,
+                },
+            },
+        },
     ]
 }
 

@@ -15,6 +15,7 @@ pub(super) const fn because(approach: Approach) -> &'static str {
         Approach::Probe => "a probe, for evidence whether it works",
         Approach::LeastBad => "none was left, and it is the least bad",
         Approach::Rule(_) => "it is the first in the order of the merchant's rule",
+        Approach::Static => "it is the first of the static order that is left",
         Approach::StepUp => "the issuer wants the customer authenticated where the payment is",
     }
 }
@@ -42,6 +43,9 @@ impl Explanation<'_> {
         }
         if let Some(objective) = &self.objective {
             self.weighed(text, objective)?;
+        }
+        for sentence in &self.besides {
+            write!(text, " Besides: {sentence}.")?;
         }
         let Self { confidence, propensity, model, view, .. } = self;
         write!(text, " It is the best one with a probability of {}", percent(*confidence))?;

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::tally::{Tally, Uncertain, to_money};
 use crate::domain::settings::Rates;
 use crate::domain::{ActionClass, Currency, Time};
 use crate::engine::snapshot::{ShadowRow, ShadowSum, Shadows};
+use crate::engine::tally::{Tally, Uncertain, to_money};
 
 /// Weeks kept, the running one among them: two months, for a comparison with the month before.
 const KEPT: usize = 9;

@@ -6,12 +6,13 @@
 //! connector were seen, and their `p` is corrected by the mean error of those. What is gathered last has too few of them:
 //! there the correction is drawn towards none by how well the model claims to know (a normal prior).
 
+use std::sync::Arc;
+
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::Attempted;
 use crate::domain::settings::Rates;
-use crate::domain::{Candidate, Currency, Money};
+use crate::domain::{Candidate, Currency, Decision, Money};
 use crate::engine::detect::as_f64;
 use crate::engine::snapshot::Estimate;
 
@@ -30,6 +31,13 @@ const FEW: u64 = 20;
 /// So many outcomes of a connector correct what was expected of it at a time; where there were fewer in all, the figure rests
 /// on the model alone. Fewer say little (a standard deviation of 6 points), more come too late to belong to the moment.
 const UNSEEN: u64 = 30;
+
+/// An attempt that was decided, and what became of it.
+pub(crate) struct Attempted<'d> {
+    pub(crate) decision: &'d Arc<Decision>,
+    pub(crate) approved: bool,
+    pub(crate) amount: Option<Money>,
+}
 
 /// One connector that attempts were turned to.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -74,23 +82,23 @@ pub(crate) struct Tally {
 
 /// A sum and its variance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Uncertain {
-    pub(super) mean: f64,
-    pub(super) variance: f64,
+pub(crate) struct Uncertain {
+    pub(crate) mean: f64,
+    pub(crate) variance: f64,
 }
 
 impl Uncertain {
-    pub(super) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.mean += other.mean;
         self.variance += other.variance;
     }
 
-    pub(super) fn times(self, factor: f64) -> Self {
+    pub(crate) fn times(self, factor: f64) -> Self {
         Self { mean: self.mean * factor, variance: self.variance * factor * factor }
     }
 
     /// The 95 % interval.
-    pub(super) fn range(self) -> (f64, f64) {
+    pub(crate) fn range(self) -> (f64, f64) {
         let half = Z95 * self.variance.max(0.0).sqrt();
         (self.mean - half, self.mean + half)
     }
@@ -98,7 +106,7 @@ impl Uncertain {
 
 impl Tally {
     /// Attempts counted.
-    pub(super) const fn turned(&self) -> u64 {
+    pub(crate) const fn turned(&self) -> u64 {
         self.turned
     }
 
@@ -141,7 +149,7 @@ impl Tally {
     }
 
     /// Payments gained.
-    pub(super) fn payments(&self) -> Uncertain {
+    pub(crate) fn payments(&self) -> Uncertain {
         let mut all = Uncertain { mean: self.gain, variance: self.luck };
         for target in &self.targets {
             all.add(target.corrected);
@@ -152,7 +160,7 @@ impl Tally {
     }
 
     /// Money gained, by currency, major units.
-    pub(super) fn money(&self) -> Vec<(Currency, Uncertain)> {
+    pub(crate) fn money(&self) -> Vec<(Currency, Uncertain)> {
         let of = |&(currency, mut all): &(Currency, Uncertain)| {
             for target in &self.targets {
                 all.add(sum_of(&target.corrected_money, currency));
@@ -165,7 +173,7 @@ impl Tally {
     }
 
     /// Money gained in the reference currency; none where a currency has no rate.
-    pub(super) fn total(&self, rates: &Rates) -> Option<Uncertain> {
+    pub(crate) fn total(&self, rates: &Rates) -> Option<Uncertain> {
         rates.reference?;
         let mut all = Uncertain::default();
         for (currency, gained) in self.money() {
@@ -305,7 +313,7 @@ fn of_currency<V: Default>(sums: &mut Vec<(Currency, V)>, currency: Currency) ->
 }
 
 /// An amount in major units as money.
-pub(super) fn to_money(currency: Currency, major: f64) -> Money {
+pub(crate) fn to_money(currency: Currency, major: f64) -> Money {
     let unit = f64::from(10_u32.pow(currency.exponent()));
     #[expect(clippy::cast_possible_truncation, reason = "an estimate; saturates")]
     let minor = libm::round(major * unit) as i64;
@@ -315,8 +323,7 @@ pub(super) fn to_money(currency: Currency, major: f64) -> Money {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Approach, ConnectorAccount, Context, Decision, PaymentId, Position, ProfileId, Request};
-    use std::sync::Arc;
+    use crate::domain::{Approach, ConnectorAccount, Context, PaymentId, Position, ProfileId, Request};
 
     fn candidate(name: &str, expected: f64) -> Candidate {
         let account = ConnectorAccount::parse(name).unwrap();

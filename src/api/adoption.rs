@@ -1,0 +1,75 @@
+//! `/v1/adoption`: how much of the traffic the engine routes; `/v1/kill-switch`: whether it routes at all.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+use super::actions::{checked_reason, give};
+use super::reply::{self, Arrived};
+use super::{Api, ApiError};
+use crate::adapters::json::{self, BadField};
+use crate::domain::{Command, Order, Position, ProfileId, Role, Time};
+use crate::engine::snapshot::AdoptionView;
+
+/// `PUT /v1/adoption`. With a merchant, it has exactly what is given here, and follows all in the rest; without one, what is
+/// not given stays as it is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdoptionBody {
+    profile: Option<ProfileId>,
+    /// Percent, 0 to 100.
+    dial: Option<u64>,
+    shadow: Option<bool>,
+}
+
+/// `PUT /v1/kill-switch`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KillSwitchBody {
+    pulled: bool,
+    #[serde(default)]
+    reason: CompactString,
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    position: Position,
+    at: Time,
+    #[serde(flatten)]
+    adoption: &'a AdoptionView,
+}
+
+/// How much of the traffic the engine routes, and what it would have made of what is in shadow.
+pub(super) async fn get(request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    api.may_read(&request)?;
+    let snapshot = api.handle.snapshot();
+    Ok(reply::ok(&View { position: snapshot.position, at: snapshot.at, adoption: &snapshot.adoption }))
+}
+
+/// Sets the dial and the shadow, of all or of one merchant.
+pub(super) async fn set(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+    let operator = api.require(&request, Role::Admin)?;
+    let AdoptionBody { profile, dial, shadow } = json::read(&api.body(body)?)?;
+    let dial = dial.map(percent).transpose()?;
+    if profile.is_none() && dial.is_none() && shadow.is_none() {
+        return Err(BadField::new("dial", "missing: give dial, shadow or both").into());
+    }
+    give(&api, Command { operator, order: Order::SetAdoption { profile, dial, shadow } }).await
+}
+
+/// Pulls the kill switch, or releases it.
+pub(super) async fn set_kill_switch(
+    request: HttpRequest,
+    body: Arrived,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, ApiError> {
+    let operator = api.require(&request, Role::Operator)?;
+    let KillSwitchBody { pulled, reason } = json::read(&api.body(body)?)?;
+    let reason = checked_reason(&reason)?;
+    give(&api, Command { operator, order: Order::SetKillSwitch { pulled, reason } }).await
+}
+
+fn percent(dial: u64) -> Result<u8, BadField> {
+    let percent = u8::try_from(dial).ok().filter(|percent| *percent <= 100);
+    percent.ok_or_else(|| BadField::new("dial", format!("{dial} is out of range: allowed are 0 to 100")))
+}
