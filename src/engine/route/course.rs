@@ -198,7 +198,7 @@ impl Way {
     fn choose(self, view: &RoutingView, scored: &mut [Scored<'_>], asked: Asked<'_>, draw: &Draw) -> Choice {
         match self {
             Self::Engine(tuning) => {
-                scored.iter_mut().for_each(|one| one.explore(tuning.exploration));
+                explore(scored, tuning.exploration);
                 choose(view, scored, asked, &tuning, draw)
             }
             Self::Static => in_static_order(view, scored, asked),
@@ -207,7 +207,7 @@ impl Way {
                 first(scored)
             }
             Self::Careful => {
-                scored.iter_mut().for_each(|one| one.explore(Tuning::CAREFUL.exploration));
+                explore(scored, Tuning::CAREFUL.exploration);
                 if view.priority(&asked.0.profile).is_some() || asked.1.is_some() {
                     return in_static_order(view, scored, asked);
                 }
@@ -216,6 +216,13 @@ impl Way {
                 first(scored)
             }
         }
+    }
+}
+
+/// Gives the worth of learning more another weight.
+fn explore(scored: &mut [Scored<'_>], weight: f64) {
+    for one in scored {
+        one.explore(weight);
     }
 }
 
