@@ -70,7 +70,7 @@ pub struct MerchantAdoption {
 impl MerchantAdoption {
     /// Whether it follows all in everything.
     #[must_use]
-    pub const fn follows(&self) -> bool {
+    pub const fn follows(self) -> bool {
         self.dial.is_none() && self.shadow.is_none()
     }
 }

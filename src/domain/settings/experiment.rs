@@ -174,7 +174,6 @@ fn optional_share<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::domain::Settings;
 
     fn read(text: &str) -> Result<Settings, String> {

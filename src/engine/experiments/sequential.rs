@@ -125,7 +125,7 @@ mod tests {
             all.take(&look, 0.05);
             assert!((look.ratio - ratio).abs() < 5e-7, "{}", look.ratio);
             assert!((all.p - p).abs() < 5e-7 && (look.half_width(0.05) - half).abs() < 5e-7, "{all:?} {look:?}");
-            let middle = (all.low + all.high) / 2.0;
+            let middle = f64::midpoint(all.low, all.high);
             assert!((middle - look.difference).abs() < 1e-12 && (all.high - all.low - 2.0 * half).abs() < 1e-6);
         };
         check(of(4_500, 5_000), of(4_600, 5_000), 49.670_440, 0.020_133, 0.017_916);

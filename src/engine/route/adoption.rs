@@ -143,7 +143,7 @@ impl RoutingView {
 }
 
 /// A value that a configuration changes is taken over, unless it is the first one and an operator was before it.
-fn take<T: PartialEq>(current: &mut T, before: T, now: T, first: bool) {
+fn take<T: PartialEq + Copy>(current: &mut T, before: T, now: T, first: bool) {
     let ordered = first && *current != before;
     if before != now && !ordered {
         *current = now;

@@ -50,7 +50,7 @@ impl Arms {
     }
 
     /// The arms that run; fewer than two are no experiment any more.
-    pub(crate) fn running<'e>(&self, name: &str, experiment: &'e Experiment) -> usize {
+    pub(crate) fn running(&self, name: &str, experiment: &Experiment) -> usize {
         experiment.arms.iter().filter(|arm| self.state(name, &arm.name) == ArmState::Running).count()
     }
 }

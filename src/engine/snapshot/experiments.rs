@@ -95,13 +95,13 @@ pub struct ArmRow {
 }
 
 impl ArmRow {
-    /// "+1.2 points (-0.1 to 2.5), p 0.031"; how many outcomes there are where it is too early.
+    /// "+1.2 (-0.1 to +2.5) p 0.031", in points; nothing where it is too early.
     #[must_use]
     pub fn verdict(&self) -> String {
         match (self.difference, self.difference_range, self.p) {
             (Some(difference), Some((low, high)), Some(p)) => {
                 let points = |difference: f64| 100.0 * difference;
-                format!("{:+.1} points ({:+.1} to {:+.1}), p {p:.3}", points(difference), points(low), points(high))
+                format!("{:+.1} ({:+.1} to {:+.1}) p {p:.3}", points(difference), points(low), points(high))
             }
             _ => String::new(),
         }

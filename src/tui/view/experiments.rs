@@ -3,7 +3,7 @@
 //! ```text
 //! less-exploration  running · ends 3 d
 //!   control    50 %  running   91.2 % of 4,120
-//!   less       50 %  running   91.9 % of 4,098   +0.7 points (-0.6 to +2.0), p 0.412
+//!   less       50 %  running   91.9 % of 4,098   +0.7 (-0.6 to +2.0) p 0.412
 //! ```
 
 use ratatui::text::{Line, Span};
@@ -65,7 +65,7 @@ fn arm_line(arm: &ArmRow, columns: usize, scene: &Scene<'_>) -> Line<'static> {
     };
     let share = format!("{}", arm.share);
     let rate = format!("{} of {}", format::rate(arm.rate), format::count(arm.answered));
-    let begin = format!("  {:<14} {share:>5} % {:<9} {rate:>19}  ", fit(&arm.name, 14), arm.state.as_str());
+    let begin = format!("  {:<12} {share:>4} % {:<8} {rate:>16} ", fit(&arm.name, 12), arm.state.as_str());
     let verdict = fit(&arm.verdict(), columns.saturating_sub(begin.chars().count()));
     Line::from(vec![Span::styled(begin, style), Span::styled(verdict, style)])
 }
