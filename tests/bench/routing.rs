@@ -3,8 +3,6 @@
 //! rows are the bytes of a merchant, an account and a BIN.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench that cannot go on has failed")]
 
-use std::sync::Arc;
-
 use apos::domain::settings::Deduplication;
 use apos::domain::{
     Bin, Body, ConnectorAccount, Context, Country, Currency, Entry, EventKind, Method, Money, Network, PaymentEvent, PaymentId,

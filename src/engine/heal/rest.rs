@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_back_rests_for_whom_it_was_made_and_what_is_rejected_for_all() {
-        let (repair, quiet) = (Subject::Repair(Slice::Connector(1)), Duration::from_secs(600));
+        let (repair, quiet) = (Subject::Repair(Slice::Connector(1)), Duration::from_mins(10));
         let merchant = |name| ProfileId::parse(name).unwrap();
         let one = PriorityMove { profile: merchant("pro_1"), before: Vec::new(), after: Vec::new() };
         let undone = Change::ReorderPriority { moves: vec![one] };

@@ -3,6 +3,7 @@
 use core::cmp::Ordering;
 
 use super::belief::Belief;
+use super::value::{self, Pursuit};
 use super::view::Account;
 use super::weights::{Seen, Weights};
 use super::{Asked, RoutingView, eligibility};
@@ -87,19 +88,18 @@ impl<'v> Scorer<'v, '_> {
             stand: own,
         };
         let Some(pursuit) = &asked.pursuit else { return scored };
-        let cost = pursuit.cost(told, asked.request, view.latencies.log_ms(connector, number));
-        self.valued(scored, cost)
+        let cost = value::cost(told, asked.request, view.latencies.log_ms(connector, number));
+        self.valued(scored, pursuit, cost)
     }
 
     /// The same by the merchant's objective. What is worth finding out is part of the probability of success that it could
     /// turn out to have, so that where nothing else differs the order is the one of success alone.
-    fn valued(&self, scored: Scored<'v>, cost: Cost) -> Scored<'v> {
-        let Some(pursuit) = &self.asked.pursuit else { return scored };
+    fn valued(&self, scored: Scored<'v>, pursuit: &Pursuit<'_>, cost: Cost) -> Scored<'v> {
         let hoped = Belief { mean: self.shared.mean + scored.score, variance: 0.0 };
-        let merit = pursuit.value(&cost, scored.expected);
-        let slope = pursuit.slope(&cost, scored.expected);
+        let merit = pursuit.value(cost, scored.expected);
+        let slope = pursuit.slope(cost, scored.expected);
         Scored {
-            score: pursuit.value(&cost, self.view.weights.expected(hoped)),
+            score: pursuit.value(cost, self.view.weights.expected(hoped)),
             merit,
             cost: Some(cost),
             stand: Belief { mean: merit, variance: slope * slope * scored.own.variance },
