@@ -134,7 +134,9 @@ impl<'d> Explanation<'d> {
             decided_at: *decided_at,
             view: *view,
         };
-        notes.iter().for_each(|note| explanation.note(note, decision));
+        for note in notes {
+            explanation.note(note, decision);
+        }
         explanation
     }
 

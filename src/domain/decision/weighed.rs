@@ -84,7 +84,7 @@ impl Cost {
     /// What an attempt is worth whose probability of success is this, in worths of an approved payment: P × (1 − its fee) −
     /// waiting. `amount` is in minor units, above 0.
     #[must_use]
-    pub fn value(&self, objective: &Objective, amount: f64, probability: f64) -> f64 {
+    pub fn value(self, objective: &Objective, amount: f64, probability: f64) -> f64 {
         probability * objective.net(f64::from(self.fee) / amount) - objective.waiting(self.latency.ms() / 1_000.0)
     }
 }

@@ -3,6 +3,7 @@
 use core::cmp::Ordering;
 
 use super::belief::Belief;
+use super::value::{self, Pursuit};
 use super::view::Account;
 use super::weights::{Seen, Weights};
 use super::{Asked, RoutingView, eligibility};
@@ -96,7 +97,7 @@ impl<'v> Scorer<'v, '_> {
             stand: own,
         };
         if let Some(pursuit) = &asked.pursuit {
-            scored.weigh(pursuit, pursuit.cost(told, asked.request, view.latencies.log_ms(connector, number)));
+            scored.weigh(pursuit, value::cost(told, asked.request, view.latencies.log_ms(connector, number)));
         }
         scored.explore(view, asked.pursuit.as_ref(), routing.exploration);
         scored
@@ -127,8 +128,8 @@ pub(super) fn confidence(scored: &[Scored<'_>], index: usize) -> f64 {
 impl Scored<'_> {
     /// Takes in what the merchant wants besides success.
     fn weigh(&mut self, pursuit: &Pursuit<'_>, cost: Cost) {
-        let slope = pursuit.slope(&cost, self.expected);
-        self.merit = pursuit.value(&cost, self.expected);
+        let slope = pursuit.slope(cost, self.expected);
+        self.merit = pursuit.value(cost, self.expected);
         self.stand = Belief { mean: self.merit, variance: slope * slope * self.own.variance };
         self.cost = Some(cost);
     }
@@ -138,7 +139,7 @@ impl Scored<'_> {
     pub(super) fn explore(&mut self, view: &RoutingView, pursuit: Option<&Pursuit<'_>>, weight: f64) {
         self.bonus = weight * self.worth;
         let own = self.own.mean + self.bonus;
-        self.score = match (pursuit, &self.cost) {
+        self.score = match (pursuit, self.cost) {
             (Some(pursuit), Some(cost)) => {
                 pursuit.value(cost, view.weights.expected(Belief { mean: self.shared + own, variance: 0.0 }))
             }

@@ -9,6 +9,13 @@ use crate::domain::decision::{Cost, LatencyStep, Note, Weighed};
 use crate::domain::settings::{Connector, Objective};
 use crate::domain::{Approach, Request};
 
+/// What an attempt costs, rounded as it will be told. `log_ms` is the logarithm of the milliseconds its answer usually takes.
+pub(super) fn cost(told: Option<&Connector>, request: &Request, log_ms: f64) -> Cost {
+    #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
+    let fee = told.map_or(0.0, |connector| connector.fee(&request.context, request.amount)) as f32;
+    Cost { fee, latency: LatencyStep::of_log_ms(log_ms) }
+}
+
 /// An objective other than success, and the payment it is pursued for.
 pub(super) struct Pursuit<'v> {
     objective: &'v Objective,
@@ -26,20 +33,13 @@ impl<'v> Pursuit<'v> {
         (!objective.is_success() && amount > 0.0).then_some(Self { objective, amount })
     }
 
-    /// What an attempt costs, rounded as it will be told.
-    pub(super) fn cost(&self, told: Option<&Connector>, request: &Request, log_ms: f64) -> Cost {
-        #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
-        let fee = told.map_or(0.0, |connector| connector.fee(&request.context, request.amount)) as f32;
-        Cost { fee, latency: LatencyStep::of_log_ms(log_ms) }
-    }
-
     /// What an attempt of this probability of success is worth.
-    pub(super) fn value(&self, cost: &Cost, probability: f64) -> f64 {
+    pub(super) fn value(&self, cost: Cost, probability: f64) -> f64 {
         cost.value(self.objective, self.amount, probability)
     }
 
     /// What a logit more or less of it is worth, at this probability.
-    pub(super) fn slope(&self, cost: &Cost, probability: f64) -> f64 {
+    pub(super) fn slope(&self, cost: Cost, probability: f64) -> f64 {
         probability * (1.0 - probability) * self.objective.net(f64::from(cost.fee) / self.amount)
     }
 

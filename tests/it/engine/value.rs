@@ -20,16 +20,17 @@ impl Market {
         change(&mut settings);
         self.push(Body::Configured(settings.into()));
     }
+}
 
-    fn free_request(&self, number: u64, minor: i64) -> Request {
-        Request {
-            profile: profile(5),
-            payment: PaymentId::parse(&format!("free_{number}")).unwrap(),
-            attempt: 1,
-            amount: Money::new(minor, Currency::parse("EUR").unwrap()),
-            context: Context { network: Some(Network::Visa), ..Context::default() },
-            eligible: (0..4).map(|connector| account(connector, 5)).collect(),
-        }
+/// A payment of a merchant that is not pinned.
+fn free_request(number: u64, minor: i64) -> Request {
+    Request {
+        profile: profile(5),
+        payment: PaymentId::parse(&format!("free_{number}")).unwrap(),
+        attempt: 1,
+        amount: Money::new(minor, Currency::parse("EUR").unwrap()),
+        context: Context { network: Some(Network::Visa), ..Context::default() },
+        eligible: (0..4).map(|connector| account(connector, 5)).collect(),
     }
 }
 
@@ -53,7 +54,7 @@ fn objective(settings: &mut Settings, objective: Objective) {
 }
 
 fn decided(market: &Market, number: u64) -> Decision {
-    decide(market.state.view(), &|_| 0, market.free_request(number, 10_000), market.at).unwrap()
+    decide(market.state.view(), &|_| 0, free_request(number, 10_000), market.at).unwrap()
 }
 
 #[test]
@@ -158,7 +159,7 @@ fn decisions_under_an_objective_are_computed_again_exactly() {
 fn a_card_that_is_only_verified_is_decided_by_success_alone() {
     let mut market = Market::with(26, by_cost);
     market.run(5);
-    let decision = decide(market.state.view(), &|_| 0, market.free_request(1, 0), market.at).unwrap();
+    let decision = decide(market.state.view(), &|_| 0, free_request(1, 0), market.at).unwrap();
     assert!(decision.notes.is_empty(), "{decision:?}");
 }
 
@@ -202,7 +203,7 @@ fn where_none_is_left_the_least_bad_is_chosen_or_the_payment_is_refused_as_confi
     let decision = decided(&market, 1);
     assert_eq!((decision.approach, decision.chosen().excluded), (Approach::LeastBad, Some(Exclusion::Network)));
     market.change(|settings| settings.routing.when_none_left = WhenNoneLeft::Refuse);
-    let refused = decide(market.state.view(), &|_| 0, market.free_request(1, 100), market.at).unwrap_err();
+    let refused = decide(market.state.view(), &|_| 0, free_request(1, 100), market.at).unwrap_err();
     let NoCandidate::Excluded(reasons) = &refused else { panic!("{refused:?}") };
     assert_eq!(reasons[0], "adyen:mca_5: does not support Visa");
     assert!(refused.to_string().starts_with("no connector account is left: adyen:mca_5"), "{refused}");
@@ -213,7 +214,7 @@ fn refused_in_a_second(market: &mut Market, second: u64) -> u32 {
     let mut refused = 0;
     for number in 0..20 {
         market.at = market.at + Duration::from_millis(50);
-        let request = Request { eligible: vec![account(0, 5)], ..market.free_request(1_000 + 20 * second + number, 500) };
+        let request = Request { eligible: vec![account(0, 5)], ..free_request(1_000 + 20 * second + number, 500) };
         let Ok(decision) = decide(market.state.view(), &|_| 0, request.clone(), market.at) else {
             refused += 1;
             continue;
