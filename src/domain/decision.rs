@@ -206,7 +206,7 @@ impl Decision {
     /// What counted besides success, where anything did.
     #[must_use]
     pub fn weighed(&self) -> Option<&Weighed> {
-        self.notes.iter().map(|Note::Objective(weighed)| weighed).next()
+        self.notes.iter().find_map(|note| if let Note::Objective(weighed) = note { Some(weighed) } else { None })
     }
 }
 
