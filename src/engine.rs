@@ -8,6 +8,7 @@ mod apply;
 mod detect;
 mod feed;
 mod heal;
+mod hidden;
 mod monitor;
 mod names;
 mod payments;
@@ -17,6 +18,7 @@ pub mod snapshot;
 mod state;
 
 pub use apply::apply;
+pub use payments::Hidden;
 pub(crate) use heal::{Attempted, Tally};
 pub use route::{NoCandidate, RoutingView, decide};
 pub use snapshot::{Snapshot, snapshot};

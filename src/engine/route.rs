@@ -15,6 +15,7 @@ mod share;
 pub(crate) mod silence;
 mod slots;
 mod view;
+mod whose;
 pub(crate) mod weights;
 
 pub(crate) use view::Account;

@@ -98,6 +98,19 @@ pub(crate) enum Silent {
     Presumed,
 }
 
+/// How many of a payment's attempts are known, and what an event changed of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    /// Attempts that the switch says it made.
+    pub(crate) made: u16,
+    /// Those of them that no event told of.
+    pub(crate) unseen: u16,
+    /// Attempts that this event was the first to tell of.
+    pub(crate) newly_seen: u16,
+    /// How many more are unseen than before it or, negative, fewer.
+    pub(crate) newly_unseen: i64,
+}
+
 /// What an event meant for the attempt it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Merge {
@@ -211,22 +224,33 @@ impl Payment {
         if event.kind.is_authentication() { Merge::Step } else { advance(attempt, target, event.kind) }
     }
 
-    /// Attempts the switch made that no event told of: how many more (or, negative, fewer) than when this was asked last.
-    pub(crate) fn newly_unseen(&mut self, event: &PaymentEvent) -> i64 {
-        self.attempts_made = self.attempts_made.max(event.attempts_made.unwrap_or(0));
-        let heard = u16::try_from(self.attempts.iter().filter(|attempt| attempt.heard).count()).unwrap_or(u16::MAX);
-        let unseen = self.attempts_made.saturating_sub(heard);
-        let before = core::mem::replace(&mut self.unseen, unseen);
-        i64::from(unseen) - i64::from(before)
+    /// Attempts that events told of.
+    pub(crate) fn heard(&self) -> u16 {
+        u16::try_from(self.attempts.iter().filter(|attempt| attempt.heard).count()).unwrap_or(u16::MAX)
     }
 
-    /// The attempt meant: the one with this number; else the latest on this account whose number nobody told yet, or
-    /// any on it when none is asked for. So the feedback call (no number) and the webhook (the switch's number, which
+    /// How many of its attempts are known, after an event was merged; `before` it, so many had been heard of.
+    pub(crate) fn cover(&mut self, event: &PaymentEvent, before: u16) -> Coverage {
+        self.attempts_made = self.attempts_made.max(event.attempts_made.unwrap_or(0));
+        let heard = self.heard();
+        let unseen = self.attempts_made.saturating_sub(heard);
+        let unseen_before = core::mem::replace(&mut self.unseen, unseen);
+        Coverage {
+            made: self.attempts_made,
+            unseen,
+            newly_seen: heard.saturating_sub(before),
+            newly_unseen: i64::from(unseen) - i64::from(unseen_before),
+        }
+    }
+
+    /// The attempt meant: the one with this number, whatever its account where the switch told that number (of a fetched
+    /// attempt it tells the connector alone); else the latest on this account whose number nobody told yet, or any on it
+    /// when none is asked for. So the feedback call (no number) and the webhook (the switch's number, which
     /// need not be ours) of one attempt are one outcome.
     fn find(&mut self, number: Option<u16>, account: Option<u32>) -> Option<&mut Attempt> {
         let same = |known: Option<u32>, told: Option<u32>| known.is_none() || told.is_none() || known == told;
         if let Some(number) = number
-            && let Some(index) = self.attempts.iter().position(|a| a.number == Some(number) && same(a.account, account))
+            && let Some(index) = self.attempts.iter().position(|a| a.number == Some(number) && (a.told || same(a.account, account)))
         {
             return self.attempts.get_mut(index);
         }
