@@ -182,9 +182,9 @@ impl State {
         let account = event.account.as_ref().and_then(|account| self.view.intern_account(account));
         let key = Key::of(&event.profile, &event.payment);
         let (payment, new) = self.view.payments.entry(key, at);
-        let heard = payment.heard();
+        let seen = payment.seen();
         let merge = payment.merge(event, account);
-        let coverage = payment.cover(event, heard);
+        let coverage = payment.cover(event, seen);
         let (delay, silent) = if matches!(merge, Merge::Outcome { .. }) { payment.answered(at) } else { (None, Silent::No) };
         let shown = payment.shown(account.and_then(|a| self.view.account_names.name(a)));
         let decision = payment.decision.clone().filter(|_| shown.is_some() && self.healer.shadowed.is_watching());

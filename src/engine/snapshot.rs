@@ -88,9 +88,9 @@ pub struct Header {
     pub open_incidents: u32,
     /// Actions that wait for a person.
     pub pending_actions: u32,
-    /// Attempts the switch made that no event told of.
+    /// Attempts the switch made whose end no event told.
     pub attempts_unseen: u64,
-    /// Share of the attempts made that events told of, 0 to 1, since the log began. None before the first.
+    /// Share of the attempts made that are seen, 0 to 1, since the log began. None before the first.
     pub attempts_coverage: Option<f64>,
 }
 
@@ -559,9 +559,9 @@ pub struct Statistics {
     pub anomalies: u64,
     /// Actions proposed.
     pub actions: u64,
-    /// Attempts the switch made that no event told of.
+    /// Attempts the switch made whose end no event told.
     pub attempts_unseen: u64,
-    /// Attempts that events told of.
+    /// Attempts whose end events told, and those that are a payment's latest.
     pub attempts_seen: u64,
     /// Payments whose hidden attempts the switch told when it was asked.
     pub fetches_told: u64,
@@ -576,7 +576,7 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// Share of the attempts made that events told of, 0 to 1. None before the first.
+    /// Share of the attempts made that are seen, 0 to 1. None before the first.
     #[must_use]
     pub fn attempts_coverage(&self) -> Option<f64> {
         let made = self.attempts_seen + self.attempts_unseen;

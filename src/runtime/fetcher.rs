@@ -85,7 +85,8 @@ impl Fetcher {
         let mut machine = Fetches::new(self.config.pace);
         let mut calls = Calls::default();
         loop {
-            if self.lease.borrow().is_some() {
+            // Before all that the log holds is folded, what waits may have been told long ago.
+            if self.lease.borrow().is_some() && self.gauges.ready.load(Ordering::Relaxed) {
                 self.ask(&mut machine, &mut calls);
             }
             tokio::select! {

@@ -121,7 +121,7 @@ pub struct HyperswitchStatus {
     pub failed: u64,
     /// Payments that were never asked for: too many waited.
     pub dropped: u64,
-    /// Share of all attempts made that events told of, 0 to 1.
+    /// Share of all attempts made that are seen, 0 to 1.
     pub coverage: Option<f64>,
 }
 

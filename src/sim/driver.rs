@@ -5,6 +5,7 @@
 //! world, settings and commands at the same times give the same records and the same fingerprint. Whoever calls it
 //! sets the pace, and may hand the records to a log.
 
+mod fetching;
 pub mod forks;
 pub mod ledger;
 pub mod operator;
@@ -40,6 +41,8 @@ pub struct Driver {
     next_record: u64,
     /// Acts asked for, not executed yet.
     asked: VecDeque<(EffectId, Act)>,
+    /// When the switch may be asked next for attempts that it hides.
+    ask_from: Time,
     /// What waits for the log to come back.
     spool: Vec<Body>,
     operator: Operator,
@@ -95,6 +98,7 @@ impl Driver {
             now: world.scenario().origin(),
             next_record: 1,
             asked: VecDeque::new(),
+            ask_from: Time::ZERO,
             spool: Vec::new(),
             operator: Operator::default(),
             ledger: Ledger::default(),
@@ -145,7 +149,8 @@ impl Driver {
             let event = self.world.next_at();
             let tick = self.state.deadline().filter(|tick| self.is_led(event.min((*tick).max(self.now))));
             let key = self.operator.next_at();
-            let next = tick.into_iter().chain(key).fold(event, Time::min);
+            let fetch = self.next_fetch();
+            let next = tick.into_iter().chain(key).chain(fetch).fold(event, Time::min);
             if next > until {
                 break;
             }
@@ -154,6 +159,8 @@ impl Driver {
                 vec![Body::Commanded(command)]
             } else if tick.is_some_and(|tick| tick <= event) {
                 vec![Body::Ticked]
+            } else if fetch.is_some_and(|fetch| fetch <= event) {
+                self.fetch(self.now)
             } else {
                 self.events()
             };

@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod dashboard;
 mod engine;
+mod hidden;
 mod live;
 mod log;
 mod past;

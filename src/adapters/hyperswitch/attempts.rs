@@ -153,7 +153,7 @@ mod tests {
             (Some(3), "stripe:mca_Xs7hFGhWq2Hb", EventKind::Captured),
         ]);
         let class = |index: usize| events[index].decline.as_ref().map(|decline| (decline.class, decline.code.as_str()));
-        assert_eq!(class(0), Some((DeclineClass::Gateway, "905")));
+        assert_eq!(class(0), Some((DeclineClass::Gateway, "4")));
         assert_eq!(class(1), Some((DeclineClass::User, "20051")));
         assert_eq!(class(2), None);
         assert_eq!(events[0].event_id.as_ref().unwrap().as_str(), "pay_6vacj5lnQX9BKSLeXYUy_1:failure:1786652669");

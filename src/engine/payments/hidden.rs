@@ -1,4 +1,7 @@
-//! Payments of which the switch made attempts that no event told of: they wait to be asked for, the oldest first.
+//! Payments of which the switch made attempts that no event told of: they wait to be asked for.
+//!
+//! The newest comes first: where more are hidden than can be asked for, what is fresh says how things are now, and the rest
+//! waits until the rush is over. Where too many wait, the oldest goes.
 
 use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
@@ -32,9 +35,9 @@ impl Waiting {
         self.by_key.len()
     }
 
-    /// All of them, the oldest first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Hidden> {
-        self.by_age.iter().filter_map(|(_, key)| self.by_key.get(key))
+    /// All of them, the newest first.
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Hidden> {
+        self.by_age.iter().rev().filter_map(|(_, key)| self.by_key.get(key))
     }
 
     /// A payment waits from now on; one that does already keeps its place. Returns how many had to go for it.
@@ -80,17 +83,17 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_is_first_and_goes_first() {
+    fn the_newest_is_first_and_the_oldest_goes_first() {
         let mut waiting = Waiting::default();
         for (number, second) in [(1, 30), (2, 10), (3, 20), (2, 40)] {
             let (key, one) = hidden(number, second);
             assert_eq!(waiting.note(key, one, 3), 0);
         }
         let order = |waiting: &Waiting| waiting.iter().map(|one| one.payment.to_string()).collect::<Vec<_>>();
-        assert_eq!(order(&waiting), ["pay_2", "pay_3", "pay_1"], "one that waits already keeps its place");
+        assert_eq!(order(&waiting), ["pay_1", "pay_3", "pay_2"], "one that waits already keeps its place");
         let (key, one) = hidden(4, 50);
         assert_eq!(waiting.note(key, one, 3), 1);
-        assert_eq!(order(&waiting), ["pay_3", "pay_1", "pay_4"]);
+        assert_eq!(order(&waiting), ["pay_4", "pay_1", "pay_3"]);
         assert_eq!((waiting.keep(0), waiting.len(), waiting.by_age.len()), (3, 0, 0));
     }
 

@@ -42,6 +42,11 @@ impl Status {
         }
     }
 
+    /// Whether it is over, and how is known.
+    const fn is_over(self) -> bool {
+        matches!(self, Self::Approved | Self::Failed | Self::ScaRequired | Self::Abandoned)
+    }
+
     /// Whether it is over without success, for whatever reason.
     const fn failed(self) -> bool {
         matches!(self, Self::Failed | Self::ScaRequired)
@@ -82,7 +87,7 @@ pub(crate) struct Payment {
     pub(super) decided_at: Option<Time>,
     /// What its lack of an answer was taken for.
     pub(super) silence: Silent,
-    /// How many of those no event told of, when that was asked last.
+    /// How many of those were unseen when that was asked last.
     pub(super) unseen: u16,
 }
 
@@ -103,11 +108,11 @@ pub(crate) enum Silent {
 pub(crate) struct Coverage {
     /// Attempts that the switch says it made.
     pub(crate) made: u16,
-    /// Those of them that no event told of.
+    /// Those of them whose end no event told.
     pub(crate) unseen: u16,
-    /// Attempts that this event was the first to tell of.
-    pub(crate) newly_seen: u16,
-    /// How many more are unseen than before it or, negative, fewer.
+    /// How many more are seen than before it or, negative, fewer.
+    pub(crate) newly_seen: i64,
+    /// The same of those unseen.
     pub(crate) newly_unseen: i64,
 }
 
@@ -224,21 +229,25 @@ impl Payment {
         if event.kind.is_authentication() { Merge::Step } else { advance(attempt, target, event.kind) }
     }
 
-    /// Attempts that events told of.
-    pub(crate) fn heard(&self) -> u16 {
-        u16::try_from(self.attempts.iter().filter(|attempt| attempt.heard).count()).unwrap_or(u16::MAX)
+    /// Attempts that events told of to their end, and the latest as far as it has come: one that a later attempt has
+    /// overtaken is over, and how it ended was not told.
+    pub(crate) fn seen(&self) -> u16 {
+        let latest = self.attempts.iter().filter(|attempt| attempt.heard).filter_map(|attempt| attempt.number).max();
+        let overtaken = |attempt: &Attempt| !attempt.status.is_over() && attempt.number.is_some() && attempt.number < latest;
+        let seen = self.attempts.iter().filter(|attempt| attempt.heard && !overtaken(attempt)).count();
+        u16::try_from(seen).unwrap_or(u16::MAX)
     }
 
-    /// How many of its attempts are known, after an event was merged; `before` it, so many had been heard of.
+    /// How many of its attempts are known, after an event was merged; `before` it, so many had been seen.
     pub(crate) fn cover(&mut self, event: &PaymentEvent, before: u16) -> Coverage {
         self.attempts_made = self.attempts_made.max(event.attempts_made.unwrap_or(0));
-        let heard = self.heard();
-        let unseen = self.attempts_made.saturating_sub(heard);
+        let seen = self.seen();
+        let unseen = self.attempts_made.saturating_sub(seen);
         let unseen_before = core::mem::replace(&mut self.unseen, unseen);
         Coverage {
             made: self.attempts_made,
             unseen,
-            newly_seen: heard.saturating_sub(before),
+            newly_seen: i64::from(seen) - i64::from(before),
             newly_unseen: i64::from(unseen) - i64::from(unseen_before),
         }
     }

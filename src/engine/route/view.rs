@@ -163,8 +163,8 @@ impl RoutingView {
         self.payments.get(Key::of(profile, payment)).map_or_else(Context::default, |payment| payment.context)
     }
 
-    /// Payments with attempts that the switch hides, where it is asked for them; the oldest first.
-    pub fn hidden(&self) -> impl Iterator<Item = &Hidden> {
+    /// Payments with attempts that the switch hides, where it is asked for them; the newest first.
+    pub fn hidden(&self) -> impl DoubleEndedIterator<Item = &Hidden> {
         self.payments.hidden.iter()
     }
 

@@ -16,6 +16,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
 use super::{PATIENCE, fingerprints};
+use crate::support::app::http_client;
 
 /// Payments each start of the server takes before it is killed; the last one takes what is left.
 const PER_LIFE: u64 = 150;
