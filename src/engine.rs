@@ -18,8 +18,8 @@ pub mod snapshot;
 mod state;
 
 pub use apply::apply;
-pub use payments::Hidden;
 pub(crate) use heal::{Attempted, Tally};
+pub use payments::Hidden;
 pub use route::{NoCandidate, RoutingView, decide};
 pub use snapshot::{Snapshot, snapshot};
 pub use state::{RestoreError, State};

@@ -30,14 +30,7 @@ pub struct Hyperswitch {
 
 impl Default for Hyperswitch {
     fn default() -> Self {
-        Self {
-            base_url: String::new(),
-            requests_per_s: 5,
-            burst: 10,
-            timeout_ms: 5_000,
-            delay_ms: 2_000,
-            max_waiting: 10_000,
-        }
+        Self { base_url: String::new(), requests_per_s: 5, burst: 10, timeout_ms: 5_000, delay_ms: 2_000, max_waiting: 10_000 }
     }
 }
 

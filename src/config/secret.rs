@@ -144,7 +144,10 @@ mod tests {
         let pairs = [("APOS_HYPERSWITCH_KEY", "s3cr3t"), ("APOS_HYPERSWITCH_KEY__pro_Ab1", "0wn")];
         let secrets = Secrets::read(&Environment::from_pairs(pairs)).unwrap();
         let own = secrets.hyperswitch_keys.get(&ProfileId::parse("pro_Ab1").unwrap());
-        assert_eq!((secrets.hyperswitch_key.as_ref().map(Secret::expose), own.map(Secret::expose)), (Some("s3cr3t"), Some("0wn")));
+        assert_eq!(
+            (secrets.hyperswitch_key.as_ref().map(Secret::expose), own.map(Secret::expose)),
+            (Some("s3cr3t"), Some("0wn"))
+        );
         assert!(read("APOS_HYPERSWITCH_KEY__pro_1", "").unwrap_err().to_string().contains("api-key"));
     }
 

@@ -15,8 +15,8 @@ mod share;
 pub(crate) mod silence;
 mod slots;
 mod view;
-mod whose;
 pub(crate) mod weights;
+mod whose;
 
 pub(crate) use view::Account;
 pub use view::RoutingView;

@@ -147,11 +147,14 @@ mod tests {
     fn every_attempt_is_an_event_of_its_own() {
         let events = read(ANSWER).unwrap();
         let told: Vec<_> = events.iter().map(|e| (e.attempt, e.account.as_ref().unwrap().as_str(), e.kind)).collect();
-        assert_eq!(told, [
-            (Some(1), "adyen", EventKind::Failed),
-            (Some(2), "checkout", EventKind::Failed),
-            (Some(3), "stripe:mca_Xs7hFGhWq2Hb", EventKind::Captured),
-        ]);
+        assert_eq!(
+            told,
+            [
+                (Some(1), "adyen", EventKind::Failed),
+                (Some(2), "checkout", EventKind::Failed),
+                (Some(3), "stripe:mca_Xs7hFGhWq2Hb", EventKind::Captured),
+            ]
+        );
         let class = |index: usize| events[index].decline.as_ref().map(|decline| (decline.class, decline.code.as_str()));
         assert_eq!(class(0), Some((DeclineClass::Gateway, "4")));
         assert_eq!(class(1), Some((DeclineClass::User, "20051")));

@@ -259,7 +259,8 @@ impl Payment {
     fn find(&mut self, number: Option<u16>, account: Option<u32>) -> Option<&mut Attempt> {
         let same = |known: Option<u32>, told: Option<u32>| known.is_none() || told.is_none() || known == told;
         if let Some(number) = number
-            && let Some(index) = self.attempts.iter().position(|a| a.number == Some(number) && (a.told || same(a.account, account)))
+            && let Some(index) =
+                self.attempts.iter().position(|a| a.number == Some(number) && (a.told || same(a.account, account)))
         {
             return self.attempts.get_mut(index);
         }
