@@ -149,13 +149,14 @@ impl Fetches {
     }
 
     fn is_due(&self, hidden: &Hidden, now: Duration) -> bool {
-        let rests = self.locked.get(&hidden.profile).is_some_and(|until| now < *until);
-        let due = match self.works.get(&whose(hidden)).map(|work| work.stage) {
+        if self.locked.get(&hidden.profile).is_some_and(|until| now < *until) {
+            return false;
+        }
+        match self.works.get(&whose(hidden)).map(|work| work.stage) {
             None => true,
             Some(Stage::Again(from)) => from <= now,
             Some(Stage::Asking | Stage::Ended(_)) => false,
-        };
-        due && !rests
+        }
     }
 
     fn take(&mut self, hidden: &Hidden, now: Duration) {
