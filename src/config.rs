@@ -5,6 +5,7 @@
 //! flag's name. Secrets are never part of it: they come from the environment alone (see [`secret`]), so that a
 //! configuration may be printed, committed and compared.
 
+pub mod hyperswitch;
 pub mod layers;
 pub mod paths;
 pub mod secret;
@@ -24,6 +25,7 @@ use crate::domain::settings::{
 };
 use crate::domain::{ConnectorName, ProfileId, Role};
 
+pub use hyperswitch::Hyperswitch;
 pub use layers::{ConfigError, Environment, Loaded, Override, beside, check_file, load};
 pub use secret::{Secret, Secrets};
 pub use server::{PostgresUrl, RedisUrl};
@@ -41,6 +43,8 @@ pub struct Config {
     pub tables: Tables,
     /// `[stream]`
     pub stream: Stream,
+    /// `[hyperswitch]`
+    pub hyperswitch: Hyperswitch,
     /// `[declines]`
     pub declines: Declines,
     /// `[api]`
@@ -94,6 +98,7 @@ impl Config {
             adoption: self.adoption.clone(),
             scaling: self.scaling.clone(),
             deduplication: self.deduplication.clone(),
+            fetching: self.hyperswitch.fetching(),
             money: self.money.clone(),
             connectors: self.connectors.clone(),
             merchants: self.merchants.clone(),

@@ -22,7 +22,7 @@ pub use change::{ActionClass, Change, PriorityMove};
 pub use command::{Command, Order, Role};
 pub use context::{Context, Issuer};
 pub use decision::{Approach, Candidate, Decision, Exclusion, Note, Request};
-pub use entry::{Act, Body, EffectId, EffectResult, Entry, Position, Record, ResourceSample, Step};
+pub use entry::{Act, Body, EffectId, EffectResult, Entry, FetchEnd, Position, Record, ResourceSample, Step};
 pub use ids::{ActionId, ConnectorAccount, ConnectorName, EventId, IncidentId, OperatorName, PaymentId, ProfileId};
 pub use kinds::{
     Autonomy, CardType, Comparison, Credential, DeclineClass, EventKind, Initiator, Method, Network, Purpose, Source,

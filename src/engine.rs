@@ -10,6 +10,7 @@ mod detect;
 mod experiments;
 mod feed;
 mod heal;
+mod hidden;
 mod monitor;
 mod names;
 mod payments;
@@ -21,6 +22,7 @@ mod state;
 mod tally;
 
 pub use apply::apply;
+pub use payments::Hidden;
 pub use route::{NoCandidate, RoutingView, decide};
 pub use snapshot::{Snapshot, snapshot};
 pub use state::{RestoreError, State};

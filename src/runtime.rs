@@ -9,6 +9,7 @@ mod checkpoints;
 pub mod clock;
 mod conditions;
 mod executor;
+mod fetcher;
 pub mod handle;
 pub mod intake;
 mod leader;
@@ -29,8 +30,10 @@ mod supervisor;
 mod tail;
 mod told;
 
+pub use fetcher::FetchConfig;
 pub use handle::{DecideError, Handle};
 pub use intake::{AppendError, Receipt};
+pub use protocol::Pace;
 pub use recall::RecallError;
 pub use retention::RetentionConfig;
 pub use spool::SpoolError;
@@ -115,6 +118,8 @@ pub struct RuntimeConfig {
     pub tables: TablesChoice,
     /// The stream of payment events to read, if any.
     pub stream: Option<StreamConfig>,
+    /// The switch, where it is asked for attempts that it hides.
+    pub hyperswitch: Option<FetchConfig>,
     /// When decisions are answered.
     pub durability: Durability,
     /// What is kept for how long.
@@ -158,6 +163,7 @@ impl Runtime {
         parts.start_projector(&config)?;
         parts.start_retention(&config)?;
         parts.start_watches();
+        parts.start_fetching(&config, &handle);
         if let Some(stream) = config.stream {
             let (gauges, conditions) = (parts.gauges.clone(), parts.conditions.clone());
             let consumer = stream::Consumer { config: stream, handle: handle.clone(), gauges, conditions };
@@ -273,6 +279,7 @@ impl Parts {
             gauges: self.gauges.clone(),
             lease: self.lease.subscribe(),
             tables: self.tables.clone(),
+            fetches: config.hyperswitch.is_some(),
             stream_key: config.stream.as_ref().map(|stream| stream.key.clone()),
             durability: config.durability,
             archive_dir: config.archive_dir(),
@@ -343,6 +350,21 @@ impl Parts {
         self.supervisor.task("leader", Phase::Quiet, leader.run(stop.clone()));
         self.supervisor.task("executor", Phase::Quiet, executor.run(stop.clone()));
         self.supervisor.task("sampler", Phase::Quiet, sampler.run(stop));
+    }
+
+    /// Asks the switch for hidden attempts, where this process leads.
+    fn start_fetching(&mut self, config: &RuntimeConfig, handle: &Handle) {
+        let Some(fetch) = &config.hyperswitch else { return };
+        let fetcher = fetcher::Fetcher {
+            config: fetch.clone(),
+            handle: handle.clone(),
+            clock: self.clock.clone(),
+            lease: self.lease.subscribe(),
+            gauges: self.gauges.clone(),
+            conditions: self.conditions.clone(),
+        };
+        let stop = self.supervisor.stop();
+        self.supervisor.task("fetcher", Phase::Quiet, fetcher.run(stop));
     }
 
     fn start_projector(&mut self, config: &RuntimeConfig) -> std::io::Result<()> {

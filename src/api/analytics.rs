@@ -14,6 +14,8 @@ struct View<'a> {
     analytics: &'a Analytics,
     /// Since the log began.
     statistics: &'a Statistics,
+    /// Share of the attempts made that are seen, 0 to 1, since the log began.
+    attempts_coverage: Option<f64>,
 }
 
 /// The aggregates.
@@ -25,5 +27,6 @@ pub(super) async fn get(request: HttpRequest, api: web::Data<Api>) -> Result<Htt
         at: snapshot.at,
         analytics: &snapshot.analytics,
         statistics: &snapshot.statistics,
+        attempts_coverage: snapshot.statistics.attempts_coverage(),
     }))
 }

@@ -80,6 +80,13 @@ impl Setup {
                  rand -hex 32) or listen on 127.0.0.1"
             )));
         }
+        let secrets = &self.secrets;
+        if config.hyperswitch.is_on() && secrets.hyperswitch_key.is_none() && secrets.hyperswitch_keys.is_empty() {
+            return Err(Failure::usage(
+                "hyperswitch.base_url is set, but the environment has no APOS_HYPERSWITCH_KEY (or APOS_HYPERSWITCH_KEY__<PROFILE>): \
+                 set it to the merchant's api-key",
+            ));
+        }
         self.declines().map(drop)
     }
 
@@ -243,6 +250,14 @@ mod tests {
         assert!(setup(&Flags::default(), &pairs).unwrap().check_live().is_ok());
         let refused = setup(&Flags::default(), &pairs[..1]).unwrap().check_live().unwrap_err();
         assert!(refused.to_string().contains("APOS_WEBHOOK_KEY__pro_1"), "{refused}");
+    }
+
+    #[test]
+    fn a_switch_that_is_asked_needs_a_key() {
+        let pairs = [("APOS__HYPERSWITCH__BASE_URL", "http://127.0.0.1:8080"), ("APOS_HYPERSWITCH_KEY__pro_1", "k")];
+        assert!(setup(&Flags::default(), &pairs).unwrap().check_live().is_ok());
+        let refused = setup(&Flags::default(), &pairs[..1]).unwrap().check_live().unwrap_err();
+        assert!(refused.to_string().contains("APOS_HYPERSWITCH_KEY"), "{refused}");
     }
 
     #[test]

@@ -9,9 +9,10 @@ use anyhow::Context;
 
 use super::{Failure, Setup, output};
 use crate::adapters::decline::DeclineTables;
+use crate::adapters::hyperswitch::{ApiKeys, Switch};
 use crate::api::{ApiConfig, Keys, PeerAccess, WebhookKey};
 use crate::config::{self, Config, Environment, LogKind, Secret, TablesKind};
-use crate::runtime::{Durability, LogChoice, RetentionConfig, RuntimeConfig, StreamConfig, TablesChoice};
+use crate::runtime::{Durability, FetchConfig, LogChoice, Pace, RetentionConfig, RuntimeConfig, StreamConfig, TablesChoice};
 
 /// What the runtime is started with; the data folder is made.
 pub(super) fn runtime_config(setup: &Setup) -> Result<RuntimeConfig, Failure> {
@@ -24,6 +25,7 @@ pub(super) fn runtime_config(setup: &Setup) -> Result<RuntimeConfig, Failure> {
         log: log(&config.log, environment),
         tables: tables(&config.tables, environment),
         stream: stream(config, environment, setup.declines()?),
+        hyperswitch: hyperswitch(setup)?,
         durability: match config.log.durability {
             config::Durability::Behind => Durability::Behind,
             config::Durability::Sync => Durability::Sync,
@@ -109,6 +111,27 @@ fn stream(config: &Config, environment: &Environment, declines: Arc<DeclineTable
         claim_idle: Duration::from_millis(stream.claim_idle_ms),
         declines,
     })
+}
+
+/// The switch's API, where an address is given.
+fn hyperswitch(setup: &Setup) -> Result<Option<FetchConfig>, Failure> {
+    let (config, secrets) = (&setup.config().hyperswitch, &setup.secrets);
+    if !config.is_on() {
+        return Ok(None);
+    }
+    let own = secrets.hyperswitch_keys.iter().map(|(profile, key)| (profile.clone(), key.expose()));
+    let keys = ApiKeys::new(own, secrets.hyperswitch_key.as_ref().map(Secret::expose)).map_err(Failure::usage)?;
+    let switch = Switch::new(&config.base_url, keys, Duration::from_millis(config.timeout_ms));
+    let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    Ok(Some(FetchConfig {
+        switch: switch.map_err(|problem| Failure::usage(format!("hyperswitch.base_url: {problem}")))?,
+        pace: Pace {
+            per_s: small(config.requests_per_s),
+            burst: small(config.burst),
+            delay: Duration::from_millis(config.delay_ms),
+        },
+        declines: setup.declines()?,
+    }))
 }
 
 fn password(variable: &str, environment: &Environment) -> Option<Secret> {

@@ -9,6 +9,13 @@ use crate::domain::{ProfileId, Role};
 /// Variables that hold the key of one profile's webhooks end with the profile's id.
 pub const WEBHOOK_KEY: &str = "APOS_WEBHOOK_KEY__";
 
+/// Holds the api-key with which Hyperswitch is asked about payments; of one profile alone, the variable ends with `__` and
+/// the profile's id.
+pub const HYPERSWITCH_KEY: &str = "APOS_HYPERSWITCH_KEY";
+
+/// What those begin with.
+pub const HYPERSWITCH_KEY_OF: &str = "APOS_HYPERSWITCH_KEY__";
+
 /// Variables that hold an API key end with its role: `VIEWER`, `OPERATOR`, `ADMIN`.
 pub const API_KEY: &str = "APOS_API_KEY__";
 
@@ -50,6 +57,10 @@ impl fmt::Debug for Secret {
 pub struct Secrets {
     /// Keys that sign the webhooks of a profile (Hyperswitch's `payment_response_hash_key`).
     pub webhook_keys: BTreeMap<ProfileId, Secret>,
+    /// Keys with which Hyperswitch is asked about payments of a profile.
+    pub hyperswitch_keys: BTreeMap<ProfileId, Secret>,
+    /// The same, for profiles without one of their own.
+    pub hyperswitch_key: Option<Secret>,
     /// API keys, one a role.
     pub api_keys: BTreeMap<Role, Secret>,
     /// The secret that the switch sends with every call.
@@ -72,13 +83,9 @@ impl Secrets {
             return Err(ConfigError::secret(PEER_OPEN, reason));
         }
         let mut secrets = Self { peer_secret, peer_open, ..Self::default() };
-        for (variable, suffix, text) in environment.starting_with(WEBHOOK_KEY) {
-            let profile = ProfileId::parse(suffix).map_err(|reason| ConfigError::secret(variable, reason))?;
-            if text.is_empty() {
-                return Err(ConfigError::secret(variable, "it is empty: set Hyperswitch's payment_response_hash_key"));
-            }
-            secrets.webhook_keys.insert(profile, Secret::new(text.to_owned()));
-        }
+        secrets.webhook_keys = of_profiles(WEBHOOK_KEY, "Hyperswitch's payment_response_hash_key", environment)?;
+        secrets.hyperswitch_keys = of_profiles(HYPERSWITCH_KEY_OF, "the merchant's api-key", environment)?;
+        secrets.hyperswitch_key = environment.get(HYPERSWITCH_KEY).map(|text| Secret::new(text.to_owned()));
         for (variable, suffix, text) in environment.starting_with(API_KEY) {
             let role = role(suffix)
                 .ok_or_else(|| ConfigError::secret(variable, "the name must end with VIEWER, OPERATOR or ADMIN"))?;
@@ -90,6 +97,18 @@ impl Secrets {
         }
         Ok(secrets)
     }
+}
+
+/// A secret for each profile that the variables' names end with; `what` an empty one should hold.
+fn of_profiles(prefix: &str, what: &str, environment: &Environment) -> Result<BTreeMap<ProfileId, Secret>, ConfigError> {
+    let read = |(variable, suffix, text): (&str, &str, &str)| {
+        let profile = ProfileId::parse(suffix).map_err(|reason| ConfigError::secret(variable, reason))?;
+        if text.is_empty() {
+            return Err(ConfigError::secret(variable, format!("it is empty: set {what}")));
+        }
+        Ok((profile, Secret::new(text.to_owned())))
+    };
+    environment.starting_with(prefix).map(read).collect()
 }
 
 fn switched_on(variable: &str, environment: &Environment) -> Result<bool, ConfigError> {
@@ -118,6 +137,18 @@ mod tests {
         let profile = ProfileId::parse("pro_Ab1").unwrap();
         assert_eq!(secrets.webhook_keys.get(&profile).map(Secret::expose), Some("s3cr3t"));
         assert!(!format!("{secrets:?}").contains("s3cr3t"));
+    }
+
+    #[test]
+    fn a_key_for_the_switch_is_for_all_profiles_or_for_one() {
+        let pairs = [("APOS_HYPERSWITCH_KEY", "s3cr3t"), ("APOS_HYPERSWITCH_KEY__pro_Ab1", "0wn")];
+        let secrets = Secrets::read(&Environment::from_pairs(pairs)).unwrap();
+        let own = secrets.hyperswitch_keys.get(&ProfileId::parse("pro_Ab1").unwrap());
+        assert_eq!(
+            (secrets.hyperswitch_key.as_ref().map(Secret::expose), own.map(Secret::expose)),
+            (Some("s3cr3t"), Some("0wn"))
+        );
+        assert!(read("APOS_HYPERSWITCH_KEY__pro_1", "").unwrap_err().to_string().contains("api-key"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A secret or a key under a misspelt name would be missing in silence, and found out in an incident.
 
 use super::layers::VARIABLE;
-use super::secret::{API_KEY, PEER_OPEN, PEER_SECRET, WEBHOOK_KEY};
+use super::secret::{API_KEY, HYPERSWITCH_KEY, HYPERSWITCH_KEY_OF, PEER_OPEN, PEER_SECRET, WEBHOOK_KEY};
 use super::{Config, ConfigError, Environment};
 
 /// What every variable of ours begins with.
@@ -16,8 +16,8 @@ const OURS: &str = "APOS_";
 pub fn check_names(environment: &Environment, config: &Config) -> Result<(), ConfigError> {
     let passwords = [&config.log.redis_password_env, &config.stream.redis_password_env, &config.tables.postgres_password_env];
     let known = |name: &str| {
-        [VARIABLE, API_KEY, WEBHOOK_KEY].iter().any(|prefix| name.starts_with(prefix))
-            || [PEER_SECRET, PEER_OPEN, "APOS_REDIS_PASSWORD", "APOS_POSTGRES_PASSWORD"].contains(&name)
+        [VARIABLE, API_KEY, WEBHOOK_KEY, HYPERSWITCH_KEY_OF].iter().any(|prefix| name.starts_with(prefix))
+            || [PEER_SECRET, PEER_OPEN, HYPERSWITCH_KEY, "APOS_REDIS_PASSWORD", "APOS_POSTGRES_PASSWORD"].contains(&name)
             || passwords.iter().any(|password| *password == name)
     };
     let unknown = environment.starting_with(OURS).find(|(name, rest, _)| !known(name) && !is_service_link(rest));
@@ -46,11 +46,11 @@ fn remedy(name: &str) -> String {
 
 /// Every name there is. Those that end with a profile's id end as the misspelt one does.
 fn names(misspelt: &str) -> Vec<String> {
-    let mut names = vec![PEER_SECRET.to_owned(), PEER_OPEN.to_owned()];
+    let mut names = vec![PEER_SECRET.to_owned(), PEER_OPEN.to_owned(), HYPERSWITCH_KEY.to_owned()];
     names.extend(["APOS_REDIS_PASSWORD", "APOS_POSTGRES_PASSWORD"].map(str::to_owned));
     names.extend(["VIEWER", "OPERATOR", "ADMIN"].map(|role| format!("{API_KEY}{role}")));
     let profile = misspelt.rsplit_once("KEY").map_or("", |(_, profile)| profile.trim_start_matches('_'));
-    names.push(format!("{WEBHOOK_KEY}{profile}"));
+    names.extend([WEBHOOK_KEY, HYPERSWITCH_KEY_OF].map(|prefix| format!("{prefix}{profile}")));
     // The defaults are plain data: they always have a TOML form.
     let sections = toml::Table::try_from(Config::default()).unwrap_or_default();
     for (section, keys) in sections {
@@ -83,6 +83,8 @@ mod tests {
         check("APOS_LOG__KIND", "did you mean APOS__LOG__KIND?");
         check("APOS_LOG_KIND", "did you mean APOS__LOG__KIND?");
         check("APOS_WEBHOOK_KEY_pro_Ab1", "did you mean APOS_WEBHOOK_KEY__pro_Ab1?");
+        check("APOS_HYPERSWICH_KEY", "did you mean APOS_HYPERSWITCH_KEY?");
+        check("APOS_HYPERSWITCH_KEY_pro_Ab1", "did you mean APOS_HYPERSWITCH_KEY__pro_Ab1?");
         check("APOS_FAVOURITE_COLOUR", "config/apos.toml");
     }
 
@@ -92,6 +94,8 @@ mod tests {
             "APOS_PEER_SECRET",
             "APOS_API_KEY__ADMIN",
             "APOS_WEBHOOK_KEY__pro_1",
+            "APOS_HYPERSWITCH_KEY",
+            "APOS_HYPERSWITCH_KEY__pro_1",
             "APOS__LOG__KIND",
             "APOS_REDIS_PASSWORD",
             "APOS_SERVICE_HOST",

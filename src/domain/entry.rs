@@ -202,6 +202,29 @@ pub enum Body {
         /// The merchant.
         profile: ProfileId,
     },
+    /// The switch was asked for the attempts of a payment that no event had told of; what it told stands before this.
+    AttemptsFetched {
+        /// The merchant.
+        profile: ProfileId,
+        /// The payment.
+        payment: PaymentId,
+        /// Attempts that were known to have been made when it was asked.
+        made: u16,
+        /// What came of it.
+        end: FetchEnd,
+    },
+}
+
+/// How asking the switch for the attempts of a payment ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FetchEnd {
+    /// It told them.
+    Told,
+    /// It knows no such payment: it is not asked again.
+    NotFound,
+    /// It was asked as often as it is, or what it answers cannot be read: it is not asked again.
+    GivenUp,
 }
 
 /// An effect's identity: the position of the entry that asked for it, and a running number there.

@@ -175,6 +175,8 @@ vocabulary! {
     /// Where an event came from.
     Source {
         Webhook = "webhook", Stream = "stream", Feedback = "feedback", Simulation = "simulation",
+        /// The switch, asked for the attempts of a payment.
+        Fetch = "fetch",
     }
 }
 

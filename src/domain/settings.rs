@@ -105,6 +105,8 @@ pub struct Settings {
     pub scaling: Scaling,
     /// `[deduplication]`
     pub deduplication: Deduplication,
+    /// What `[hyperswitch]` says to the engine.
+    pub fetching: Fetching,
     /// `[money]`
     pub money: Rates,
     /// `[connectors.NAME]`
@@ -393,6 +395,15 @@ pub struct Deduplication {
     /// The most payments remembered; the oldest go first.
     #[serde(deserialize_with = "whole::<_, 1_000, 100_000_000>")]
     pub max_payments: u64,
+}
+
+/// Attempts that the switch hides, as far as the engine must know: whether somebody asks for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fetching {
+    /// The most payments that wait to be asked for; the oldest go first. 0: nobody asks, and none waits.
+    #[serde(deserialize_with = "whole::<_, 0, 100_000>")]
+    pub max_waiting: u64,
 }
 
 impl Default for Deduplication {

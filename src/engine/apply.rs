@@ -20,7 +20,7 @@ use crate::domain::payment::LATE_AFTER;
 use crate::domain::rule::RuleText;
 use crate::domain::{
     Body, Command, ConnectorAccount, Context, Decision, DeclineClass, EffectId, EffectResult, Entry, EventKind, Money,
-    PaymentEvent, PaymentId, ProfileId, Rule, RuleId, Settings, Time,
+    PaymentEvent, PaymentId, ProfileId, Rule, RuleId, Settings, Source, Time,
 };
 
 /// Attempts looked at for an answer with each entry folded: more than are sent with one.
@@ -58,6 +58,7 @@ pub fn apply(state: &mut State, entry: &Entry, effects: &mut Vec<Effect>) {
         | Body::RuleDeleted { .. }
         | Body::ScoresReset { .. } => state.rules(entry),
         Body::PaymentTold { profile, payment, context, amount } => state.told((profile, payment), *context, *amount),
+        Body::AttemptsFetched { profile, payment, made, end } => state.fetched((profile, payment), *made, *end),
     }
     state.busy |= matches!(entry.body, Body::Payment(_) | Body::Decided(_) | Body::Commanded(_) | Body::Ended { .. });
     state.listen();
@@ -86,6 +87,7 @@ impl State {
         self.experiments.configure(settings, &mut self.view);
         self.healer.configure(&before.autonomy, &settings.autonomy, self.configured);
         self.configured = true;
+        self.keep_waiting();
         self.feed.push(&self.view, Line::Engine("configuration activated".to_owned()));
     }
 
@@ -186,9 +188,11 @@ impl State {
             return;
         };
         let account = event.account.as_ref().and_then(|account| self.view.intern_account(account));
-        let (payment, new) = self.view.payments.entry(Key::of(&event.profile, &event.payment), at);
+        let key = Key::of(&event.profile, &event.payment);
+        let (payment, new) = self.view.payments.entry(key, at);
+        let seen = payment.seen();
         let merge = payment.merge(event, account);
-        let unseen = payment.newly_unseen(event);
+        let coverage = payment.cover(event, seen);
         let (delay, silent) = if matches!(merge, Merge::Outcome { .. }) { payment.answered(at) } else { (None, Silent::No) };
         let shown = payment.shown(account.and_then(|a| self.view.account_names.name(a)));
         let watching = self.healer.shadowed.is_watching() || self.shadow.is_watching(at);
@@ -197,14 +201,18 @@ impl State {
             merchant,
             shown,
             decision,
-            delay,
+            // The switch was asked for it: when, tells nothing of how long the connector took.
+            delay: delay.filter(|_| event.source != Source::Fetch),
             silent,
             account: account.or_else(|| payment.attempts.last()?.account),
             context: payment.context,
             amount: payment.amount,
         };
         self.statistics.payments += u64::from(new);
-        self.statistics.attempts_unseen = self.statistics.attempts_unseen.saturating_add_signed(unseen);
+        self.cover(key, event, coverage);
+        if let Some(account) = account {
+            self.view.note_account(merchant, account);
+        }
         self.statistics.late += u64::from(late(event, at));
         if matches!(merge, Merge::Started | Merge::Outcome { in_flight: false, .. }) && !late(event, at) {
             self.volume(merchant, known.account, event.occurred_at.min(at));

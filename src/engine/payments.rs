@@ -4,6 +4,7 @@
 //! its attempts stay, in a few bytes, until the deduplication horizon. Both are bounded in time and in number.
 
 mod closed;
+mod hidden;
 mod payment;
 mod remembered;
 mod run;
@@ -13,10 +14,12 @@ use std::borrow::Cow;
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use payment::{Attempt, Merge, Payment, Silent};
+pub use hidden::Hidden;
+pub(crate) use payment::{Attempt, Coverage, Merge, Payment, Silent};
 
 use crate::domain::{EventId, PaymentId, ProfileId, Time};
 use closed::Closed;
+use hidden::Waiting;
 use remembered::Remembered;
 
 /// Most payments kept open: at about 1 KB each (a decision over ten connectors) 50 MB; a quarter of an hour at 50 a
@@ -58,6 +61,8 @@ pub(crate) struct Payments {
     by_age: Vector<(Time, Key)>,
     closed: Remembered,
     events: Remembered,
+    /// Those with attempts that the switch hides, where it is asked for them.
+    pub(super) hidden: Waiting,
 }
 
 /// Bounds on what is remembered.

@@ -25,6 +25,7 @@ pub(crate) mod sticky;
 mod value;
 mod view;
 pub(crate) mod weights;
+mod whose;
 
 pub(crate) use adoption::Cautious;
 pub use outlook::Outlook;

@@ -98,8 +98,10 @@ pub struct Header {
     pub open_incidents: u32,
     /// Actions that wait for a person.
     pub pending_actions: u32,
-    /// Attempts the switch made that no event told of.
+    /// Attempts the switch made whose end no event told.
     pub attempts_unseen: u64,
+    /// Share of the attempts made that are seen, 0 to 1, since the log began. None before the first.
+    pub attempts_coverage: Option<f64>,
 }
 
 /// Money at risk a minute: (expected − observed approvals) × mean ticket over open success-rate incidents; where incidents
@@ -574,8 +576,27 @@ pub struct Statistics {
     pub anomalies: u64,
     /// Actions proposed.
     pub actions: u64,
-    /// Attempts the switch made that no event told of.
+    /// Attempts the switch made whose end no event told.
     pub attempts_unseen: u64,
+    /// Attempts whose end events told, and those that are a payment's latest.
+    pub attempts_seen: u64,
+    /// Payments whose hidden attempts the switch told when it was asked.
+    pub fetches_told: u64,
+    /// Payments it did not know when it was asked for their attempts.
+    pub fetches_not_found: u64,
+    /// Payments it was asked for as often as it is, without an answer that can be read.
+    pub fetches_given_up: u64,
+    /// Payments that were never asked for: too many waited, or nobody asks any more.
+    pub fetches_dropped: u64,
     /// Commands refused: stale version, wrong state, level of autonomy.
     pub commands_refused: u64,
+}
+
+impl Statistics {
+    /// Share of the attempts made that are seen, 0 to 1. None before the first.
+    #[must_use]
+    pub fn attempts_coverage(&self) -> Option<f64> {
+        let made = self.attempts_seen + self.attempts_unseen;
+        (made > 0).then(|| super::detect::as_f64(self.attempts_seen) / super::detect::as_f64(made))
+    }
 }

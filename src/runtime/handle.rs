@@ -64,6 +64,8 @@ pub(super) struct Shared {
     pub(super) lease: watch::Receiver<Option<Lease>>,
     pub(super) tables: TableHolder,
     pub(super) stream_key: Option<String>,
+    /// Whether the switch is asked for hidden attempts.
+    pub(super) fetches: bool,
     pub(super) durability: Durability,
     pub(super) archive_dir: PathBuf,
 }
@@ -294,6 +296,7 @@ impl Handle {
             },
             tables: shared.tables.kind().map(|kind| gauges.tables(kind)),
             stream: shared.stream_key.as_deref().map(|key| gauges.stream(key)),
+            hyperswitch: shared.fetches.then(|| gauges.hyperswitch(self.view().hidden_count(), &snapshot.statistics)),
             clock_ahead_ms: shared.clock.ahead_us() / 1_000,
             statistics: snapshot.statistics.clone(),
         }

@@ -7,6 +7,7 @@
 
 pub mod agenda;
 pub mod execution;
+pub mod fetching;
 pub mod intake;
 pub mod leadership;
 pub mod planted;
@@ -15,6 +16,7 @@ pub mod spool;
 
 pub use agenda::{Acts, Agenda};
 pub use execution::{Executions, Move, Refusal};
+pub use fetching::{Fetches, Pace};
 pub use intake::{Intake, Next};
 pub use leadership::{Appended, Leadership, Lease, Step};
 pub use planted::{Bug, Planted};

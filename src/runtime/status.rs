@@ -35,6 +35,8 @@ pub struct Status {
     pub tables: Option<TablesStatus>,
     /// The Redis Stream of payment events, where one is read.
     pub stream: Option<StreamStatus>,
+    /// The switch, where it is asked for attempts that it hides.
+    pub hyperswitch: Option<HyperswitchStatus>,
     /// Log time minus wall time, in milliseconds: not 0 after the wall clock was stepped.
     pub clock_ahead_ms: i64,
     /// Running totals since the log began, as of the latest snapshot.
@@ -106,6 +108,23 @@ pub struct StreamStatus {
     pub dead: u64,
 }
 
+/// Asking the switch for attempts that it hides. All but `asked` is of the log, whoever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct HyperswitchStatus {
+    /// Questions of this process since its start, repeated ones among them.
+    pub asked: u64,
+    /// Payments that wait.
+    pub waiting: usize,
+    /// Payments whose attempts it told.
+    pub fetched: u64,
+    /// Payments it does not know, and those given up: it did not answer, or not in a way that is understood.
+    pub failed: u64,
+    /// Payments that were never asked for: too many waited.
+    pub dropped: u64,
+    /// Share of all attempts made that are seen, 0 to 1.
+    pub coverage: Option<f64>,
+}
+
 /// Counters that the parts of the runtime keep while they run.
 #[derive(Debug, Default)]
 pub(super) struct Gauges {
@@ -114,6 +133,8 @@ pub(super) struct Gauges {
     pub(super) answered: AtomicU64,
     pub(super) repeated: AtomicU64,
     pub(super) unrecorded: AtomicU64,
+    /// Questions put to the switch.
+    pub(super) asked: AtomicU64,
     pub(super) checkpoint: Mutex<Option<Position>>,
     pub(super) tables: TablesGauges,
     pub(super) stream: StreamGauges,
@@ -140,6 +161,17 @@ impl Gauges {
         let cursor = read(&self.tables.cursor);
         let lag_records = self.last_record.load(Ordering::Relaxed).saturating_sub(cursor.record);
         TablesStatus { kind, cursor, lag_records, rows: self.tables.rows.load(Ordering::Relaxed) }
+    }
+
+    pub(super) fn hyperswitch(&self, waiting: usize, totals: &Statistics) -> HyperswitchStatus {
+        HyperswitchStatus {
+            asked: self.asked.load(Ordering::Relaxed),
+            waiting,
+            fetched: totals.fetches_told,
+            failed: totals.fetches_not_found + totals.fetches_given_up,
+            dropped: totals.fetches_dropped,
+            coverage: totals.attempts_coverage(),
+        }
     }
 
     pub(super) fn stream(&self, key: &str) -> StreamStatus {

@@ -6,6 +6,7 @@
 //! sets the pace, and may hand the records to a log.
 
 mod around;
+mod fetching;
 pub mod forks;
 pub mod ledger;
 pub mod operator;
@@ -45,6 +46,8 @@ pub struct Driver {
     next_record: u64,
     /// Acts asked for, not executed yet.
     asked: VecDeque<(EffectId, Act)>,
+    /// When the switch may be asked next for attempts that it hides.
+    ask_from: Time,
     /// What waits for the log to come back.
     spool: Vec<Body>,
     tables: Tables,
@@ -101,6 +104,7 @@ impl Driver {
             now: world.scenario().origin(),
             next_record: 1,
             asked: VecDeque::new(),
+            ask_from: Time::ZERO,
             spool: Vec::new(),
             tables: Tables::default(),
             operator: Operator::default(),
@@ -152,7 +156,8 @@ impl Driver {
             let event = self.world.next_at();
             let tick = self.state.deadline().filter(|tick| self.is_led(event.min((*tick).max(self.now))));
             let key = self.operator.next_at();
-            let next = tick.into_iter().chain(key).fold(event, Time::min);
+            let fetch = self.next_fetch();
+            let next = tick.into_iter().chain(key).chain(fetch).fold(event, Time::min);
             if next > until {
                 break;
             }
@@ -161,6 +166,8 @@ impl Driver {
                 vec![Body::Commanded(command)]
             } else if tick.is_some_and(|tick| tick <= event) {
                 vec![Body::Ticked]
+            } else if fetch.is_some_and(|fetch| fetch <= event) {
+                self.fetch(self.now)
             } else {
                 self.events()
             };

@@ -170,6 +170,12 @@ pub struct Outcomes {
     /// Share that never comes.
     #[serde(deserialize_with = "field::share")]
     pub lost: f64,
+    /// How often a second the switch is asked for attempts that it hides; 0: never.
+    #[serde(deserialize_with = "field::limit")]
+    pub fetches_per_s: f64,
+    /// How long after it became known that there are some it is asked at the earliest.
+    #[serde(deserialize_with = "field::duration")]
+    pub fetched_after: Duration,
 }
 
 /// What follows an approval.

@@ -19,9 +19,10 @@ use super::outcome::{Chances, Luck, Outcome};
 use super::scenario::{Fault, FaultKind, Scenario};
 use super::switch::Switch;
 use super::trouble::{Burst, Trouble, Troubles};
+use crate::domain::settings::Fetching;
 use crate::domain::{
     Act, ConnectorAccount, Context, Credential, EffectResult, EventKind, Initiator, Method, Money, PaymentEvent, PaymentId,
-    ProfileId, Request, ResourceSample, Settings, Time,
+    ProfileId, Request, ResourceSample, Settings, Source, Time,
 };
 
 /// How often resources are measured: often enough for a scaling rule that acts within a minute.
@@ -47,6 +48,9 @@ const ATTEMPTS: u64 = 256;
 
 /// Time between an account's failure and the switch's next attempt of its own.
 const AUTO_RETRY_AFTER: Duration = Duration::from_millis(50);
+
+/// Payments that wait to be asked for, at most: the default of `[hyperswitch]`.
+const MAX_WAITING: u64 = 10_000;
 
 /// Something that happens in the world.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +100,8 @@ pub struct World {
     limits: Limits,
     /// The bad rules in force.
     deployed: Vec<(Option<usize>, usize)>,
+    /// Attempts that the switch hides, where somebody asks for them: how each ended.
+    hidden: BTreeMap<PaymentId, Box<PaymentEvent>>,
 }
 
 /// Something that will happen.
@@ -177,6 +183,7 @@ impl World {
             special: BTreeMap::new(),
             limits: Limits::new(market.acquirers.iter().map(|acquirer| acquirer.profile.limit_per_s)),
             deployed: Vec::new(),
+            hidden: BTreeMap::new(),
             next_deployment: None,
             market,
             scenario,
@@ -211,6 +218,7 @@ impl World {
     pub fn settings(&self) -> Settings {
         Settings {
             seed: self.seed,
+            fetching: Fetching { max_waiting: if self.asks() { MAX_WAITING } else { 0 } },
             connectors: self.market.connector_settings(),
             merchants: self.market.merchant_settings(),
             experiments: self.scenario.experiments.clone(),
@@ -278,6 +286,7 @@ impl World {
             && told.outcome.is_technical()
             && let Some((next, again)) = self.retry_hidden(request, account, told.answered)
         {
+            self.hide(request, account, &told);
             (last, sent_at, told) = (next, told.answered + AUTO_RETRY_AFTER, again);
         }
         self.count(request, &told.outcome);
@@ -317,6 +326,31 @@ impl World {
         let again = Request { attempt: request.attempt + 1, ..request.clone() };
         let sent = self.send(&again, &next, at + AUTO_RETRY_AFTER);
         Some((next, sent))
+    }
+
+    /// What the switch would tell of an attempt of its own, were it asked.
+    fn hide(&mut self, request: &Request, account: &ConnectorAccount, sent: &Sent) {
+        if self.asks() {
+            let ended = delivery::event(request, account, sent.outcome.kind, sent.answered);
+            let told = PaymentEvent {
+                source: Source::Fetch,
+                decline: sent.outcome.decline.clone(),
+                latency_ms: sent.latency_ms,
+                attempts_made: Some(request.attempt + 1),
+                ..ended
+            };
+            self.hidden.insert(request.payment.clone(), Box::new(told));
+        }
+    }
+
+    /// Whether somebody asks the switch for attempts that it hides.
+    fn asks(&self) -> bool {
+        self.scenario.outcomes.fetches_per_s > 0.0
+    }
+
+    /// The switch is asked for a payment's attempts: the one that it hid.
+    pub fn ask(&mut self, payment: &PaymentId) -> Option<Box<PaymentEvent>> {
+        self.hidden.remove(payment)
     }
 
     fn count(&mut self, request: &Request, outcome: &Outcome) {

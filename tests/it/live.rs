@@ -33,6 +33,7 @@ pub(crate) fn config(folder: &Path) -> RuntimeConfig {
         log: LogChoice::Sqlite,
         tables: TablesChoice::None,
         stream: None,
+        hyperswitch: None,
         durability: Durability::Behind,
         retention: RetentionConfig::default(),
     }

@@ -10,6 +10,7 @@ mod config;
 mod dashboard;
 mod engine;
 mod explained;
+mod hidden;
 mod live;
 mod log;
 mod past;

@@ -6,3 +6,4 @@ pub(crate) mod entries;
 pub(crate) mod port;
 pub(crate) mod postgres;
 pub(crate) mod redis;
+pub(crate) mod switch;

@@ -48,7 +48,7 @@ impl Recorded {
 }
 
 /// Signs a body as Hyperswitch does.
-fn sign(body: &[u8]) -> String {
+pub(crate) fn sign(body: &[u8]) -> String {
     let mut mac = Hmac::<Sha512>::new_from_slice(WEBHOOK_KEY.as_bytes()).unwrap();
     mac.update(body);
     hex::encode(mac.finalize().into_bytes())

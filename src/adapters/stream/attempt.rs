@@ -119,7 +119,8 @@ fn event_id(id: &str, attempt_id: &str, status: &str, modified_at: &Value) -> Re
 }
 
 /// The attempt's number: what follows the payment id in the attempt id (`pay_x_2`).
-fn number(payment: &PaymentId, attempt_id: &str) -> Option<u16> {
+#[must_use]
+pub fn number(payment: &PaymentId, attempt_id: &str) -> Option<u16> {
     attempt_id.strip_prefix(payment.as_str())?.strip_prefix('_')?.parse().ok().filter(|number| *number > 0)
 }
 

@@ -61,6 +61,9 @@ impl Pseudonyms {
                 Body::PaymentTold { profile: self.profile(&profile), payment: self.payment(&payment), context, amount }
             }
             Body::ScoresReset { profile } => Body::ScoresReset { profile: self.profile(&profile) },
+            Body::AttemptsFetched { profile, payment, made, end } => {
+                Body::AttemptsFetched { profile: self.profile(&profile), payment: self.payment(&payment), made, end }
+            }
             body @ (Body::EngineStarted { .. } | Body::Ended { .. } | Body::Sampled(_) | Body::Ticked) => body,
         }
     }

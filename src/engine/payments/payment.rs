@@ -42,6 +42,11 @@ impl Status {
         }
     }
 
+    /// Whether it is over, and how is known.
+    const fn is_over(self) -> bool {
+        matches!(self, Self::Approved | Self::Failed | Self::ScaRequired | Self::Abandoned)
+    }
+
     /// Whether it is over without success, for whatever reason.
     const fn failed(self) -> bool {
         matches!(self, Self::Failed | Self::ScaRequired)
@@ -82,7 +87,7 @@ pub(crate) struct Payment {
     pub(super) decided_at: Option<Time>,
     /// What its lack of an answer was taken for.
     pub(super) silence: Silent,
-    /// How many of those no event told of, when that was asked last.
+    /// How many of those were unseen when that was asked last.
     pub(super) unseen: u16,
 }
 
@@ -96,6 +101,19 @@ pub(crate) enum Silent {
     Noticed,
     /// The attempt was presumed to have failed, and taught so.
     Presumed,
+}
+
+/// How many of a payment's attempts are known, and what an event changed of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    /// Attempts that the switch says it made.
+    pub(crate) made: u16,
+    /// Those of them whose end no event told.
+    pub(crate) unseen: u16,
+    /// How many more are seen than before it or, negative, fewer.
+    pub(crate) newly_seen: i64,
+    /// The same of those unseen.
+    pub(crate) newly_unseen: i64,
 }
 
 /// What an event meant for the attempt it is about.
@@ -211,22 +229,38 @@ impl Payment {
         if event.kind.is_authentication() { Merge::Step } else { advance(attempt, target, event.kind) }
     }
 
-    /// Attempts the switch made that no event told of: how many more (or, negative, fewer) than when this was asked last.
-    pub(crate) fn newly_unseen(&mut self, event: &PaymentEvent) -> i64 {
-        self.attempts_made = self.attempts_made.max(event.attempts_made.unwrap_or(0));
-        let heard = u16::try_from(self.attempts.iter().filter(|attempt| attempt.heard).count()).unwrap_or(u16::MAX);
-        let unseen = self.attempts_made.saturating_sub(heard);
-        let before = core::mem::replace(&mut self.unseen, unseen);
-        i64::from(unseen) - i64::from(before)
+    /// Attempts that events told of to their end, and the latest as far as it has come: one that a later attempt has
+    /// overtaken is over, and how it ended was not told.
+    pub(crate) fn seen(&self) -> u16 {
+        let latest = self.attempts.iter().filter(|attempt| attempt.heard).filter_map(|attempt| attempt.number).max();
+        let overtaken = |attempt: &Attempt| !attempt.status.is_over() && attempt.number.is_some() && attempt.number < latest;
+        let seen = self.attempts.iter().filter(|attempt| attempt.heard && !overtaken(attempt)).count();
+        u16::try_from(seen).unwrap_or(u16::MAX)
     }
 
-    /// The attempt meant: the one with this number; else the latest on this account whose number nobody told yet, or
-    /// any on it when none is asked for. So the feedback call (no number) and the webhook (the switch's number, which
+    /// How many of its attempts are known, after an event was merged; `before` it, so many had been seen.
+    pub(crate) fn cover(&mut self, event: &PaymentEvent, before: u16) -> Coverage {
+        self.attempts_made = self.attempts_made.max(event.attempts_made.unwrap_or(0));
+        let seen = self.seen();
+        let unseen = self.attempts_made.saturating_sub(seen);
+        let unseen_before = core::mem::replace(&mut self.unseen, unseen);
+        Coverage {
+            made: self.attempts_made,
+            unseen,
+            newly_seen: i64::from(seen) - i64::from(before),
+            newly_unseen: i64::from(unseen) - i64::from(unseen_before),
+        }
+    }
+
+    /// The attempt meant: the one with this number, whatever its account where the switch told that number (of a fetched
+    /// attempt it tells the connector alone); else the latest on this account whose number nobody told yet, or any on it
+    /// when none is asked for. So the feedback call (no number) and the webhook (the switch's number, which
     /// need not be ours) of one attempt are one outcome.
     fn find(&mut self, number: Option<u16>, account: Option<u32>) -> Option<&mut Attempt> {
         let same = |known: Option<u32>, told: Option<u32>| known.is_none() || told.is_none() || known == told;
         if let Some(number) = number
-            && let Some(index) = self.attempts.iter().position(|a| a.number == Some(number) && same(a.account, account))
+            && let Some(index) =
+                self.attempts.iter().position(|a| a.number == Some(number) && (a.told || same(a.account, account)))
         {
             return self.attempts.get_mut(index);
         }

@@ -19,7 +19,7 @@ use crate::domain::{
 };
 use crate::engine::monitor::Slice;
 use crate::engine::names::Names;
-use crate::engine::payments::{Key, Payments};
+use crate::engine::payments::{Hidden, Key, Payments};
 
 /// Most merchants, connectors and accounts kept; requests of further ones are answered from priors.
 pub(crate) const MAX_MERCHANTS: usize = 100_000;
@@ -52,6 +52,8 @@ pub(crate) struct Merchant {
     pub(crate) peer_rules: BTreeMap<String, String>,
     /// Its routing rules; none: it never had one.
     pub(crate) rules: Option<Arc<Book>>,
+    /// Its accounts that events told of, by number.
+    pub(crate) used: Vec<u32>,
     /// Deleted, and nothing was heard of it since: as if it were not known.
     deleted: bool,
 }
@@ -167,6 +169,17 @@ impl RoutingView {
     #[must_use]
     pub fn context(&self, profile: &ProfileId, payment: &PaymentId) -> Context {
         self.payments.get(Key::of(profile, payment)).map_or_else(Context::default, |payment| payment.context)
+    }
+
+    /// Payments with attempts that the switch hides, where it is asked for them; the newest first.
+    pub fn hidden(&self) -> impl DoubleEndedIterator<Item = &Hidden> {
+        self.payments.hidden.iter()
+    }
+
+    /// How many they are.
+    #[must_use]
+    pub fn hidden_count(&self) -> usize {
+        self.payments.hidden.len()
     }
 
     /// Every account known of a merchant: of its priority list. Used when the switch names none.

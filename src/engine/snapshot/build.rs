@@ -94,6 +94,7 @@ fn header(state: &State, incidents: &[IncidentRow]) -> Header {
         open_incidents: u32::try_from(open().count()).unwrap_or(u32::MAX),
         pending_actions: state.healer.pending(),
         attempts_unseen: state.statistics.attempts_unseen,
+        attempts_coverage: state.statistics.attempts_coverage(),
     }
 }
 

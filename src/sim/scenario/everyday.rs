@@ -81,7 +81,8 @@ impl Default for Ticket {
 impl Default for Outcomes {
     /// All come, and at once: what is special about a scenario is said in it.
     fn default() -> Self {
-        Self { late: 0.0, late_by: Duration::from_mins(5), lost: 0.0 }
+        let (late_by, fetched_after) = (Duration::from_mins(5), Duration::from_secs(2));
+        Self { late: 0.0, late_by, lost: 0.0, fetches_per_s: 0.0, fetched_after }
     }
 }
 

@@ -165,7 +165,8 @@ fn calls(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
         x = put(frame, area, x, y, ("▲ slow link", theme.warning)) + 3;
     }
     if header.attempts_unseen > 0 {
-        x = put(frame, area, x, y, (&format!("{} unseen attempts", format::count(header.attempts_unseen)), theme.quiet)) + 3;
+        let (unseen, seen) = (format::count(header.attempts_unseen), format::percent(header.attempts_coverage));
+        x = put(frame, area, x, y, (&format!("{unseen} unseen attempts, {seen} seen"), theme.quiet)) + 3;
     }
     let dated = format!("rates of {} ", header.at_risk.rates_dated);
     let room = Rect { x: x.min(area.right()), width: area.right().saturating_sub(x), ..area };

@@ -16,6 +16,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
 use super::{PATIENCE, fingerprints};
+use crate::support::app::http_client;
 
 /// Payments each start of the server takes before it is killed; the last one takes what is left.
 const PER_LIFE: u64 = 150;
@@ -104,7 +105,7 @@ fn acknowledged(ledger: &Ledger) -> u64 {
 
 /// Sends what is not acknowledged yet, once; what fails, because the server was killed, is for the next one.
 async fn send(address: String, upto: u64, ledger: Ledger) {
-    let client = Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+    let client = http_client().unwrap();
     let missing: Vec<u64> = (0..upto).filter(|number| !ledger.lock().unwrap().acknowledged.contains(number)).collect();
     let mut senders = tokio::task::JoinSet::new();
     for sender in 0..SENDERS {
@@ -121,7 +122,7 @@ async fn send(address: String, upto: u64, ledger: Ledger) {
 }
 
 async fn statistics(address: &str) -> Result<Value> {
-    let mut status: Value = reqwest::get(format!("{address}/status")).await?.error_for_status()?.json().await?;
+    let mut status: Value = http_client()?.get(format!("{address}/status")).send().await?.error_for_status()?.json().await?;
     Ok(status["runtime"]["statistics"].take())
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use apos::adapters::decline::DeclineTables;
 use apos::api::{ApiConfig, Keys, PeerAccess, Server, WebhookKey};
 use apos::domain::{ProfileId, Role, Settings};
-use apos::runtime::{Durability, Handle, LogChoice, RetentionConfig, Runtime, RuntimeConfig, TablesChoice};
+use apos::runtime::{Durability, FetchConfig, Handle, LogChoice, RetentionConfig, Runtime, RuntimeConfig, TablesChoice};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
@@ -62,6 +62,27 @@ pub(crate) fn api_config() -> Result<ApiConfig> {
     })
 }
 
+/// An engine with these settings that keeps nothing.
+pub(crate) fn in_memory(settings: Settings) -> RuntimeConfig {
+    RuntimeConfig {
+        data_dir: std::path::PathBuf::new(),
+        settings: Arc::new(settings),
+        log: LogChoice::Memory,
+        tables: TablesChoice::None,
+        stream: None,
+        hyperswitch: None,
+        durability: Durability::Behind,
+        retention: RetentionConfig::default(),
+    }
+}
+
+/// A client of the tests' own. It speaks plain HTTP only, but is built with a TLS provider all the same.
+pub(crate) fn http_client() -> Result<Client> {
+    // An error says that one is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(Client::builder().timeout(Duration::from_secs(30)).build()?)
+}
+
 impl TestApp {
     /// Defaults, everything in memory.
     pub(crate) async fn start() -> Result<Self> {
@@ -80,19 +101,21 @@ impl TestApp {
 
     /// As wanted. Returns once the engine is ready: it leads, and its settings are in force.
     pub(crate) async fn start_with(settings: Settings, api: ApiConfig, log: LogChoice, tables: TablesChoice) -> Result<Self> {
-        let dir = tempfile::tempdir()?;
-        let config = RuntimeConfig {
-            data_dir: dir.path().to_owned(),
-            settings: Arc::new(settings.clone()),
-            log,
-            tables,
-            stream: None,
-            durability: Durability::Behind,
-            retention: RetentionConfig::default(),
-        };
-        let runtime = Runtime::start(config).await?;
+        Self::start_in(tempfile::tempdir()?, RuntimeConfig { log, tables, ..in_memory(settings) }, api).await
+    }
+
+    /// Asks a switch for attempts that it hides; everything in memory.
+    pub(crate) async fn asking(settings: Settings, fetch: FetchConfig) -> Result<Self> {
+        let config = RuntimeConfig { hyperswitch: Some(fetch), ..in_memory(settings) };
+        Self::start_in(tempfile::tempdir()?, config, api_config()?).await
+    }
+
+    /// As wanted, with its data in this folder.
+    pub(crate) async fn start_in(dir: tempfile::TempDir, config: RuntimeConfig, api: ApiConfig) -> Result<Self> {
+        let settings = Settings::clone(&config.settings);
+        let runtime = Runtime::start(RuntimeConfig { data_dir: dir.path().to_owned(), ..config }).await?;
         let server = apos::api::start(runtime.handle(), api)?;
-        let app = Self { dir, runtime, server, http: Client::new() };
+        let app = Self { dir, runtime, server, http: http_client()? };
         app.until("the engine is ready", || {
             let handle = app.handle();
             handle.status().ready && handle.status().leader && **handle.view().settings() == settings
