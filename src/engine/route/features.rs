@@ -27,9 +27,9 @@ pub(crate) struct Prior {
 
 /// Prior of what a connector is in the long run. All priors were tuned together on the development seeds of the routing
 /// scenarios (`apos backtest routing --suite develop`).
-pub(super) const CONNECTOR_BIAS: Prior = Prior { variance: 0.55, memory: 4_000.0 };
+pub(super) const CONNECTOR_BIAS: Prior = Prior { variance: 0.55, memory: 12_000.0 };
 /// Prior of how a connector is now, beside that.
-pub(super) const CONNECTOR_NOW: Prior = Prior { variance: 0.2, memory: 400.0 };
+pub(super) const CONNECTOR_NOW: Prior = Prior { variance: 0.1, memory: 400.0 };
 /// Prior of an account's bias: one merchant's bad credentials must not blame the connector for all.
 pub(super) const ACCOUNT_BIAS: Prior = Prior { variance: 0.1, memory: 750.0 };
 /// Prior of the bias shared by all connectors.

@@ -106,6 +106,8 @@ pub(crate) struct Observation {
     pub(crate) amount: Option<Money>,
     /// The probability of success that its decision showed, where one is remembered.
     pub(crate) shown: Option<f64>,
+    /// Its account's breaker is open: what becomes of it says how the account is now, and nothing of anything else.
+    pub(crate) out_of_use: bool,
 }
 
 /// A payment's features, each with its slot; a value never seen has none, so its prior holds.
@@ -226,16 +228,37 @@ impl Weights {
         }
         self.clock += 1;
         self.make_room(subject);
+        let as_usual = if seen.out_of_use { 0.0 } else { self.as_usual(subject.connector) };
         let seen = self.touch(features::features(&seen.context, Some(seen.merchant), seen.amount));
         let own = self.own(Some(subject.connector), Some(subject.account), &seen);
         let total = self.shared(&seen).plus(own.belief);
         let expected = total.probability();
         let step = Step::of(failure.is_none(), total, expected, self.clock);
-        self.correct(subject, &seen, &step);
+        self.correct_now(subject, &step);
+        if as_usual > 0.0 {
+            self.correct_lasting(subject, &seen, &step.in_part(as_usual));
+        }
         Some(expected)
     }
 
-    fn correct(&mut self, subject: Subject, seen: &Seen, step: &Step) {
+    /// The probability that a connector is as usual.
+    fn as_usual(&self, connector: u32) -> f64 {
+        self.connectors.get(connector as usize).map_or(1.0, |own| change_point::as_usual(own.now.suspicion()))
+    }
+
+    /// Corrects how the account and its connector are now.
+    fn correct_now(&mut self, subject: Subject, step: &Step) {
+        if let Some(weight) = self.accounts.get_mut(subject.account as usize) {
+            step.correct(weight, features::ACCOUNT_BIAS);
+        }
+        if let Some(own) = self.connectors.get_mut(subject.connector as usize) {
+            step.correct(&mut own.now, features::CONNECTOR_NOW);
+        }
+    }
+
+    /// Corrects what is shared, and what the connector is in the long run: were an outage to teach these, it would be
+    /// held against the issuers, the merchants and the connector for long after.
+    fn correct_lasting(&mut self, subject: Subject, seen: &Seen, step: &Step) {
         step.correct(&mut self.bias, features::SHARED_BIAS);
         for (slot, feature) in seen.iter().flatten() {
             let table = if feature.is_segment() { &mut self.segments } else { &mut self.common };
@@ -244,12 +267,8 @@ impl Weights {
                 step.correct(weight, prior);
             }
         }
-        if let Some(weight) = self.accounts.get_mut(subject.account as usize) {
-            step.correct(weight, features::ACCOUNT_BIAS);
-        }
         let Some(own) = self.connectors.get_mut(subject.connector as usize) else { return };
         step.correct(&mut own.bias, features::CONNECTOR_BIAS);
-        step.correct(&mut own.now, features::CONNECTOR_NOW);
         for (slot, feature) in seen.iter().flatten() {
             let weight = slot.and_then(|slot| own.by_segment.get_mut(slot as usize));
             if let (Some(prior), Some(weight)) = (feature.own(), weight) {
@@ -275,7 +294,7 @@ impl Weights {
             // What happened since then is how it is now, and says nothing of the long run.
             own.now.shift(own.bias.since(own.sound));
             own.bias = own.sound;
-        } else if own.now.unsuspected() {
+        } else if own.now.suspicion() <= 0.0 {
             own.sound = own.bias;
         }
         changed
@@ -339,7 +358,7 @@ mod tests {
 
     fn observation(bin: Option<u32>) -> Observation {
         let bin = bin.map(|bin| Bin::parse(&format!("{bin:06}")).unwrap());
-        Observation { context: Context { bin, ..Context::default() }, merchant: 0, amount: None, shown: None }
+        Observation { context: Context { bin, ..Context::default() }, merchant: 0, amount: None, shown: None, out_of_use: false }
     }
 
     fn observe(weights: &mut Weights, connector: u32, failure: Option<DeclineClass>) {
