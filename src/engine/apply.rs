@@ -305,9 +305,7 @@ impl State {
         let answered = Answered { sent, at };
         let turn = match failure {
             None => account.breaker.succeed(answered, &settings.routing),
-            Some(class) => {
-                account.breaker.fail(class, expected.or(known.shown).unwrap_or(0.5), answered, &settings.routing)
-            }
+            Some(class) => account.breaker.fail(class, expected.or(known.shown).unwrap_or(0.5), answered, &settings.routing),
         };
         if turn == Turn::Closed {
             self.view.weights.renew(subject);

@@ -1,6 +1,7 @@
 //! The engine from outside: determinism, checkpoints, decisions computed again, repairs that are approved and undone.
 
 mod healing;
+mod propensity;
 mod rules;
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Change-points: has a connector become worse than what is believed of it?
 //!
-//! A Bernoulli CUSUM of each connector's failures, altogether and by method, country and BIN, p₀ = what was expected,
+//! A Bernoulli CUSUM of each connector's failures, altogether and by method, country, BIN, initiator and credential, p₀ = what was expected,
 //! p₁ = .45·p₀: the log-likelihood ratio of "it has dropped by half" against "it is as expected". Above the threshold
 //! the belief is re-opened, so that the next outcomes teach fast; and what a connector is in the long run becomes again
 //! what it was when the evidence was last none, for the change says nothing of it. As evidence gathers, outcomes are less
@@ -18,9 +18,9 @@ pub(super) struct Rule {
     pub(super) reopen: f64,
 }
 
-/// For a connector as a whole, and for it on one method, country or BIN: tuned with the priors.
+/// For a connector as a whole, and for it on one segment: tuned with the priors.
 pub(super) const CONNECTOR: Rule = Rule { threshold: 8.0, reopen: 0.42 };
-pub(super) const SEGMENT: Rule = Rule { threshold: 6.5, reopen: 2.0 };
+pub(super) const SEGMENT: Rule = Rule { threshold: 8.0, reopen: 2.0 };
 
 /// Evidence at which a change is as likely as none, in nats: before any, one outcome in fifty is of a time that is not as
 /// usual. Between 2 and 6 the scenarios lose the same.

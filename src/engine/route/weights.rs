@@ -354,11 +354,17 @@ const fn blames_the_connector(class: DeclineClass) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Bin;
+    use crate::domain::{Bin, CardType, Country, Credential, Currency, Initiator, Issuer};
 
     fn observation(bin: Option<u32>) -> Observation {
         let bin = bin.map(|bin| Bin::parse(&format!("{bin:06}")).unwrap());
-        Observation { context: Context { bin, ..Context::default() }, merchant: 0, amount: None, shown: None, out_of_use: false }
+        Observation {
+            context: Context { bin, ..Context::default() },
+            merchant: 0,
+            amount: None,
+            shown: None,
+            out_of_use: false,
+        }
     }
 
     fn observe(weights: &mut Weights, connector: u32, failure: Option<DeclineClass>) {
@@ -393,6 +399,68 @@ mod tests {
         let (used, other) = (expected(&weights, 0), expected(&weights, 1));
         assert!((used - other).abs() < 0.05, "{used} {other}");
         assert!((used - 0.95).abs() < 0.02, "their share is taken off what is expected: {used}");
+    }
+
+    /// One connector loses half of the payments of a kind: it is expected to of that kind, and not of others.
+    #[test]
+    fn what_of_the_context_matters_on_one_connector_is_learnt() {
+        let eur = Currency::parse("EUR").unwrap();
+        let check = |of_the_kind: Context, others: Context| {
+            let mut weights = Weights::default();
+            for n in 0..6_000_u32 {
+                let (connector, hit) = (n % 3, n / 3 % 2 == 0);
+                let context = if hit { of_the_kind } else { others };
+                let fails = if hit && connector == 1 { n / 6 % 2 == 0 } else { n / 6 % 12 == 0 };
+                let amount = Some(Money::new(4_000, eur));
+                let seen = Observation { context, merchant: 0, amount, shown: None, out_of_use: false };
+                weights.learn(Subject { connector, account: connector }, &seen, fails.then_some(DeclineClass::Mixed));
+            }
+            let expected = |context: &Context, connector: u32| {
+                let seen = weights.seen(context, Some(0), Money::new(4_000, eur));
+                weights.expected(weights.shared(&seen).plus(weights.own(Some(connector), Some(connector), &seen).belief))
+            };
+            let lost = |context: &Context| expected(context, 0) - expected(context, 1);
+            let (hit, spared) = (lost(&of_the_kind), lost(&others));
+            assert!(hit > 0.25, "{of_the_kind:?}: {hit}");
+            assert!(spared.abs() < 0.1, "{others:?}: {spared}");
+        };
+        let none = Context::default();
+        let initiator = |initiator| Context { initiator: Some(initiator), ..none };
+        check(initiator(Initiator::Merchant), initiator(Initiator::Customer));
+        let credential = |credential| Context { credential: Some(credential), ..none };
+        check(credential(Credential::NetworkToken), credential(Credential::Pan));
+        let card_type = |card_type| Context { card_type: Some(card_type), ..none };
+        check(card_type(CardType::Prepaid), card_type(CardType::Credit));
+        let issuer = |name: &str| Context { issuer: Issuer::parse(name).ok(), ..none };
+        check(issuer("Example Bank"), issuer("Another Bank"));
+        check(Context { three_ds: Some(true), ..none }, Context { three_ds: Some(false), ..none });
+        let issued = |country: &str| Context { country: Country::parse(country).ok(), ..none };
+        check(issued("US"), issued("DE"));
+    }
+
+    /// Cards of many countries, each too rare to be learnt by itself, fail at one connector because they are foreign.
+    #[test]
+    fn what_is_learnt_of_foreign_cards_holds_for_a_country_never_seen() {
+        let eur = Currency::parse("EUR").unwrap();
+        let mut weights = Weights::default();
+        let foreign: Vec<Country> =
+            ["AR", "AU", "BR", "CA", "CL", "CN", "CO", "EG", "GB", "ID"].map(|c| Country::parse(c).unwrap()).into();
+        for n in 0..6_000_u32 {
+            let (connector, hit) = (n % 3, n / 3 % 2 == 0);
+            let country = if hit { foreign[n as usize / 6 % 10] } else { Country::parse("DE").unwrap() };
+            let fails = if hit && connector == 1 { n / 60 % 2 == 0 } else { n / 6 % 12 == 0 };
+            let context = Context { country: Some(country), ..Context::default() };
+            let seen =
+                Observation { context, merchant: 0, amount: Some(Money::new(4_000, eur)), shown: None, out_of_use: false };
+            weights.learn(Subject { connector, account: connector }, &seen, fails.then_some(DeclineClass::Mixed));
+        }
+        let lost = |country: &str| {
+            let context = Context { country: Country::parse(country).ok(), ..Context::default() };
+            let seen = weights.seen(&context, Some(0), Money::new(4_000, eur));
+            let mean = |connector| weights.own(Some(connector), Some(connector), &seen).belief.mean;
+            mean(0) - mean(1)
+        };
+        assert!(lost("JP") > lost("FR") + 0.5, "{} {}", lost("JP"), lost("FR"));
     }
 
     #[test]
