@@ -48,8 +48,8 @@ impl Currency {
     }
 }
 
-/// Where the euro is the currency by law, from 2026-01-01: the members of the euro area, and Andorra, Monaco, San Marino and the
-/// Holy See by agreement.
+/// Where the euro is the currency by law, from 2026-01-01: the members of the euro area, and Andorra, Monaco, San Marino and
+/// the Holy See by agreement.
 const EURO: [&str; 25] = [
     "AD", "AT", "BE", "BG", "CY", "DE", "EE", "ES", "FI", "FR", "GR", "HR", "IE", "IT", "LT", "LU", "LV", "MC", "MT", "NL",
     "PT", "SI", "SK", "SM", "VA",

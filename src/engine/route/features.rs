@@ -33,8 +33,9 @@ pub(crate) struct Prior {
     pub(crate) memory: f64,
 }
 
-/// Prior of what a connector is in the long run. All priors were tuned together on the development seeds of the routing
-/// scenarios (`apos backtest routing --suite develop`).
+/// Prior of what a connector is in the long run. All priors were tuned together, on worlds drawn like the routing
+/// scenarios' and on their development seeds (`apos backtest routing --suite develop`); those of what no scenario tells of
+/// (initiator, credential, card type, border, issuer) are those of their like.
 pub(super) const CONNECTOR_BIAS: Prior = Prior { variance: 0.45, memory: 12_000.0 };
 /// Prior of how a connector is now, beside that.
 pub(super) const CONNECTOR_NOW: Prior = Prior { variance: 0.1, memory: 400.0 };

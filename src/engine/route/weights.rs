@@ -18,7 +18,7 @@ use crate::domain::{Context, DeclineClass, Money};
 
 /// Logit of the success rate expected before anything is learnt: σ(2) = 0.88, a usual attempt rate for cards.
 const BASE_LOGIT: f64 = 2.0;
-/// Most values of segments (method, country, BIN, network) kept: for each, 24 bytes a connector and about 90 more.
+/// Most values of segments (BINs and issuers above all; methods, countries, networks, ...) kept: for each, 24 bytes a connector and about 90 more.
 const MAX_SEGMENTS: usize = 50_000;
 /// Most values of what all connectors share alone (merchant, amount): about 90 bytes each.
 const MAX_COMMON: usize = 150_000;
