@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Country;
+
 /// An ISO 4217 currency, by its alphabetic code.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency([u8; 3]);
@@ -32,7 +34,26 @@ impl Currency {
     pub fn exponent(self) -> u32 {
         iso_currency::Currency::from_code(self.code()).and_then(iso_currency::Currency::exponent).map_or(2, u32::from)
     }
+
+    /// Whether the currency is a country's own: ISO 4217 begins a national currency's code with its country's. `None` for
+    /// what several countries share (`XOF`) or none has (`XAU`), except the euro.
+    #[must_use]
+    pub fn is_home(self, country: Country) -> Option<bool> {
+        let [first, second, _] = self.0;
+        match first {
+            b'E' if second == b'U' => Some(EURO.contains(&country.code())),
+            b'X' => None,
+            _ => Some(country.code().as_bytes() == [first, second]),
+        }
+    }
 }
+
+/// Where the euro is the currency by law, from 2026-01-01: the members of the euro area, and Andorra, Monaco, San Marino and
+/// the Holy See by agreement.
+const EURO: [&str; 25] = [
+    "AD", "AT", "BE", "BG", "CY", "DE", "EE", "ES", "FI", "FR", "GR", "HR", "IE", "IT", "LT", "LU", "LV", "MC", "MT", "NL",
+    "PT", "SI", "SK", "SM", "VA",
+];
 
 impl fmt::Debug for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,6 +178,21 @@ mod tests {
         assert_eq!([grouped(9_999), grouped(123_456_789), grouped(-123_456)], ["EUR 99.99", "EUR 1,234,568", "EUR -1,235"]);
         assert!(Currency::parse("EURO").is_err());
         assert!(Currency::parse("ZZZ").is_err());
+    }
+
+    #[test]
+    fn a_currency_is_at_home_where_it_is_the_countrys_own() {
+        let check = |currency: &str, country: &str, home: Option<bool>| {
+            let is_home = Currency::parse(currency).unwrap().is_home(Country::parse(country).unwrap());
+            assert_eq!(is_home, home, "{currency} in {country}");
+        };
+        check("USD", "US", Some(true));
+        check("USD", "EC", Some(false));
+        check("GBP", "DE", Some(false));
+        check("EUR", "DE", Some(true));
+        check("EUR", "SE", Some(false));
+        check("XOF", "SN", None);
+        assert!(EURO.is_sorted());
     }
 
     #[test]

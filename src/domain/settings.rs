@@ -194,7 +194,7 @@ impl Default for Routing {
     fn default() -> Self {
         Self {
             auto_create_merchants: true,
-            exploration: 1.16,
+            exploration: 1.3,
             pending_damping: 0.3,
             uniform_share: 0.01,
             uniform_margin: 0.05,

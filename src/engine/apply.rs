@@ -11,7 +11,7 @@ use super::feed::Line;
 use super::heal::{Asking, Site, Targets};
 use super::monitor::{Outcome, Slice};
 use super::payments::{Horizon, Key, Merge, Silent};
-use super::route::breaker::Turn;
+use super::route::breaker::{Answered, Turn};
 use super::route::{Observation, Subject};
 use super::snapshot::IncidentRow;
 use super::state::State;
@@ -317,23 +317,18 @@ impl State {
 
     fn learn(&mut self, known: &Known, subject: Subject, failure: Option<DeclineClass>) {
         let Known { merchant, shown, context, amount, .. } = *known;
-        let seen = Observation { context, merchant, amount, shown };
+        let out_of_use = self.is_open(subject.account);
+        let seen = Observation { context, merchant, amount, shown, out_of_use };
         // What was presumed to have failed has taught so.
         let known_before = failure.is_some() && known.silent == Silent::Presumed;
-        let expected = if known_before { None } else { self.view.weights.learn(subject, &seen, failure) };
-        if self.view.settings.routing.change_points
-            && let Some(expected) = expected
-            && self.view.weights.watch(subject.connector, &seen, expected, failure)
-        {
-            let name = self.view.connectors.name(subject.connector).map_or("?", |name| name.as_str());
-            let text = format!("change-point on {name}: what was learnt of it is re-opened");
-            self.feed.push(&self.view, Line::Engine(text));
-        }
+        let expected = if known_before { None } else { self.teach(subject, &seen, failure) };
         let (settings, at) = (Arc::clone(&self.view.settings), self.view.at);
         let Some(account) = self.view.accounts.get_mut(subject.account as usize) else { return };
+        let sent = known.delay.map_or(at, |delay| at - delay);
+        let answered = Answered { sent, at };
         let turn = match failure {
-            None => account.breaker.succeed(&settings.routing),
-            Some(class) => account.breaker.fail(class, expected.or(known.shown).unwrap_or(0.5), at, &settings.routing),
+            None => account.breaker.succeed(answered, &settings.routing),
+            Some(class) => account.breaker.fail(class, expected.or(known.shown).unwrap_or(0.5), answered, &settings.routing),
         };
         if turn == Turn::Closed {
             self.view.weights.renew(subject);
@@ -345,6 +340,22 @@ impl State {
             Turn::Closed => format!("breaker of {} closed: its probes succeed", name()),
         };
         self.feed.push(&self.view, Line::Engine(text));
+    }
+
+    /// Teaches the scores an outcome, and looks for a change-point in it. Returns what was expected before, if it teaches.
+    fn teach(&mut self, subject: Subject, seen: &Observation, failure: Option<DeclineClass>) -> Option<f64> {
+        let expected = self.view.weights.learn(subject, seen, failure)?;
+        if self.view.settings.routing.change_points && self.view.weights.watch(subject.connector, seen, expected, failure) {
+            let name = self.view.connectors.name(subject.connector).map_or("?", |name| name.as_str());
+            let text = format!("change-point on {name}: what was learnt of it is re-opened");
+            self.feed.push(&self.view, Line::Engine(text));
+        }
+        Some(expected)
+    }
+
+    /// Whether an account's breaker is open.
+    fn is_open(&self, account: u32) -> bool {
+        self.view.accounts.get(account as usize).is_some_and(|account| account.breaker.open.is_some())
     }
 
     fn subject(&self, account: u32) -> Option<Subject> {
@@ -360,9 +371,11 @@ impl State {
             let presumed = self.silence.count(sent.subject.connector, silent);
             let Some(payment) = self.view.payments.open_mut(sent.payment).filter(|_| silent) else { continue };
             payment.fell_silent(presumed);
-            let seen = Observation { context: payment.context, merchant: sent.merchant, amount: payment.amount, shown: None };
+            let (context, merchant, amount) = (payment.context, sent.merchant, payment.amount);
             if presumed {
-                self.view.weights.learn(sent.subject, &seen, Some(DeclineClass::Unclassified));
+                let out_of_use = self.is_open(sent.subject.account);
+                let seen = Observation { context, merchant, amount, shown: None, out_of_use };
+                self.teach(sent.subject, &seen, Some(DeclineClass::Unclassified));
             }
         }
     }

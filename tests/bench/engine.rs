@@ -1,6 +1,8 @@
 //! Benches of the engine, on the mix its promises name. `cargo bench --bench engine`
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench that cannot go on has failed")]
 
+use std::cell::RefCell;
+
 use apos::domain::settings::{Connector, Fee, Merchant, Objective};
 use apos::domain::{Body, ConnectorName, Country, Entry, Network, Position, ProfileId, Settings, Time};
 use apos::engine::{RoutingView, apply, decide, snapshot};
@@ -23,6 +25,19 @@ fn main() {
 #[divan::bench(args = [10, 20], sample_size = 100)]
 fn decide_at(bencher: Bencher, connectors: u64) {
     let mix = Mix::warm(connectors);
+    let view: RoutingView = mix.state.view().clone();
+    let mut n = 1_000_000;
+    let next = || {
+        n += 1;
+        mix.request(n)
+    };
+    bencher.with_inputs(next).bench_local_values(|request| decide(black_box(&view), &|_| 0, request, Time::ZERO));
+}
+
+/// The same where everything is known of a payment that can be.
+#[divan::bench(args = [10, 20], sample_size = 100)]
+fn decide_all_known_at(bencher: Bencher, connectors: u64) {
+    let mix = Mix::warm_all_known(connectors);
     let view: RoutingView = mix.state.view().clone();
     let mut n = 1_000_000;
     let next = || {
@@ -56,6 +71,25 @@ fn decide_by_value(bencher: Bencher) {
         mix.request(n)
     };
     bencher.with_inputs(next).bench_local_values(|request| decide(black_box(&view), &|_| 0, request, Time::ZERO));
+}
+
+/// One of a hundred outcomes in a row, folded: their decisions and starts before them are not counted. Promise ≤ 3 µs.
+#[divan::bench(args = [false, true], sample_count = 100, sample_size = 100)]
+fn outcome(bencher: Bencher, all_known: bool) {
+    let mut mix = if all_known { Mix::warm_all_known(10) } else { Mix::warm(10) };
+    let (state, from) = (RefCell::new(mix.state.clone()), mix.entries.len());
+    (0..12_000).for_each(|_| mix.pay());
+    let mut entries = mix.entries[from..].iter();
+    let fold = |entry: &Entry| apply(&mut state.borrow_mut(), entry, &mut Vec::new());
+    let is_outcome = |entry: &Entry| matches!(&entry.body, Body::Payment(event) if event.kind.success().is_some());
+    let next = || loop {
+        let entry = entries.next().unwrap();
+        if is_outcome(entry) {
+            return entry;
+        }
+        fold(entry);
+    };
+    bencher.with_inputs(next).bench_local_values(fold);
 }
 
 /// Entries folded, ticks among them, a view published every 100 entries: promise ≥ 150,000/s.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apos::domain::{
-    Bin, Body, ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, Entry, EventKind, Method, Money, Network,
-    PaymentEvent, PaymentId, Position, ProfileId, Request, Settings, Source, Time,
+    Bin, Body, CardType, ConnectorAccount, Context, Country, Credential, Currency, Decline, DeclineClass, Entry, EventKind,
+    Initiator, Issuer, Method, Money, Network, PaymentEvent, PaymentId, Position, ProfileId, Request, Settings, Source, Time,
 };
 use apos::engine::{State, apply, decide};
 
@@ -20,6 +20,8 @@ const RATE: u64 = 1_000;
 pub(crate) struct Mix {
     pub(crate) state: State,
     connectors: u64,
+    /// Whether everything that there is to know of a payment is.
+    all_known: bool,
     payments: u64,
     pub(crate) entries: Vec<Entry>,
     at: Time,
@@ -27,8 +29,8 @@ pub(crate) struct Mix {
 
 impl Mix {
     pub(crate) fn new(connectors: u64) -> Self {
-        let mut mix =
-            Self { state: State::new(), connectors, payments: 0, entries: Vec::new(), at: Time::from_secs(1_750_000_000) };
+        let at = Time::from_secs(1_750_000_000);
+        let mut mix = Self { state: State::new(), connectors, all_known: false, payments: 0, entries: Vec::new(), at };
         mix.push(Body::EngineStarted { version: "bench".to_owned(), epoch: 1 });
         mix.push(Body::Configured(Settings::default().into()));
         mix
@@ -39,6 +41,36 @@ impl Mix {
         let mut mix = Self::new(connectors);
         (0..30_000).for_each(|_| mix.pay());
         mix
+    }
+
+    /// The same with payments of which everything is known, and counts for the scores.
+    pub(crate) fn warm_all_known(connectors: u64) -> Self {
+        let mut mix = Self { all_known: true, ..Self::new(connectors) };
+        (0..30_000).for_each(|_| mix.pay());
+        mix
+    }
+
+    fn context(&self, n: u64) -> Context {
+        let bin = n * 13 % BINS;
+        let context = Context {
+            method: Some(Method::Card),
+            network: Some(Network::Visa),
+            country: Some(Country::parse("DE").unwrap()),
+            bin: Some(Bin::parse(&format!("4{bin:05}")).unwrap()),
+            ..Context::default()
+        };
+        if !self.all_known {
+            return context;
+        }
+        Context {
+            country: Some(Country::parse("US").unwrap()),
+            three_ds: Some(true),
+            initiator: Some(Initiator::Merchant),
+            credential: Some(Credential::NetworkToken),
+            card_type: Some(CardType::Debit),
+            issuer: Some(Issuer::parse(&format!("Example Bank {}", bin / 5)).unwrap()),
+            ..context
+        }
     }
 
     fn push(&mut self, body: Body) {
@@ -55,13 +87,7 @@ impl Mix {
             payment: PaymentId::parse(&format!("pay_{n:016}")).unwrap(),
             attempt: 1,
             amount: Money::new(i64::try_from(500 + n % 9_500).unwrap(), Currency::parse("EUR").unwrap()),
-            context: Context {
-                method: Some(Method::Card),
-                network: Some(Network::Visa),
-                country: Some(Country::parse("DE").unwrap()),
-                bin: Some(Bin::parse(&format!("4{:05}", n * 13 % BINS)).unwrap()),
-                ..Context::default()
-            },
+            context: self.context(n),
             eligible: (0..self.connectors)
                 .map(|c| ConnectorAccount::parse(&format!("connector{c}:mca_{merchant}")).unwrap())
                 .collect(),

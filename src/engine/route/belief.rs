@@ -52,9 +52,9 @@ impl Weight {
         self.mean += by;
     }
 
-    /// Whether there is no evidence of a change.
-    pub(super) const fn unsuspected(self) -> bool {
-        self.change <= 0.0
+    /// Evidence that the effect has changed, in nats.
+    pub(super) const fn suspicion(self) -> f64 {
+        self.change as f64
     }
 
     /// Adds evidence of a change, which cannot fall below none. Above the threshold the belief is re-opened: the mean
@@ -113,6 +113,7 @@ pub(crate) fn sigmoid(x: f64) -> f64 {
 }
 
 /// One correction, shared by all the weights it touches.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
     error: f64,
     curvature: f64,
@@ -126,6 +127,11 @@ impl Step {
         let curvature = (expected * (1.0 - expected)).max(MIN_CURVATURE);
         let error = if success { 1.0 - expected } else { -expected };
         Self { error, curvature, scale: 1.0 + curvature * total.variance, clock }
+    }
+
+    /// The part of it that concerns what the outcome is a sign of with this probability.
+    pub(super) fn in_part(&self, probability: f64) -> Self {
+        Self { error: self.error * probability, curvature: self.curvature * probability, ..*self }
     }
 
     /// μ += v·(y−p)/(1+wS); v −= v²·w/(1+wS): a Laplace step of the posterior, a diagonal one.

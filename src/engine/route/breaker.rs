@@ -2,7 +2,8 @@
 //!
 //! It counts gateway-class failures only: a customer's or an issuer's decline neither adds nor resets, a success
 //! resets. Failures of no known class open it when their run is too unlikely under the expected rate. An open breaker
-//! lets probes through, and closes after so many of them succeeded in a row.
+//! lets probes through, and closes after so many of them succeeded in a row. What was sent before a run of failures began
+//! and is answered during it tells of the time before: where answers are late, a run would never show otherwise.
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,8 @@ pub(crate) struct Breaker {
     unclassified: u32,
     /// Logarithm of that run's probability under the expected rate.
     run_log_probability: f64,
+    /// When the first attempt of the run of failures was sent.
+    run_since: Time,
     /// Open since when and why.
     pub(crate) open: Option<(Time, Opened)>,
     /// Successes in a row while open, or while the account is excluded.
@@ -57,9 +60,20 @@ pub(crate) enum Turn {
     Closed,
 }
 
+/// When an attempt was sent, and when it was answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answered {
+    /// The time of the answer where it is not known.
+    pub(crate) sent: Time,
+    pub(crate) at: Time,
+}
+
 impl Breaker {
     /// An attempt was approved.
-    pub(crate) fn succeed(&mut self, routing: &Routing) -> Turn {
+    pub(crate) fn succeed(&mut self, answered: Answered, routing: &Routing) -> Turn {
+        if self.is_run() && answered.sent < self.run_since {
+            return Turn::Stayed;
+        }
         self.consecutive = 0;
         self.unclassified = 0;
         self.run_log_probability = 0.0;
@@ -72,7 +86,8 @@ impl Breaker {
     }
 
     /// An attempt failed; `expected` is the probability of success it had.
-    pub(crate) fn fail(&mut self, class: DeclineClass, expected: f64, at: Time, routing: &Routing) -> Turn {
+    pub(crate) fn fail(&mut self, class: DeclineClass, expected: f64, answered: Answered, routing: &Routing) -> Turn {
+        let began = if self.is_run() { self.run_since.min(answered.sent) } else { answered.sent };
         match class {
             DeclineClass::Gateway => {
                 self.consecutive = self.consecutive.saturating_add(1);
@@ -87,6 +102,7 @@ impl Breaker {
                 return Turn::Stayed;
             }
         }
+        self.run_since = began;
         let reason = if u64::from(self.consecutive) >= routing.breaker_failures {
             Opened::Consecutive(self.consecutive)
         } else if self.run_log_probability < libm::log(RUN_PROBABILITY) {
@@ -97,14 +113,21 @@ impl Breaker {
         if self.open.is_some() {
             return Turn::Stayed;
         }
-        self.open = Some((at, reason));
+        self.open = Some((answered.at, reason));
         Turn::Opened(reason)
+    }
+
+    /// Whether the latest answers are failures of a kind that is counted.
+    const fn is_run(&self) -> bool {
+        self.consecutive > 0 || self.unclassified > 0
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NOW: Answered = Answered { sent: Time::ZERO, at: Time::ZERO };
 
     /// Feeds a run of outcomes (`.` success, `g` gateway, `u` user, `m` mixed, `?` unclassified) and says if it is open.
     fn check(run: &str, open: bool) {
@@ -117,11 +140,11 @@ mod tests {
                 'm' => DeclineClass::Mixed,
                 '?' => DeclineClass::Unclassified,
                 _ => {
-                    breaker.succeed(&routing);
+                    breaker.succeed(NOW, &routing);
                     continue;
                 }
             };
-            breaker.fail(class, 0.9, Time::ZERO, &routing);
+            breaker.fail(class, 0.9, NOW, &routing);
         }
         assert_eq!(breaker.open.is_some(), open, "{run}");
     }
@@ -137,5 +160,24 @@ mod tests {
         check("???????", true);
         check("ggggg.....", false);
         check("ggggg....g.....", false);
+    }
+
+    #[test]
+    fn an_answer_to_what_was_sent_before_a_run_does_not_end_it() {
+        let routing = Routing::default();
+        let answered = |sent: i64| Answered { sent: Time::from_secs(sent), at: Time::from_secs(200) };
+        let mut breaker = Breaker::default();
+        for sent in 100..105 {
+            breaker.fail(DeclineClass::Gateway, 0.9, answered(sent), &routing);
+            breaker.succeed(answered(sent - 50), &routing);
+        }
+        assert!(breaker.open.is_some(), "five in a row of those sent since");
+        assert_eq!(breaker.probe_successes, 0, "nor is it a probe's success");
+        let mut breaker = Breaker::default();
+        for sent in 100..110 {
+            breaker.fail(DeclineClass::Gateway, 0.9, answered(sent), &routing);
+            breaker.succeed(answered(sent), &routing);
+        }
+        assert!(breaker.open.is_none());
     }
 }

@@ -1,10 +1,12 @@
 //! Change-points: has a connector become worse than what is believed of it?
 //!
-//! A Bernoulli CUSUM of each connector's failures, altogether and by method, country and BIN, p₀ = what was expected,
-//! p₁ = .45·p₀: the log-likelihood ratio of "it has dropped by half" against "it is as expected". Above the threshold
+//! A Bernoulli CUSUM of each connector's failures, altogether and by method, country, BIN, initiator and credential,
+//! p₀ = what was expected, p₁ = .45·p₀: the log-likelihood ratio of "it has dropped by half" against "it is as expected". Above the threshold
 //! the belief is re-opened, so that the next outcomes teach fast; and what a connector is in the long run becomes again
-//! what it was when the evidence was last none, for the change says nothing of it.
+//! what it was when the evidence was last none, for the change says nothing of it. As evidence gathers, outcomes are less
+//! and less a sign of anything but how the connector is now.
 
+use super::belief::sigmoid;
 use crate::domain::DeclineClass;
 
 /// When a belief is re-opened, and by how much.
@@ -16,9 +18,18 @@ pub(super) struct Rule {
     pub(super) reopen: f64,
 }
 
-/// For a connector as a whole, and for it on one method, country or BIN: tuned with the priors.
+/// For a connector as a whole, and for it on one segment: tuned with the priors.
 pub(super) const CONNECTOR: Rule = Rule { threshold: 8.0, reopen: 0.42 };
-pub(super) const SEGMENT: Rule = Rule { threshold: 6.5, reopen: 2.0 };
+pub(super) const SEGMENT: Rule = Rule { threshold: 8.0, reopen: 2.0 };
+
+/// Evidence at which a change is as likely as none, in nats: before any, one outcome in fifty is of a time that is not as
+/// usual. Anything from 2 to 6 loses the same on the scenarios, to a third of a payment in a thousand.
+const EVEN: f64 = 4.0;
+
+/// The probability that a connector is as usual, given the evidence of a change.
+pub(super) fn as_usual(suspicion: f64) -> f64 {
+    sigmoid(EVEN - suspicion)
+}
 
 /// The rate to be told apart from the expected one, as a share of it.
 const DROP: f64 = 0.45;

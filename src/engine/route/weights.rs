@@ -18,7 +18,7 @@ use crate::domain::{Context, DeclineClass, Money};
 
 /// Logit of the success rate expected before anything is learnt: σ(2) = 0.88, a usual attempt rate for cards.
 const BASE_LOGIT: f64 = 2.0;
-/// Most values of segments (method, country, BIN, network) kept: for each, 24 bytes a connector and about 90 more.
+/// Most values of segments (BINs and issuers above all; methods, countries, networks, ...) kept: for each, 24 bytes a connector and about 90 more.
 const MAX_SEGMENTS: usize = 50_000;
 /// Most values of what all connectors share alone (merchant, amount): about 90 bytes each.
 const MAX_COMMON: usize = 150_000;
@@ -106,6 +106,8 @@ pub(crate) struct Observation {
     pub(crate) amount: Option<Money>,
     /// The probability of success that its decision showed, where one is remembered.
     pub(crate) shown: Option<f64>,
+    /// Its account's breaker is open: what becomes of it says how the account is now, and nothing of anything else.
+    pub(crate) out_of_use: bool,
 }
 
 /// A payment's features, each with its slot; a value never seen has none, so its prior holds.
@@ -226,16 +228,37 @@ impl Weights {
         }
         self.clock += 1;
         self.make_room(subject);
+        let as_usual = if seen.out_of_use { 0.0 } else { self.as_usual(subject.connector) };
         let seen = self.touch(features::features(&seen.context, Some(seen.merchant), seen.amount));
         let own = self.own(Some(subject.connector), Some(subject.account), &seen);
         let total = self.shared(&seen).plus(own.belief);
         let expected = total.probability();
         let step = Step::of(failure.is_none(), total, expected, self.clock);
-        self.correct(subject, &seen, &step);
+        self.correct_now(subject, &step);
+        if as_usual > 0.0 {
+            self.correct_lasting(subject, &seen, &step.in_part(as_usual));
+        }
         Some(expected)
     }
 
-    fn correct(&mut self, subject: Subject, seen: &Seen, step: &Step) {
+    /// The probability that a connector is as usual.
+    fn as_usual(&self, connector: u32) -> f64 {
+        self.connectors.get(connector as usize).map_or(1.0, |own| change_point::as_usual(own.now.suspicion()))
+    }
+
+    /// Corrects how the account and its connector are now.
+    fn correct_now(&mut self, subject: Subject, step: &Step) {
+        if let Some(weight) = self.accounts.get_mut(subject.account as usize) {
+            step.correct(weight, features::ACCOUNT_BIAS);
+        }
+        if let Some(own) = self.connectors.get_mut(subject.connector as usize) {
+            step.correct(&mut own.now, features::CONNECTOR_NOW);
+        }
+    }
+
+    /// Corrects what is shared, and what the connector is in the long run: were an outage to teach these, it would be
+    /// held against the issuers, the merchants and the connector for long after.
+    fn correct_lasting(&mut self, subject: Subject, seen: &Seen, step: &Step) {
         step.correct(&mut self.bias, features::SHARED_BIAS);
         for (slot, feature) in seen.iter().flatten() {
             let table = if feature.is_segment() { &mut self.segments } else { &mut self.common };
@@ -244,12 +267,8 @@ impl Weights {
                 step.correct(weight, prior);
             }
         }
-        if let Some(weight) = self.accounts.get_mut(subject.account as usize) {
-            step.correct(weight, features::ACCOUNT_BIAS);
-        }
         let Some(own) = self.connectors.get_mut(subject.connector as usize) else { return };
         step.correct(&mut own.bias, features::CONNECTOR_BIAS);
-        step.correct(&mut own.now, features::CONNECTOR_NOW);
         for (slot, feature) in seen.iter().flatten() {
             let weight = slot.and_then(|slot| own.by_segment.get_mut(slot as usize));
             if let (Some(prior), Some(weight)) = (feature.own(), weight) {
@@ -275,7 +294,7 @@ impl Weights {
             // What happened since then is how it is now, and says nothing of the long run.
             own.now.shift(own.bias.since(own.sound));
             own.bias = own.sound;
-        } else if own.now.unsuspected() {
+        } else if own.now.suspicion() <= 0.0 {
             own.sound = own.bias;
         }
         changed
@@ -335,11 +354,17 @@ const fn blames_the_connector(class: DeclineClass) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Bin;
+    use crate::domain::{Bin, CardType, Country, Credential, Currency, Initiator, Issuer};
 
     fn observation(bin: Option<u32>) -> Observation {
         let bin = bin.map(|bin| Bin::parse(&format!("{bin:06}")).unwrap());
-        Observation { context: Context { bin, ..Context::default() }, merchant: 0, amount: None, shown: None }
+        Observation {
+            context: Context { bin, ..Context::default() },
+            merchant: 0,
+            amount: None,
+            shown: None,
+            out_of_use: false,
+        }
     }
 
     fn observe(weights: &mut Weights, connector: u32, failure: Option<DeclineClass>) {
@@ -374,6 +399,68 @@ mod tests {
         let (used, other) = (expected(&weights, 0), expected(&weights, 1));
         assert!((used - other).abs() < 0.05, "{used} {other}");
         assert!((used - 0.95).abs() < 0.02, "their share is taken off what is expected: {used}");
+    }
+
+    /// One connector loses half of the payments of a kind: it is expected to of that kind, and not of others.
+    #[test]
+    fn what_of_the_context_matters_on_one_connector_is_learnt() {
+        let eur = Currency::parse("EUR").unwrap();
+        let check = |of_the_kind: Context, others: Context| {
+            let mut weights = Weights::default();
+            for n in 0..6_000_u32 {
+                let (connector, hit) = (n % 3, n / 3 % 2 == 0);
+                let context = if hit { of_the_kind } else { others };
+                let fails = if hit && connector == 1 { n / 6 % 2 == 0 } else { n / 6 % 12 == 0 };
+                let amount = Some(Money::new(4_000, eur));
+                let seen = Observation { context, merchant: 0, amount, shown: None, out_of_use: false };
+                weights.learn(Subject { connector, account: connector }, &seen, fails.then_some(DeclineClass::Mixed));
+            }
+            let expected = |context: &Context, connector: u32| {
+                let seen = weights.seen(context, Some(0), Money::new(4_000, eur));
+                weights.expected(weights.shared(&seen).plus(weights.own(Some(connector), Some(connector), &seen).belief))
+            };
+            let lost = |context: &Context| expected(context, 0) - expected(context, 1);
+            let (hit, spared) = (lost(&of_the_kind), lost(&others));
+            assert!(hit > 0.25, "{of_the_kind:?}: {hit}");
+            assert!(spared.abs() < 0.1, "{others:?}: {spared}");
+        };
+        let none = Context::default();
+        let initiator = |initiator| Context { initiator: Some(initiator), ..none };
+        check(initiator(Initiator::Merchant), initiator(Initiator::Customer));
+        let credential = |credential| Context { credential: Some(credential), ..none };
+        check(credential(Credential::NetworkToken), credential(Credential::Pan));
+        let card_type = |card_type| Context { card_type: Some(card_type), ..none };
+        check(card_type(CardType::Prepaid), card_type(CardType::Credit));
+        let issuer = |name: &str| Context { issuer: Issuer::parse(name).ok(), ..none };
+        check(issuer("Example Bank"), issuer("Another Bank"));
+        check(Context { three_ds: Some(true), ..none }, Context { three_ds: Some(false), ..none });
+        let issued = |country: &str| Context { country: Country::parse(country).ok(), ..none };
+        check(issued("US"), issued("DE"));
+    }
+
+    /// Cards of many countries, each too rare to be learnt by itself, fail at one connector because they are foreign.
+    #[test]
+    fn what_is_learnt_of_foreign_cards_holds_for_a_country_never_seen() {
+        let eur = Currency::parse("EUR").unwrap();
+        let mut weights = Weights::default();
+        let foreign: Vec<Country> =
+            ["AR", "AU", "BR", "CA", "CL", "CN", "CO", "EG", "GB", "ID"].map(|c| Country::parse(c).unwrap()).into();
+        for n in 0..6_000_u32 {
+            let (connector, hit) = (n % 3, n / 3 % 2 == 0);
+            let country = if hit { foreign[n as usize / 6 % 10] } else { Country::parse("DE").unwrap() };
+            let fails = if hit && connector == 1 { n / 60 % 2 == 0 } else { n / 6 % 12 == 0 };
+            let context = Context { country: Some(country), ..Context::default() };
+            let seen =
+                Observation { context, merchant: 0, amount: Some(Money::new(4_000, eur)), shown: None, out_of_use: false };
+            weights.learn(Subject { connector, account: connector }, &seen, fails.then_some(DeclineClass::Mixed));
+        }
+        let lost = |country: &str| {
+            let context = Context { country: Country::parse(country).ok(), ..Context::default() };
+            let seen = weights.seen(&context, Some(0), Money::new(4_000, eur));
+            let mean = |connector| weights.own(Some(connector), Some(connector), &seen).belief.mean;
+            mean(0) - mean(1)
+        };
+        assert!(lost("JP") > lost("FR") + 0.5, "{} {}", lost("JP"), lost("FR"));
     }
 
     #[test]
