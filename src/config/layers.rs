@@ -191,11 +191,13 @@ pub fn beside(recorded: &Settings, file: &Path) -> Result<Settings, ConfigError>
     let (layer, text) = read_file(file)?;
     let mut merged = Table::try_from(recorded)
         .map_err(|error| ConfigError::Contradiction(format!("what was configured then cannot be written as TOML: {error}")))?;
+    // It follows from a section of the program's own, which a log does not hold.
+    merged.remove("fetching");
     merge(&mut merged, layer);
     let config: Config = merged.try_into().map_err(|error| ConfigError::Contradiction(reason(&error)))?;
     let origins = Origins { file: Some((file, text)), set: Vec::new(), otherwise: "as it was recorded" };
     config.check().map_err(|contradiction| ConfigError::Contradiction(origins.explain(&contradiction, &config)))?;
-    Ok(config.settings())
+    Ok(Settings { fetching: recorded.fetching.clone(), ..config.settings() })
 }
 
 /// Who set which key: what a contradiction between two of them is told with.

@@ -176,8 +176,8 @@ fn what_happens_while_the_log_is_down_comes_at_once_when_it_is_back() {
 
 #[test]
 fn slow_tables_fall_behind_and_the_payments_notice_nothing() {
-    let run = |kind: Option<&str>| {
-        let world = World::new(scenario(&kind.map(|kind| fault(kind, "")).unwrap_or_default()), 1);
+    let run = |strength: &str| {
+        let world = World::new(scenario(&fault("tables_slow", strength)), 1);
         let (start, settings) = (world.scenario().start, world.settings());
         let mut driver = Driver::start(world, settings, &mut |_| {});
         driver.run_until(start + Duration::from_secs(70), &mut |_| {});
@@ -185,11 +185,11 @@ fn slow_tables_fall_behind_and_the_payments_notice_nothing() {
         driver.run_until(start + Duration::from_secs(150), &mut |_| {});
         (driver.state().fingerprint(), conditions, driver.tables_behind().as_secs(), driver.conditions().len())
     };
-    let (well, slow) = (run(None), run(Some("tables_slow")));
+    let (well, slow) = (run("strength = 1"), run(""));
     assert_eq!(well.0, slow.0, "nothing of it reaches the engine");
     assert!(slow.1.len() == 1 && slow.1[0].starts_with("tables: rows are "), "{:?}", slow.1);
     assert!((30..=61).contains(&slow.2) && slow.3 == 0, "{slow:?}");
-    assert_eq!((well.1.len(), well.2), (0, 0));
+    assert!(well.1.is_empty() && well.2 <= 2, "{well:?}");
 }
 
 fn trial(policy: Policy, deciding: Deciding) -> Trial {

@@ -109,8 +109,9 @@ fn more_autonomy_would_have_turned_the_pinned_merchants_earlier() {
     let auto = with(&folder, "[autonomy]\npriority = \"auto\"\n");
     let differ = auto["differ"].as_u64().unwrap();
     assert!(differ > 50, "{differ}");
-    let flow = &auto["flows"][0];
-    assert!(flow["from"] == "adyen" && flow["to"] != "adyen", "{}", auto["flows"]);
+    let flows = auto["flows"].as_array().unwrap();
+    let left = |flow: &&Value| flow["from"] == "adyen" && flow["count"].as_u64().unwrap() > 50;
+    assert!(flows.iter().any(|flow| left(&flow)), "{}", auto["flows"]);
     assert!(executed(&auto["actions_other"]) >= 1, "{}", auto["actions_other"]);
     assert!(auto["orders_left_out"].as_u64().unwrap() >= 1, "what is approved by itself leaves nothing to approve");
     let (was, other) = (number(&auto["success"]["was"]), number(&auto["success"]["other"]));

@@ -186,7 +186,7 @@ mod tests {
         let settings = read(&format!("{arms}methods = [\"card\"]\nend = \"2026-12-01T00:00:00Z\"\n")).unwrap();
         let experiment = &settings.experiments["x"];
         assert_eq!((experiment.arms[1].buckets(), experiment.arms[1].exploration), (1_250, Some(0.3)));
-        assert_eq!((experiment.end.unwrap().to_string().as_str(), experiment.alpha), ("2026-12-01T00:00:00Z", 0.05));
+        assert_eq!((experiment.end.unwrap().to_string().as_str(), experiment.alpha), ("2026-12-01T00:00:00.000Z", 0.05));
         let bytes = postcard::to_allocvec(&crate::domain::settings::Recorded::from(settings.clone())).unwrap();
         assert_eq!(*postcard::from_bytes::<crate::domain::settings::Recorded>(&bytes).unwrap(), settings);
         let state = postcard::to_allocvec(&settings).unwrap();

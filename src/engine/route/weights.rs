@@ -47,6 +47,13 @@ impl Own {
         let bias = Weight::fresh(features::CONNECTOR_BIAS);
         Self { bias, sound: bias, now: Weight::fresh(features::CONNECTOR_NOW), by_segment: Vector::new() }
     }
+
+    /// How much of it was known before there was evidence of a change, 0 to 1. A connector that failed from its first
+    /// payment on has not changed.
+    fn known(&self, clock: u64) -> f64 {
+        let unknown = self.sound.now(features::CONNECTOR_BIAS, clock).variance / features::CONNECTOR_BIAS.variance;
+        (1.0 - unknown * unknown).max(0.0)
+    }
 }
 
 /// Feature values and the effect that all connectors share of each.
@@ -228,7 +235,7 @@ impl Weights {
         }
         self.clock += 1;
         self.make_room(subject);
-        let as_usual = if seen.out_of_use { 0.0 } else { self.as_usual(subject.connector) };
+        let as_usual = self.as_usual(subject.connector, seen.out_of_use);
         let seen = self.touch(features::features(&seen.context, Some(seen.merchant), seen.amount));
         let own = self.own(Some(subject.connector), Some(subject.account), &seen);
         let total = self.shared(&seen).plus(own.belief);
@@ -241,9 +248,12 @@ impl Weights {
         Some(expected)
     }
 
-    /// The probability that a connector is as usual.
-    fn as_usual(&self, connector: u32) -> f64 {
-        self.connectors.get(connector as usize).map_or(1.0, |own| change_point::as_usual(own.now.suspicion()))
+    /// The probability that a connector is as usual: as far as what is usual of it is known.
+    fn as_usual(&self, connector: u32, out_of_use: bool) -> f64 {
+        self.connectors.get(connector as usize).map_or(1.0, |own| {
+            let as_usual = if out_of_use { 0.0 } else { change_point::as_usual(own.now.suspicion()) };
+            1.0 - own.known(self.clock) * (1.0 - as_usual)
+        })
     }
 
     /// Corrects how the account and its connector are now.
@@ -290,7 +300,7 @@ impl Weights {
             }
         }
         let changed = own.now.watch(evidence, &change_point::CONNECTOR, features::CONNECTOR_NOW, clock);
-        if changed {
+        if changed && own.known(clock) > 0.5 {
             // What happened since then is how it is now, and says nothing of the long run.
             own.now.shift(own.bias.since(own.sound));
             own.bias = own.sound;

@@ -61,7 +61,7 @@ mod tests {
         for second in 0..600 {
             tables.advance(Time::from_secs(second), if second < 300 { takes } else { Duration::ZERO });
         }
-        assert_eq!(tables.longest(), 2 * takes);
+        assert!((takes..=2 * takes).contains(&tables.longest()), "{:?}", tables.longest());
         assert_eq!(conditions(Time::from_secs(600), None, true, &tables), Vec::<String>::new());
         let late = conditions(Time::from_secs(700), Some(3), false, &tables);
         let parts: Vec<&str> = late.iter().filter_map(|sentence| sentence.split(':').next()).collect();

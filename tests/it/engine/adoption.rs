@@ -286,6 +286,7 @@ fn what_one_connector_does_is_no_reason_for_conservative_routing() {
     market.adyen_down = true;
     for _ in 0..20 {
         market.run(2);
-        assert!(snapshot(&market.state).adoption.conservative.is_none());
+        let conservative = snapshot(&market.state).adoption.conservative;
+        assert!(conservative.is_none(), "{conservative:?}");
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use apos::domain::change::ArmState;
-use apos::domain::decision::{Cost, LatencyStep, Note, Weighed};
+use apos::domain::decision::{Cost, LatencyStep, Weighed};
 use apos::domain::rule::{Algorithm, Case, Condition, Output, Program, RuleText, Split, Statement, Value};
 use apos::domain::settings::{Connector, Merchant, Routing};
 use apos::domain::{
