@@ -52,6 +52,7 @@ impl Own {
     /// payment on has not changed.
     fn known(&self, clock: u64) -> f64 {
         let unknown = self.sound.now(features::CONNECTOR_BIAS, clock).variance / features::CONNECTOR_BIAS.variance;
+        let unknown = unknown * unknown;
         (1.0 - unknown * unknown).max(0.0)
     }
 }
