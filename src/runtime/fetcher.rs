@@ -126,7 +126,9 @@ impl Fetcher {
     /// The events first, then that it was asked; none where the log did not take both.
     async fn record(&self, hidden: &Hidden, mut events: Vec<PaymentEvent>, end: FetchEnd) -> Option<Position> {
         let view = self.handle.view();
-        events.iter_mut().for_each(|event| name_account(&view, event));
+        for event in &mut events {
+            name_account(&view, event);
+        }
         if !events.is_empty()
             && let Err(error) = self.handle.accept(events).await
         {

@@ -123,8 +123,8 @@ impl Common<'_> {
         if latest && self.payment.error_code == attempt.error_code {
             return webhook::decline(self.payment, context, self.tables);
         }
-        let (connector, unified) = (attempt.error_code.as_deref(), attempt.unified_code.as_deref());
-        let codes = Codes { connector, unified, ..Codes::default() };
+        let (unified, connector) = (attempt.unified_code.as_deref(), attempt.error_code.as_deref());
+        let codes = Codes { unified, connector, ..Codes::default() };
         self.tables.decline(&codes, &Decliner::of(attempt.connector.as_deref(), context))
     }
 }

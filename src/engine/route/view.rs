@@ -172,6 +172,7 @@ impl RoutingView {
     }
 
     /// Payments with attempts that the switch hides, where it is asked for them; the newest first.
+    #[must_use]
     pub fn hidden(&self) -> impl DoubleEndedIterator<Item = &Hidden> {
         self.payments.hidden.iter()
     }

@@ -445,8 +445,8 @@ mod tests {
         let issuer = |name: &str| Context { issuer: Issuer::parse(name).ok(), ..none };
         check(issuer("Example Bank"), issuer("Another Bank"));
         check(Context { three_ds: Some(true), ..none }, Context { three_ds: Some(false), ..none });
-        let issued = |country: &str| Context { country: Country::parse(country).ok(), ..none };
-        check(issued("US"), issued("DE"));
+        let from_abroad = |country: &str| Context { country: Country::parse(country).ok(), ..none };
+        check(from_abroad("US"), from_abroad("DE"));
     }
 
     /// Cards of many countries, each too rare to be learnt by itself, fail at one connector because they are foreign.

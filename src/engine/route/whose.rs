@@ -28,12 +28,15 @@ impl RoutingView {
         let candidates = known.as_ref().and_then(|payment| payment.decision.as_deref()).map(|decision| &decision.candidates);
         let routed = candidates.into_iter().flatten().map(|candidate| &candidate.account);
         let tried = attempts.iter().filter_map(|attempt| name(attempt.account));
-        only(routed.chain(tried), connector).unwrap_or_else(|| {
-            let number = self.profiles.get(profile)?;
-            let merchant = self.merchants.get(number as usize)?;
-            let used = merchant.used.iter().filter_map(|account| name(Some(*account)));
-            only(merchant.priority.iter().chain(used), connector).flatten()
-        })
+        match Accounts::of(routed.chain(tried), connector) {
+            Accounts::One(account) => Some(account.clone()),
+            Accounts::Several => None,
+            Accounts::None => {
+                let merchant = self.merchants.get(self.profiles.get(profile)? as usize)?;
+                let used = merchant.used.iter().filter_map(|account| name(Some(*account)));
+                Accounts::of(merchant.priority.iter().chain(used), connector).only()
+            }
+        }
     }
 
     /// An event told of this account of a merchant.
@@ -46,9 +49,24 @@ impl RoutingView {
     }
 }
 
-/// The only account of a connector among these; `Some(None)` where there are several, `None` where there is none.
-fn only<'a>(accounts: impl Iterator<Item = &'a ConnectorAccount>, connector: &str) -> Option<Option<ConnectorAccount>> {
-    let mut own = accounts.filter(|account| account.connector() == connector && !account.reference().is_empty());
-    let first = own.next()?;
-    Some(own.all(|other| other == first).then(|| first.clone()))
+/// The accounts of a connector among some.
+enum Accounts<'a> {
+    None,
+    One(&'a ConnectorAccount),
+    Several,
+}
+
+impl<'a> Accounts<'a> {
+    fn of(accounts: impl Iterator<Item = &'a ConnectorAccount>, connector: &str) -> Self {
+        let mut own = accounts.filter(|account| account.connector() == connector && !account.reference().is_empty());
+        match own.next() {
+            None => Self::None,
+            Some(first) if own.all(|other| other == first) => Self::One(first),
+            Some(_) => Self::Several,
+        }
+    }
+
+    fn only(self) -> Option<ConnectorAccount> {
+        if let Self::One(account) = self { Some(account.clone()) } else { None }
+    }
 }

@@ -68,7 +68,7 @@ impl Still {
             occurred_at: Time::from_secs(1_000),
         };
         for n in 0..100 * self.accounts {
-            push(Body::Payment(Box::new(told(n, n % self.accounts, n / self.accounts % 10 == 0))));
+            push(Body::Payment(Box::new(told(n, n % self.accounts, (n / self.accounts).is_multiple_of(10)))));
         }
         for n in 0..if self.open { 6 } else { 0 } {
             push(Body::Payment(Box::new(told(1_000_000 + n, self.accounts - 1, true))));
@@ -76,7 +76,8 @@ impl Still {
         // What was sent there just now is no reason to probe it by time.
         let request = Self::request("now", self.accounts);
         let mut sent = decide(state.view(), &|_| 0, request, Time::from_secs(1_000)).unwrap();
-        sent.chosen = sent.candidates.iter().position(|one| one.account == Self::account(self.accounts - 1)).unwrap() as u16;
+        let last = sent.candidates.iter().position(|one| one.account == Self::account(self.accounts - 1)).unwrap();
+        sent.chosen = u16::try_from(last).unwrap();
         let position = Position { record: state.position().record + 1, index: 0 };
         let body = Body::Decided(sent.into());
         apply(&mut state, &Entry { position, at: Time::from_secs(1_000), body }, &mut Vec::new());
