@@ -7,7 +7,7 @@ use super::Effect;
 use super::analyse::Counted;
 use super::detect;
 use super::feed::Line;
-use super::heal::{Asking, Attempted, Site, Targets};
+use super::heal::{Asking, Attempted, End, Site, Targets};
 use super::monitor::{Outcome, Slice};
 use super::payments::{Horizon, Key, Merge, Silent};
 use super::route::breaker::Turn;
@@ -182,11 +182,13 @@ impl State {
         let merge = payment.merge(event, account);
         let unseen = payment.newly_unseen(event);
         let (delay, silent) = if matches!(merge, Merge::Outcome { .. }) { payment.answered(at) } else { (None, Silent::No) };
-        let shown = payment.shown(account.and_then(|a| self.view.account_names.name(a)));
+        let told = account.and_then(|a| self.view.account_names.name(a));
+        let (shown, sent_at) = (payment.shown(told), payment.sent_at(event, told));
         let decision = payment.decision.clone().filter(|_| shown.is_some() && self.healer.shadowed.is_watching());
         let known = Known {
             merchant,
             shown,
+            sent_at,
             decision,
             delay,
             silent,
@@ -225,6 +227,7 @@ impl State {
                 if let Some(account) = known.account.filter(|_| in_flight) {
                     self.view.land(account);
                 }
+                self.healer.witness(known.merchant, known.sent_at, End::Unanswered);
             }
             Merge::Repeat => self.statistics.repeats += u64::from(event.kind != EventKind::Started),
             Merge::Afterwards | Merge::Step => {}
@@ -247,6 +250,7 @@ impl State {
         } else {
             self.statistics.approved += 1;
         }
+        self.healer.witness(known.merchant, known.sent_at, End::Answered(failure));
         if let Some(decision) = &known.decision {
             self.healer.shadowed.saw(&Attempted { decision, approved: failure.is_none(), amount: known.amount });
         }
@@ -413,6 +417,8 @@ struct Known {
     merchant: u32,
     /// The probability of success its decision showed.
     shown: Option<f64>,
+    /// When it was sent.
+    sent_at: Time,
     /// That decision, where a repair that nobody executed is followed.
     decision: Option<Arc<Decision>>,
     /// How long after its decision an outcome came.

@@ -5,6 +5,7 @@
 //! effects, and only their recorded end changes the state.
 
 mod command;
+mod evidence;
 mod execute;
 mod hold;
 mod overriding;
@@ -19,11 +20,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use evidence::End;
 pub(crate) use execute::Targets;
 pub(crate) use propose::{Draft, Site};
 pub(crate) use shadow::{Attempted, Tally};
 pub(crate) use subject::Subject;
 
+use evidence::Evidence;
 use rest::Rests;
 use shadow::{Followed, Shadowed};
 
@@ -82,6 +85,8 @@ pub(crate) struct Healer {
     outcomes: VecDeque<CommandOutcome>,
     /// What was proposed, or would have been, and not executed.
     pub(crate) shadowed: Shadowed,
+    /// What is known of changes that are being verified.
+    evidence: Vec<Evidence>,
 }
 
 /// Asks for effects, numbering them within one entry.
