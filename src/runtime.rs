@@ -4,6 +4,7 @@
 //! ticks, samples and executes. Everything others need of it is its [`Handle`].
 
 mod actuators;
+mod arriving;
 mod background;
 mod checkpoints;
 pub mod clock;
@@ -263,6 +264,7 @@ impl Parts {
             published: self.published.clone(),
             overlay: self.overlay.clone(),
             told: told::Told::default(),
+            arriving: arriving::Arriving::default(),
             log: self.log.clone(),
             appender: self.appender.clone(),
             spool: self.spool.clone(),
