@@ -241,6 +241,31 @@ fn a_matrix_has_a_line_for_each_run_and_fails_where_a_scenario_is_not_met() {
 }
 
 #[test]
+fn what_a_run_did_not_come_to_is_told_and_never_counted_as_met() {
+    let ran = Home::new().run(&["simulate", "--scenario", "outage", "--seed", "1..2", "--until", "10s", "--alone"], &[]);
+    let expected = apos::sim::Scenario::named("outage").unwrap().expectations.len();
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    let counted = lines.last().unwrap();
+    let (runs, waiting) = counted.split_once("; ").unwrap_or_else(|| panic!("{}", ran.out));
+    let waiting: usize = waiting.strip_suffix(" expectations not yet").unwrap().parse().unwrap();
+    let met: usize = lines.iter().filter_map(|line| line.split_once(" met")?.0.rsplit(' ').next()?.parse::<usize>().ok()).sum();
+    assert_eq!((runs, waiting + met), ("2 of 2 runs as expected", 2 * expected), "{}", ran.out);
+    assert!(waiting >= expected, "{}", ran.out);
+}
+
+#[test]
+fn a_log_is_kept_in_a_folder_that_has_none_yet() {
+    let home = Home::new();
+    let folder = home.0.path().join("kept").display().to_string();
+    let keep =
+        || home.run(&["simulate", "--scenario", "calm", "--seed", "1", "--until", "1s", "--alone", "--keep", &folder], &[]);
+    assert_eq!(keep().code, Some(0));
+    let again = keep();
+    assert!(again.code == Some(2) && again.err.contains("log.db is there already: name another folder"), "{}", again.err);
+}
+
+#[test]
 fn an_unknown_scenario_is_wrong_usage_and_lists_those_there_are() {
     let ran = Home::new().run(&["simulate", "--scenario", "outrage", "--seed", "1"], &[]);
     assert!(ran.code == Some(2) && ran.err.contains("outage") && ran.err.contains("calm"), "{}", ran.err);
