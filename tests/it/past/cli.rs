@@ -148,6 +148,59 @@ fn an_export_under_pseudonyms_names_nobody_and_counts_the_same() {
     let names = names(&records);
     assert!(names.len() > 100, "{}", names.len());
     let text = format!("{exported:?}");
+#[test]
+fn a_replay_of_an_export_without_a_whole_block_says_where_it_is_damaged() {
+    let (runtime, records, elsewhere) = (runtime(), few(300), TempDir::new().unwrap());
+    let folder = kept(&runtime, &records);
+    let file = path(&elsewhere, "x.seg");
+    assert_eq!(apos(folder.path(), &["log", "export", &file]).code, Some(0));
+    let bytes = fs::read(&file).unwrap();
+    fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let replayed = apos(folder.path(), &["replay", "--headless", "--file", &file]);
+    assert!(replayed.code == Some(1) && replayed.err.contains("it is cut off there"), "{}", replayed.err);
+    assert!(!replayed.err.contains("holds nothing yet"), "{}", replayed.err);
+}
+
+/// Runs it as somebody who may read a folder and not write there, whoever runs the tests.
+fn as_a_reader(folder: &Path, arguments: &[&str]) -> Ran {
+    let home = TempDir::new().unwrap();
+    let (mut program, mut nobody) = (Path::new(env!("CARGO_BIN_EXE_apos")).to_path_buf(), None);
+    if rustix::process::getuid().is_root() {
+        // To root every folder is open; and nobody may not be let to where the program was built.
+        nobody = Some(65_534);
+        fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
+        let copy = home.path().join("apos");
+        fs::copy(&program, &copy).unwrap();
+        program = copy;
+    }
+    let mut command = Command::new(program);
+    command.args(arguments).args(["--data-dir", folder.to_str().unwrap()]).env_clear().env("HOME", home.path());
+    if let Some(nobody) = nobody {
+        command.uid(nobody).gid(nobody);
+    }
+    command.output().unwrap().into()
+}
+
+#[test]
+fn a_log_in_a_folder_that_cannot_be_written_is_replayed() {
+    let (runtime, records) = (runtime(), few(300));
+    let folder = kept(&runtime, &records);
+    let mode = |mode| fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
+    let file = folder.path().join("log.db");
+    fs::set_permissions(&file, Permissions::from_mode(0o444)).unwrap();
+    mode(0o555);
+    let read = as_a_reader(folder.path(), &["replay", "--headless", "--report", "json"]);
+    let report: Value = serde_json::from_str(&read.out).unwrap_or_else(|error| panic!("{error}: {}", read.err));
+    assert_eq!(report["records"], 300);
+    // What lies beside it would be missed.
+    mode(0o755);
+    fs::write(folder.path().join("log.db-wal"), [0; 64]).unwrap();
+    mode(0o555);
+    let refused = as_a_reader(folder.path(), &["replay", "--headless"]);
+    mode(0o755);
+    assert!(refused.code == Some(1) && refused.err.contains("copy the folder to where you may write"), "{}", refused.err);
+}
+
     let holds = |name: &String| text.contains(name.as_str()) || state.windows(name.len()).any(|part| part == name.as_bytes());
     assert_eq!(names.iter().take(200).find(|name| holds(name)), None);
     let (plain, masked) = (report(folder.path(), &["--from", &from, "--to", &to]), report(folder.path(), &["--file", &file]));
