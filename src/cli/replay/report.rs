@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::ReportForm;
 use crate::cli::{Ended, Failure, output};
-use crate::domain::{Money, Time};
+use crate::domain::{Money, Time, wording};
 use crate::engine::Snapshot;
 use crate::engine::snapshot::{AggregateRow, Statistics};
 use crate::runtime::clock::instant;
@@ -45,7 +45,9 @@ pub(super) fn run(mut player: Player, (from, to): (Time, Time), source: &str, fo
     let took = instant().duration_since(began);
     let ended_early = match ended {
         Ok(_) => None,
-        Err(error @ (PastError::Log(_) | PastError::Poison { .. })) => Some(format!("{:#}", anyhow::Error::from(error))),
+        Err(error @ (PastError::Log(_) | PastError::Poison { .. })) => {
+            Some(format!("after record {}: {}", player.state().position().record, wording::chain(&error)))
+        }
         Err(error) => return Err(anyhow::Error::from(error).into()),
     };
     let entries = player.folded() - folded;
@@ -60,7 +62,7 @@ pub(super) fn run(mut player: Player, (from, to): (Time, Time), source: &str, fo
     output::talk(&format!("{entries} entries in {:.2} s: {rate:.0} a second", took.as_secs_f64()));
     match report.ended_early {
         None => Ok(Ended::Fine),
-        Some(reason) => Err(anyhow::anyhow!("the replay ended early: {reason}").into()),
+        Some(reason) => Err(anyhow::anyhow!("the replay ended early {reason}").into()),
     }
 }
 
@@ -114,7 +116,7 @@ impl Report {
             format!("{source}, {from} to {to}: {records} records, {entries} entries"),
             format!("since the log began: approved {}, failed {}", statistics.approved, statistics.failed),
         ];
-        lines.extend(self.ended_early.iter().map(|reason| format!("ended early: {reason}")));
+        lines.extend(self.ended_early.iter().map(|reason| format!("ended early {reason}")));
         lines.push(format!(
             "\nconnectors since the start of the log's day\n{:<14} {:>9} {:>9}  amount",
             "", "attempts", "approved"

@@ -122,6 +122,15 @@ fn a_log_file_that_was_cut_off_is_read_up_to_there() {
 #[test]
 fn a_cut_export_is_imported_up_to_the_cut() {
     let (runtime, records, elsewhere) = (runtime(), few(2_000), TempDir::new().unwrap());
+    let told = format!("the records up to {} are exported", read.len());
+    assert!(saved.code == Some(1) && saved.err.contains(&told), "{:?}: {}", saved.code, saved.err);
+    let replayed = apos(folder.path(), &["replay", "--headless"]);
+    let ended = replayed.err.lines().last().unwrap();
+    assert!(ended.contains(&format!("ended early after record {}: ", read.len())), "{ended}");
+    assert!(replayed.code == Some(1) && ended.matches("malformed").count() == 1, "told once: {ended}");
+    let (before, whole) = (path(&elsewhere, "before.seg"), records[1_000].at.to_string());
+    let before = apos(folder.path(), &["log", "export", &before, "--to", &whole]);
+    assert_eq!(before.code, Some(0), "a stretch before the cut is whole: {}", before.err);
     let folder = kept(&runtime, &records);
     let (file, into) = (path(&elsewhere, "x.seg"), path(&elsewhere, "imported"));
     assert_eq!(apos(folder.path(), &["log", "export", &file]).code, Some(0));
