@@ -212,6 +212,21 @@ fn an_incident_is_reported_with_its_stretch() {
     let ran = apos(folder.path(), &["report", "inc-1", "--out", out.to_str().unwrap()]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let text = fs::read_to_string(&out).unwrap();
+#[test]
+fn a_stretch_reports_what_was_open_when_it_began() {
+    let folder = folder();
+    let incidents = |from: Time| -> Vec<String> {
+        let ran = apos(folder.path(), &["replay", "--headless", "--report", "json", "--from", &from.to_string()]);
+        let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.err));
+        serde_json::from_value(report["incidents"].clone()).unwrap()
+    };
+    let whole = incidents(NIGHT.start);
+    let first = whole.iter().find(|told| told.contains(" inc-1 ")).unwrap_or_else(|| panic!("{whole:?}"));
+    let noticed = Time::parse_rfc3339(first.split(' ').next().unwrap()).unwrap();
+    let later = incidents(noticed + Duration::from_secs(1));
+    assert!(later.iter().any(|told| told.contains(" inc-1 ")), "{later:?}");
+}
+
     for told in [
         "# Incident inc-1: ",
         "HighFailureRate on connector adyen",
