@@ -9,11 +9,14 @@
 //!                acts when a person approves
 //! this week      priority: 3 repairs not executed: APOS would have saved …
 //! ```
+//!
+//! Who may not set one, and whoever looks at the past, reads the levels and what was left undone.
 
 use ratatui::text::{Line, Span};
 
 use super::Scene;
 use crate::domain::{ActionClass, Autonomy};
+use crate::tui::keys::{self, Does, Scope};
 use crate::tui::widget::sheet::{Sheet, field};
 
 /// The sheet of the levels, with the row and the level chosen.
@@ -26,11 +29,19 @@ pub(super) fn sheet(row: usize, level: Autonomy, columns: usize, scene: &Scene<'
         }
     }
     fixed.push(Line::default());
-    fixed.push(ladder(level, scene));
-    fixed.extend(field("", meaning(level), theme.quiet, (columns, 2), theme));
-    fixed.push(Line::default());
+    if may_set(scene) {
+        fixed.push(ladder(level, scene));
+        fixed.extend(field("", meaning(level), theme.quiet, (columns, 2), theme));
+        fixed.push(Line::default());
+    }
     fixed.extend(left(row, columns, scene));
     Sheet { title: "Autonomy".into(), tag: format!("as {}", scene.ui.session.role.as_str()), fixed, ..Sheet::default() }
+}
+
+/// Whether there is a key that sets a level: to a viewer, and in the past, there is none.
+fn may_set(scene: &Scene<'_>) -> bool {
+    let session = &scene.ui.session;
+    keys::within(Scope::Levels, session.role, &session.mode).any(|binding| binding.does == Does::SetLevel)
 }
 
 /// What was left undone this week, of the class chosen or of each.
