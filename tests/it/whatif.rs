@@ -179,6 +179,13 @@ fn a_merchant_keeps_its_rule_and_may_be_given_another_or_none() {
     assert!(examples.all(|one| one["other"].as_str().unwrap().starts_with("adyen:")), "{}", other["examples"]);
     assert!(other["warnings"].to_string().contains("is not recorded"), "{}", other["warnings"]);
 
+    let nobody = rule(adyen).replace(profile.as_str(), "pro_nobody");
+    let unseen = report(&["--with-rules", &written(&folder, "nobody.json", &nobody)]);
+    assert!(unseen["warnings"].to_string().contains("no decision of pro_nobody is recorded"), "{}", unseen["warnings"]);
+    let nowhere = rule(r#"{"type": "single", "data": {"gateway_name": "stripe", "gateway_id": "mca_nope"}}"#);
+    let nowhere = report(&["--with-rules", &written(&folder, "nowhere.json", &nowhere)]);
+    assert!(nowhere["warnings"].to_string().contains("names stripe:mca_nope, where none"), "{}", nowhere["warnings"]);
+
     let bad = written(&folder, "bad.json", &rule(r#"{"type": "double"}"#));
     let refused = apos(folder.path(), &["replay", "--with-rules", &bad]);
     assert!(refused.code == Some(2) && refused.err.contains("bad.json: [0].algorithm"), "{}", refused.err);
@@ -206,13 +213,6 @@ fn a_bad_file_and_an_empty_stretch_are_refused() {
 }
 
 #[test]
-fn an_incident_is_reported_with_its_stretch() {
-    let folder = folder();
-    let out = folder.path().join("night.md");
-    let ran = apos(folder.path(), &["report", "inc-1", "--out", out.to_str().unwrap()]);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    let text = fs::read_to_string(&out).unwrap();
-#[test]
 fn a_stretch_reports_what_was_open_when_it_began() {
     let folder = folder();
     let incidents = |from: Time| -> Vec<String> {
@@ -227,6 +227,13 @@ fn a_stretch_reports_what_was_open_when_it_began() {
     assert!(later.iter().any(|told| told.contains(" inc-1 ")), "{later:?}");
 }
 
+#[test]
+fn an_incident_is_reported_with_its_stretch() {
+    let folder = folder();
+    let out = folder.path().join("night.md");
+    let ran = apos(folder.path(), &["report", "inc-1", "--out", out.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let text = fs::read_to_string(&out).unwrap();
     for told in [
         "# Incident inc-1: ",
         "HighFailureRate on connector adyen",
