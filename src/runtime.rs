@@ -201,7 +201,7 @@ async fn open(config: &RuntimeConfig) -> anyhow::Result<Log> {
             let path = config.data_dir.join("log.db");
             Log::sqlite(&path).await.with_context(|| format!("the log {} cannot be opened", path.display()))
         }
-        LogChoice::Redis { url, key } => Log::redis(url, key).await.context("the log's Redis cannot be reached"),
+        LogChoice::Redis { url, key } => Log::redis(url, key).await.context("the log on Redis cannot be opened"),
     }
 }
 

@@ -307,6 +307,19 @@ fn logs_that_cannot_be_written_are_told_and_nothing_else_changes() {
 }
 
 #[test]
+fn a_log_on_a_redis_that_does_not_answer_is_told_with_its_address_and_key() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://127.0.0.1:{}/0", free.local_addr().unwrap().port());
+    drop(free);
+    let environment = [("APOS__LOG__KIND", "redis"), ("APOS__LOG__REDIS_URL", url.as_str())];
+    for command in [&["serve"][..], &["log", "verify"]] {
+        let ran = Home::new().run(command, &environment);
+        let told = format!("log.redis_url: {url} does not serve as the log: see that Redis runs there");
+        assert!(ran.code == Some(1) && ran.err.contains(&told), "{command:?}: {}", ran.err);
+    }
+}
+
+#[test]
 fn serve_answers_until_it_is_stopped_and_comes_back() {
     let home = Home::new();
     for _ in 0..2 {
