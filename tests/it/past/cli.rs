@@ -1,12 +1,17 @@
 //! `apos replay` and `apos log`, from outside.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
 use apos::log::codec;
 use serde_json::Value;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use super::*;
-use crate::support::binary::apos;
+use crate::support::binary::{Ran, apos};
 
 /// Changes a log's file behind its back.
 pub(super) fn tamper(runtime: &Runtime, folder: &Path, sql: &'static str) {
@@ -117,11 +122,6 @@ fn a_log_file_that_was_cut_off_is_read_up_to_there() {
     assert!(saved.err.contains("is cut off after"), "{}", saved.err);
     assert!(records.starts_with(&read) && read.len() > 1_500, "{}: {}", read.len(), saved.err);
     assert!(verified.out.contains(&format!("records up to {} can be read", read.len())), "{}", verified.out);
-}
-
-#[test]
-fn a_cut_export_is_imported_up_to_the_cut() {
-    let (runtime, records, elsewhere) = (runtime(), few(2_000), TempDir::new().unwrap());
     let told = format!("the records up to {} are exported", read.len());
     assert!(saved.code == Some(1) && saved.err.contains(&told), "{:?}: {}", saved.code, saved.err);
     let replayed = apos(folder.path(), &["replay", "--headless"]);
@@ -131,6 +131,11 @@ fn a_cut_export_is_imported_up_to_the_cut() {
     let (before, whole) = (path(&elsewhere, "before.seg"), records[1_000].at.to_string());
     let before = apos(folder.path(), &["log", "export", &before, "--to", &whole]);
     assert_eq!(before.code, Some(0), "a stretch before the cut is whole: {}", before.err);
+}
+
+#[test]
+fn a_cut_export_is_imported_up_to_the_cut() {
+    let (runtime, records, elsewhere) = (runtime(), few(2_000), TempDir::new().unwrap());
     let folder = kept(&runtime, &records);
     let (file, into) = (path(&elsewhere, "x.seg"), path(&elsewhere, "imported"));
     assert_eq!(apos(folder.path(), &["log", "export", &file]).code, Some(0));
@@ -143,20 +148,6 @@ fn a_cut_export_is_imported_up_to_the_cut() {
     assert_eq!(runtime.block_on(log.read(1, 5_000)).unwrap(), records[..1_024]);
 }
 
-#[test]
-fn an_export_under_pseudonyms_names_nobody_and_counts_the_same() {
-    let (runtime, records, elsewhere) = (runtime(), night(), TempDir::new().unwrap());
-    let folder = kept(&runtime, &records);
-    let file = path(&elsewhere, "x.seg");
-    let (from, to) = (records[2_000].at.to_string(), records[3_000].at.to_string());
-    let arguments = ["log", "export", &file, "--from", &from, "--to", &to, "--pseudonymise"];
-    assert_eq!(apos(folder.path(), &arguments).code, Some(0));
-    let segment = Segment::open(Path::new(&file)).unwrap();
-    let (_, state) = segment.state().unwrap().unwrap();
-    let exported: Vec<Record> = segment.blocks().iter().flat_map(|block| segment.read(block).unwrap()).collect();
-    let names = names(&records);
-    assert!(names.len() > 100, "{}", names.len());
-    let text = format!("{exported:?}");
 #[test]
 fn a_replay_of_an_export_without_a_whole_block_says_where_it_is_damaged() {
     let (runtime, records, elsewhere) = (runtime(), few(300), TempDir::new().unwrap());
@@ -210,6 +201,20 @@ fn a_log_in_a_folder_that_cannot_be_written_is_replayed() {
     assert!(refused.code == Some(1) && refused.err.contains("copy the folder to where you may write"), "{}", refused.err);
 }
 
+#[test]
+fn an_export_under_pseudonyms_names_nobody_and_counts_the_same() {
+    let (runtime, records, elsewhere) = (runtime(), night(), TempDir::new().unwrap());
+    let folder = kept(&runtime, &records);
+    let file = path(&elsewhere, "x.seg");
+    let (from, to) = (records[2_000].at.to_string(), records[3_000].at.to_string());
+    let arguments = ["log", "export", &file, "--from", &from, "--to", &to, "--pseudonymise"];
+    assert_eq!(apos(folder.path(), &arguments).code, Some(0));
+    let segment = Segment::open(Path::new(&file)).unwrap();
+    let (_, state) = segment.state().unwrap().unwrap();
+    let exported: Vec<Record> = segment.blocks().iter().flat_map(|block| segment.read(block).unwrap()).collect();
+    let names = names(&records);
+    assert!(names.len() > 100, "{}", names.len());
+    let text = format!("{exported:?}");
     let holds = |name: &String| text.contains(name.as_str()) || state.windows(name.len()).any(|part| part == name.as_bytes());
     assert_eq!(names.iter().take(200).find(|name| holds(name)), None);
     let (plain, masked) = (report(folder.path(), &["--from", &from, "--to", &to]), report(folder.path(), &["--file", &file]));
