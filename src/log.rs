@@ -121,6 +121,12 @@ pub enum LogError {
          (`apos log export` saves what can still be read)"
     )]
     DamagedFile(#[source] Arc<sqlx::Error>),
+    /// The folder cannot be written, and records wait beside the file.
+    #[error(
+        "its folder cannot be written, and SQLite needs to, for records wait in log.db-wal beside it: copy the folder to \
+         where you may write, and name it by --data-dir"
+    )]
+    ReadOnlyFolder,
     /// The file holds something else.
     #[error("it is the SQLite file of another program: choose another folder by --data-dir")]
     ForeignFile,

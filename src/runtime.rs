@@ -4,6 +4,7 @@
 //! ticks, samples and executes. Everything others need of it is its [`Handle`].
 
 mod actuators;
+mod arriving;
 mod background;
 mod checkpoints;
 pub mod clock;
@@ -208,7 +209,7 @@ async fn open(config: &RuntimeConfig) -> anyhow::Result<Log> {
             let path = config.data_dir.join("log.db");
             Log::sqlite(&path).await.with_context(|| format!("the log {} cannot be opened", path.display()))
         }
-        LogChoice::Redis { url, key } => Log::redis(url, key).await.context("the log's Redis cannot be reached"),
+        LogChoice::Redis { url, key } => Log::redis(url, key).await.context("the log on Redis cannot be opened"),
     }
 }
 
@@ -271,6 +272,7 @@ impl Parts {
             published: self.published.clone(),
             overlay: self.overlay.clone(),
             told: told::Told::default(),
+            arriving: arriving::Arriving::default(),
             log: self.log.clone(),
             appender: self.appender.clone(),
             spool: self.spool.clone(),

@@ -18,8 +18,8 @@ use std::time::Duration;
 use compare::Comparison;
 use orders::Actions;
 pub use report::{Amount, Both, Count, Example, Executed, Flow, Report, Success, Told};
-use rules::Ids;
 pub use rules::OtherRules;
+use rules::{Ids, Met};
 
 use crate::domain::{
     Body, ConnectorAccount, Decision, EffectResult, Entry, EventKind, PaymentEvent, PaymentId, Position, ProfileId, Purpose,
@@ -69,6 +69,7 @@ pub struct WhatIf {
     recorded: Noticed,
     noticed: Noticed,
     rules: OtherRules,
+    met: Met,
     ids: Ids,
 }
 
@@ -112,6 +113,7 @@ impl WhatIf {
             recorded: Noticed { incidents: BTreeMap::new(), actions: actions.clone() },
             noticed: Noticed { incidents: BTreeMap::new(), actions },
             rules,
+            met: Met::default(),
             ids: Ids::default(),
         };
         begun.push(recorded.at(), recorded.position(), Body::Configured(settings.into()));
@@ -169,7 +171,9 @@ impl WhatIf {
     #[must_use]
     pub fn report(self, to: Time) -> Report {
         let rates = self.other.view().settings().money.clone();
-        self.comparison.report((self.from, to), (&self.recorded, &self.noticed), &rates)
+        let mut report = self.comparison.report((self.from, to), (&self.recorded, &self.noticed), &rates);
+        report.warnings.extend(self.rules.unmet(&self.met));
+        report
     }
 
     fn decided(&mut self, entry: &Entry, recorded: &Arc<Decision>) {
@@ -178,6 +182,9 @@ impl WhatIf {
         };
         let request = recorded.request.clone();
         let key = (request.profile.clone(), request.payment.clone());
+        if self.rules.names(&request.profile) {
+            self.met.note(&request);
+        }
         let ruling = self.rules.ruling(self.other.view(), &request, recorded);
         self.comparison.asked_more += u64::from(ruling.is_some() && self.rules.asks(&request.profile));
         let at = recorded.decided_at.unwrap_or(entry.at);

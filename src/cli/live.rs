@@ -17,7 +17,8 @@ impl Engine {
     /// Starts both. The listener comes last: who reaches it reaches an engine.
     pub(super) async fn start(setup: &Setup) -> Result<Self, Failure> {
         let api_config = wiring::api_config(setup)?;
-        let runtime = Runtime::start(wiring::runtime_config(setup)?).await.context("the engine cannot be started")?;
+        let started = Runtime::start(wiring::runtime_config(setup)?).await;
+        let runtime = started.map_err(|error| wiring::with_address(error, setup)).context("the engine cannot be started")?;
         match api::start(runtime.handle(), api_config) {
             Ok(server) => {
                 tracing::info!(component = "api", address = %server.address(), "listening");

@@ -12,6 +12,7 @@ use crate::adapters::decline::DeclineTables;
 use crate::adapters::hyperswitch::{ApiKeys, Switch};
 use crate::api::{ApiConfig, Keys, PeerAccess, WebhookKey};
 use crate::config::{self, Config, Environment, LogKind, Secret, TablesKind};
+use crate::log::LogError;
 use crate::runtime::{Durability, FetchConfig, LogChoice, Pace, RetentionConfig, RuntimeConfig, StreamConfig, TablesChoice};
 
 /// What the runtime is started with; the data folder is made.
@@ -68,6 +69,18 @@ pub(super) fn api_config(setup: &Setup) -> Result<ApiConfig, Failure> {
 /// Where the log is.
 pub(super) fn log_choice(setup: &Setup) -> LogChoice {
     log(&setup.config().log, &setup.environment)
+}
+
+/// Where a log's Redis was looked for, by which key, and what to do, if that is what failed.
+pub(super) fn with_address(error: anyhow::Error, setup: &Setup) -> anyhow::Error {
+    let unreachable = error.chain().any(|cause| matches!(cause.downcast_ref(), Some(LogError::Redis(_))));
+    if !unreachable {
+        return error;
+    }
+    let address = setup.config().log.redis_url.as_str();
+    error.context(format!(
+        "log.redis_url: {address} does not serve as the log: see that Redis runs there and lets us in, or name another one"
+    ))
 }
 
 /// Where the archive is; not made here.

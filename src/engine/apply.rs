@@ -8,7 +8,7 @@ use super::analyse::Counted;
 use super::caution;
 use super::detect;
 use super::feed::Line;
-use super::heal::{Asking, Site, Targets};
+use super::heal::{Asking, End, Site, Targets};
 use super::monitor::{Outcome, Slice};
 use super::payments::{Horizon, Key, Merge, Silent};
 use super::route::breaker::{Answered, Turn};
@@ -194,12 +194,14 @@ impl State {
         let merge = payment.merge(event, account);
         let coverage = payment.cover(event, seen);
         let (delay, silent) = if matches!(merge, Merge::Outcome { .. }) { payment.answered(at) } else { (None, Silent::No) };
-        let shown = payment.shown(account.and_then(|a| self.view.account_names.name(a)));
+        let told = account.and_then(|a| self.view.account_names.name(a));
+        let (shown, sent_at) = (payment.shown(told), payment.sent_at(event, told));
         let watching = self.healer.shadowed.is_watching() || self.shadow.is_watching(at);
         let decision = payment.decision.clone().filter(|one| shown.is_some() && (watching || !one.notes.is_empty()));
         let known = Known {
             merchant,
             shown,
+            sent_at,
             decision,
             // The switch was asked for it: when, tells nothing of how long the connector took.
             delay: delay.filter(|_| event.source != Source::Fetch),
@@ -242,6 +244,7 @@ impl State {
                 if let Some(account) = known.account.filter(|_| in_flight) {
                     self.view.land(account);
                 }
+                self.healer.witness(known.merchant, known.sent_at, End::Unanswered);
             }
             Merge::Repeat => self.statistics.repeats += u64::from(event.kind != EventKind::Started),
             Merge::Afterwards | Merge::Step => {}
@@ -264,6 +267,7 @@ impl State {
         } else {
             self.statistics.approved += 1;
         }
+        self.healer.witness(known.merchant, known.sent_at, End::Answered(failure));
         if let Some(decision) = &known.decision {
             let attempted = Attempted { decision, approved: failure.is_none(), amount: known.amount };
             self.healer.shadowed.saw(&attempted);
@@ -454,6 +458,8 @@ struct Known {
     merchant: u32,
     /// The probability of success its decision showed.
     shown: Option<f64>,
+    /// When it was sent.
+    sent_at: Time,
     /// That decision, where anything is made of it: a repair that nobody executed is followed, a merchant is in shadow,
     /// or it has notes.
     decision: Option<Arc<Decision>>,

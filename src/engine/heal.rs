@@ -5,6 +5,7 @@
 //! effects, and only their recorded end changes the state.
 
 mod command;
+mod evidence;
 mod execute;
 mod hold;
 mod overriding;
@@ -19,10 +20,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use evidence::End;
 pub(crate) use execute::Targets;
 pub(crate) use propose::{Draft, Site};
 pub(crate) use subject::Subject;
 
+use evidence::Evidence;
 use rest::Rests;
 use shadow::{Followed, Shadowed};
 
@@ -81,6 +84,8 @@ pub(crate) struct Healer {
     outcomes: VecDeque<CommandOutcome>,
     /// What was proposed, or would have been, and not executed.
     pub(crate) shadowed: Shadowed,
+    /// What is known of changes that are being verified.
+    evidence: Vec<Evidence>,
 }
 
 /// Asks for effects, numbering them within one entry.

@@ -387,6 +387,17 @@ pub struct ActionRow {
     pub recovery_time_ms: Option<u64>,
 }
 
+/// What a verification begins with that lacked evidence.
+pub(crate) const UNVERIFIED: &str = "could not be verified";
+
+impl ActionRow {
+    /// Whether its change was made and stands, though nothing showed whether it helped.
+    #[must_use]
+    pub fn is_unverified(&self) -> bool {
+        self.verification.as_deref().is_some_and(|seen| seen.starts_with(UNVERIFIED))
+    }
+}
+
 /// Whom an action touches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct BlastRadius {

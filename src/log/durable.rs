@@ -41,8 +41,19 @@ pub(super) async fn open(
     Ok(connection)
 }
 
+/// Whether a file cannot be read because those beside it cannot be made: `SQLITE_READONLY_DIRECTORY` and its kin, or
+/// `SQLITE_CANTOPEN`.
+pub(super) fn is_read_only_folder(error: &LogError) -> bool {
+    let LogError::Sqlite(error) = error else { return false };
+    primary_code(error).is_some_and(|code| matches!(code, 8 | 14))
+}
+
 /// Whether the file's own pages are at fault: `SQLITE_IOERR`, `SQLITE_CORRUPT`, `SQLITE_NOTADB`, by their primary codes.
 pub(super) fn is_damage(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 10 | 11 | 26))
+    primary_code(error).is_some_and(|code| matches!(code, 10 | 11 | 26))
+}
+
+fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code)?;
+    Some(code.parse::<u32>().ok()? & 0xff)
 }

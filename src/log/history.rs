@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::archive::Archive;
-use super::segment::Segment;
+use super::segment::{Segment, SegmentError};
 use super::{Log, LogError, contiguous};
 use crate::domain::{Position, Record, Time};
 
@@ -49,6 +49,12 @@ impl History {
     #[must_use]
     pub const fn log(&self) -> Option<&Log> {
         self.log.as_ref()
+    }
+
+    /// The first damage of the archive's, or the file's, outline.
+    #[must_use]
+    pub fn damage(&self) -> Option<SegmentError> {
+        self.archive.load().segments().iter().find_map(Segment::damage).cloned()
     }
 
     /// The first record's number; 0 where there is none.

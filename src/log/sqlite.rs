@@ -65,7 +65,15 @@ impl Sqlite {
             .read_only(true)
             .busy_timeout(durable::BUSY)
             .pragma("writable_schema", "ON");
-        let log = Self::with(None, options).await?;
+        let log = match Self::with(None, options.clone()).await {
+            // SQLite reads a file of this kind with two others beside it, and makes them where they are missing. Where nothing
+            // waits in them and nobody can make them, the file itself is all there is.
+            Err(error) if durable::is_read_only_folder(&error) && is_whole(path) => {
+                Self::with(None, options.immutable(true)).await?
+            }
+            Err(error) if durable::is_read_only_folder(&error) => return Err(LogError::ReadOnlyFolder),
+            log => log?,
+        };
         let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&log.readers).await?;
         if found > LAYOUT { Err(LogError::NewerLayout { found, known: LAYOUT }) } else { Ok(log) }
     }
@@ -335,6 +343,11 @@ impl Sqlite {
         while sqlx::query(ORPHANS).execute(&mut *self.writer().await?).await?.rows_affected() > 0 {}
         Ok(())
     }
+}
+
+/// Whether all of a log lies in its file, and nothing in the write-ahead log beside it.
+fn is_whole(path: &Path) -> bool {
+    std::fs::metadata(format!("{}-wal", path.display())).map_or(0, |found| found.len()) == 0
 }
 
 /// The first bytes of an SQLite file.

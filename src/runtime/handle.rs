@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::arriving::Arriving;
 use super::clock::Clock;
 use super::conditions::Conditions;
 use super::intake::{self, AppendError, Receipt};
@@ -54,6 +55,7 @@ pub(super) struct Shared {
     pub(super) published: Arc<Published>,
     pub(super) overlay: Arc<Overlay>,
     pub(super) told: Told,
+    pub(super) arriving: Arriving,
     pub(super) log: Log,
     pub(super) appender: Appender,
     /// None where the log is in memory.
@@ -223,7 +225,8 @@ impl Handle {
     /// # Errors
     /// When neither took them; none is acknowledged then.
     pub async fn accept(&self, events: Vec<PaymentEvent>) -> Result<Receipt, AppendError> {
-        intake::accept(&self.view(), &self.0.appender, self.0.spool.as_ref(), events).await
+        let shared = &self.0;
+        intake::accept(&self.view(), &shared.arriving, &shared.appender, shared.spool.as_ref(), events).await
     }
 
     /// Appends an entry; it is durable when this returns.

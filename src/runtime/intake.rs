@@ -3,6 +3,7 @@
 //! Everything that takes events in (webhooks, the stream, feedback) goes through here, so that there is one answer to
 //! the question when a sender may be told "I have it".
 
+use super::arriving::{Arriving, Claimed};
 use super::protocol::{Intake, Next, Route};
 use super::spool::{SpoolDoor, SpoolError};
 use crate::domain::{Body, PaymentEvent, Position};
@@ -39,19 +40,41 @@ fn repeated(view: &RoutingView, event: &PaymentEvent) -> bool {
     event.event_id.as_ref().is_some_and(|id| view.saw_event(&event.profile, id))
 }
 
-/// Acknowledges events: returns once every one that was not seen before is durable. Either all are acknowledged or none.
-/// Without a spool (a log in memory) the log alone can make them so.
+/// Acknowledges events: returns once every one that was not seen before is durable, those that somebody else is taking in
+/// at the same time among them. Either all are acknowledged or none. Without a spool (a log in memory) the log alone can
+/// make them so.
 ///
 /// # Errors
 /// When neither the log nor the spool took them.
 pub(super) async fn accept(
     view: &RoutingView,
+    arriving: &Arriving,
     appender: &Appender,
     spool: Option<&SpoolDoor>,
     events: Vec<PaymentEvent>,
 ) -> Result<Receipt, AppendError> {
-    let fresh = events.into_iter().filter(|event| !repeated(view, event));
-    let bodies: Vec<Body> = fresh.map(|event| Body::Payment(Box::new(event))).collect();
+    let mut left: Vec<PaymentEvent> = events.into_iter().filter(|event| !repeated(view, event)).collect();
+    let mut receipt = Receipt::Repeated;
+    while !left.is_empty() {
+        let Claimed { events, claim, others } = arriving.claim(left);
+        if !events.is_empty() {
+            receipt = record(appender, spool, events).await?;
+        }
+        claim.durable();
+        // Its own are durable by now, so that two who wait for each other come to an end.
+        left = Vec::new();
+        for (event, other) in others {
+            if !other.durable().await {
+                left.push(event);
+            }
+        }
+    }
+    Ok(receipt)
+}
+
+/// Makes events durable.
+async fn record(appender: &Appender, spool: Option<&SpoolDoor>, events: Vec<PaymentEvent>) -> Result<Receipt, AppendError> {
+    let bodies: Vec<Body> = events.into_iter().map(|event| Body::Payment(Box::new(event))).collect();
     let route = spool.map_or(Route::Log, SpoolDoor::route);
     if Intake::arrived(bodies.len(), route) == Next::Acknowledge {
         return Ok(Receipt::Repeated);

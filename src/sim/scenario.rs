@@ -46,8 +46,8 @@ pub struct Scenario {
     /// How long the world has been running when it starts: what is usual must be known before something is unusual.
     #[serde(deserialize_with = "field::duration")]
     pub warm_up: Duration,
-    /// How long `apos simulate` runs it where the caller does not say.
-    #[serde(deserialize_with = "field::duration")]
+    /// How long `apos simulate` runs it where the caller does not say; 1 ms or more.
+    #[serde(deserialize_with = "field::span")]
     pub duration: Duration,
     /// Amplitude of the daily season, 0 (flat) to 0.95: traffic peaks at 15:00 UTC and is lowest at 03:00.
     #[serde(deserialize_with = "field::amplitude")]

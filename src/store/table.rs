@@ -150,7 +150,8 @@ impl Table {
 
     fn conflict(&self) -> String {
         if !self.replaced {
-            return "ON CONFLICT (record, entry) DO NOTHING".to_owned();
+            // The same entry again, or the same event in another entry.
+            return "ON CONFLICT DO NOTHING".to_owned();
         }
         let table = self.name;
         let set: Vec<String> = self.columns[1..].iter().map(|(name, _)| format!("{name} = excluded.{name}")).collect();

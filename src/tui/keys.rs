@@ -37,8 +37,8 @@ impl Scope {
     #[must_use]
     pub const fn role(self) -> Role {
         match self {
-            Self::Review | Self::Undo | Self::Levels => Role::Operator,
-            Self::Panels | Self::Faults | Self::Reading | Self::Leaving => Role::Viewer,
+            Self::Review | Self::Undo => Role::Operator,
+            Self::Panels | Self::Levels | Self::Faults | Self::Reading | Self::Leaving => Role::Viewer,
         }
     }
 
@@ -203,7 +203,7 @@ pub const BINDINGS: &[Binding] = &[
     bind("$", &[Key::Char('$')], "end", PANELS, Does::Travel(Travel::End)),
     bind("w", &[Key::Char('w')], "waits", PANELS, Does::Waiting).shown(),
     bind("u", &[Key::Char('u')], "undo", &[Scope::Panels, Scope::Reading], Does::AskUndo).needs(Role::Operator).shown(),
-    bind("l", &[Key::Char('l')], "autonomy", PANELS, Does::Levels).needs(Role::Operator).shown(),
+    bind("l", &[Key::Char('l')], "autonomy", PANELS, Does::Levels).shown(),
     bind("e", &[Key::Char('e')], "experiments", PANELS, Does::Experiments),
     bind("!", &[Key::Char('!')], "panic", ANYWHERE, Does::ArmPanic).needs(Role::Operator).shown(),
     bind("p", &[Key::Char('p')], "fire the armed panic", ANYWHERE, Does::FirePanic).needs(Role::Operator),
@@ -245,8 +245,8 @@ pub const BINDINGS: &[Binding] = &[
     bind("y", &[Key::Char('y')], "take it back", UNDO, Does::Undo).needs(Role::Operator).shown(),
     bind("Up k", &[Key::Up, Key::Char('k')], "row above", LEVELS, Does::Up),
     bind("Down j", &[Key::Down, Key::Char('j')], "row", LEVELS, Does::Down).shown(),
-    bind("Left", &[Key::Left], "lower", LEVELS, Does::Lower).shown(),
-    bind("Right", &[Key::Right], "higher", LEVELS, Does::Higher).shown(),
+    bind("Left", &[Key::Left], "lower", LEVELS, Does::Lower).needs(Role::Operator).shown(),
+    bind("Right", &[Key::Right], "higher", LEVELS, Does::Higher).needs(Role::Operator).shown(),
     bind("y", &[Key::Char('y')], "set", LEVELS, Does::SetLevel).needs(Role::Operator).shown(),
     bind("Up k", &[Key::Up, Key::Char('k')], "fault above", FAULTS, Does::Up),
     bind("Down j", &[Key::Down, Key::Char('j')], "fault", FAULTS, Does::Down).shown(),
@@ -347,7 +347,6 @@ mod tests {
                         | Does::Undo
                         | Does::AskUndo
                         | Does::SetLevel
-                        | Does::Levels
                         | Does::ArmPanic
                         | Does::FirePanic
                         | Does::Kill

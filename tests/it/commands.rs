@@ -241,6 +241,31 @@ fn a_matrix_has_a_line_for_each_run_and_fails_where_a_scenario_is_not_met() {
 }
 
 #[test]
+fn what_a_run_did_not_come_to_is_told_and_never_counted_as_met() {
+    let ran = Home::new().run(&["simulate", "--scenario", "outage", "--seed", "1..2", "--until", "10s", "--alone"], &[]);
+    let expected = apos::sim::Scenario::named("outage").unwrap().expectations.len();
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    let counted = lines.last().unwrap();
+    let (runs, waiting) = counted.split_once("; ").unwrap_or_else(|| panic!("{}", ran.out));
+    let waiting: usize = waiting.strip_suffix(" expectations not yet").unwrap().parse().unwrap();
+    let met: usize = lines.iter().filter_map(|line| line.split_once(" met")?.0.rsplit(' ').next()?.parse::<usize>().ok()).sum();
+    assert_eq!((runs, waiting + met), ("2 of 2 runs as expected", 2 * expected), "{}", ran.out);
+    assert!(waiting >= expected, "{}", ran.out);
+}
+
+#[test]
+fn a_log_is_kept_in_a_folder_that_has_none_yet() {
+    let home = Home::new();
+    let folder = home.0.path().join("kept").display().to_string();
+    let keep =
+        || home.run(&["simulate", "--scenario", "calm", "--seed", "1", "--until", "1s", "--alone", "--keep", &folder], &[]);
+    assert_eq!(keep().code, Some(0));
+    let again = keep();
+    assert!(again.code == Some(2) && again.err.contains("log.db is there already: name another folder"), "{}", again.err);
+}
+
+#[test]
 fn an_unknown_scenario_is_wrong_usage_and_lists_those_there_are() {
     let ran = Home::new().run(&["simulate", "--scenario", "outrage", "--seed", "1"], &[]);
     assert!(ran.code == Some(2) && ran.err.contains("outage") && ran.err.contains("calm"), "{}", ran.err);
@@ -279,6 +304,19 @@ fn logs_that_cannot_be_written_are_told_and_nothing_else_changes() {
     home.write(".local/state", "a file where a folder should be");
     let ran = home.run(&["simulate", "--scenario", "calm", "--seed", "1", "--until", "1s"], &[]);
     assert!(ran.code == Some(0) && ran.err.contains("no logs are written"), "{}", ran.err);
+}
+
+#[test]
+fn a_log_on_a_redis_that_does_not_answer_is_told_with_its_address_and_key() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://127.0.0.1:{}/0", free.local_addr().unwrap().port());
+    drop(free);
+    let environment = [("APOS__LOG__KIND", "redis"), ("APOS__LOG__REDIS_URL", url.as_str())];
+    for command in [&["serve"][..], &["log", "verify"]] {
+        let ran = Home::new().run(command, &environment);
+        let told = format!("log.redis_url: {url} does not serve as the log: see that Redis runs there");
+        assert!(ran.code == Some(1) && ran.err.contains(&told), "{command:?}: {}", ran.err);
+    }
 }
 
 #[test]

@@ -339,6 +339,28 @@ fn trouble_of_the_engine_stays_in_the_header_for_as_long_as_it_lasts() {
 }
 
 #[test]
+fn nobody_is_put_at_ease_while_the_engine_is_gravely_unwell() {
+    let header = |degraded: &str| {
+        let mut live = Desk::of(scenes::calm(), SIZES[0], Role::Admin, Mode::Live);
+        live.ui.degraded = vec![degraded.into()];
+        live.text()
+    };
+    let (grave, slight) = (header("log: connection refused"), header("tables: connection refused"));
+    assert!(!grave.contains("nothing needs you") && grave.contains("■ the engine needs you"), "{grave}");
+    assert!(slight.contains("● nothing needs you"), "{slight}");
+}
+
+#[test]
+fn a_viewer_reads_the_levels_and_sets_none() {
+    let mut live = Desk::of(scenes::calm(), SIZES[0], Role::Viewer, Mode::Live);
+    assert_eq!(live.press(char('l')), None);
+    let drawn = live.text();
+    assert!(drawn.contains("this week") && !drawn.contains("set to"), "{drawn}");
+    live.wait(1_000);
+    assert_eq!(live.press(char('y')), None);
+}
+
+#[test]
 fn a_sheet_without_a_rule_names_its_pages_beside_the_keys() {
     let mut desk = Desk::new(scenes::calm(), SIZES[0]);
     desk.press(char('?'));
@@ -401,7 +423,7 @@ fn a_viewer_is_told_of_no_key_for_what_a_viewer_cannot_do() {
         desk.press(char('?'));
         desk.text()
     };
-    for scope in ["Approval of an action", "Undo of an action", "Autonomy"] {
+    for scope in ["Approval of an action", "Undo of an action"] {
         assert!(live(Role::Operator).contains(scope) && !live(Role::Viewer).contains(scope), "{scope}");
     }
 }

@@ -39,6 +39,7 @@ fn what_cannot_be_is_refused_by_both() {
         "payments_per_s = 0.0",
         "payment_per_s = 5.0",
         "duration = \"ten minutes\"",
+        "duration = \"0s\"",
         "[outcomes]\nlost = 2.0",
         "[[fault]]\nkind = \"outrage\"\nat = \"1s\"\nfor = \"1s\"",
         "[[fault]]\nkind = \"outage\"\nat = \"1s\"\nfor = \"1s\"",
@@ -48,8 +49,12 @@ fn what_cannot_be_is_refused_by_both() {
         "[experiments.x]\narms = [{ name = \"a\", policy = \"best\" }, { name = \"b\" }]",
         "[[expect]]\nfalse_incidents_at_most = 0\nslice = \"connector adyen\"",
     ] {
-        assert!(Scenario::parse("wrong.toml", wrong).is_err(), "the parser takes {wrong}");
-        assert!(!validator.is_valid(&json(wrong)), "the schema takes {wrong}");
+        let wrong = format!("name = \"wrong\"\n{wrong}");
+        assert!(Scenario::parse("wrong.toml", &wrong).is_err(), "the parser takes {wrong}");
+        assert!(!validator.is_valid(&json(&wrong)), "the schema takes {wrong}");
+    }
+    for nameless in ["", "name = \"\""] {
+        assert!(Scenario::parse("wrong.toml", nameless).is_err() && !validator.is_valid(&json(nameless)), "{nameless}");
     }
 }
 

@@ -73,6 +73,7 @@ on_every_database! {
     a_large_batch_is_written_whole,
     pruning_keeps_the_audit,
     two_projectors_count_once,
+    an_event_has_one_row_however_often_it_is_in_the_log,
 }
 
 /// A time with microseconds, so that rounding shows.
@@ -310,5 +311,21 @@ async fn two_projectors_count_once(home: Home) -> Result<()> {
     one?;
     two?;
     assert_eq!(counts(&other).await?, [0, 0, 0, 0, 200]);
+    Ok(())
+}
+
+async fn an_event_has_one_row_however_often_it_is_in_the_log(home: Home) -> Result<()> {
+    let again = |position: Position| match event(at(7, 0)) {
+        Row::Payment { at, event, .. } => Row::Payment { position, at, event },
+        other => other,
+    };
+    let tables = &home.tables;
+    // In one batch, in a later one, and of another replica whose records are numbered on.
+    tables.write(&[again(at(7, 0)), again(at(7, 1)), event(at(8, 0))], at(8, 0)).await?;
+    tables.write(&[again(at(9, 0))], at(9, 0)).await?;
+    assert_eq!(counts(tables).await?, [0, 0, 0, 0, 2]);
+    let Row::Payment { event, .. } = again(at(7, 0)) else { anyhow::bail!("a payment") };
+    let history = tables.payment(&event.profile, &event.payment).await?;
+    assert_eq!(history.events.iter().map(|row| row.position).collect::<Vec<_>>(), [at(7, 0)], "the first");
     Ok(())
 }

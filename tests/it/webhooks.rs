@@ -1,8 +1,11 @@
 //! Hyperswitch's webhooks, signed as Hyperswitch signs them.
 #![allow(clippy::unwrap_used, reason = "fixtures that parse")]
 
-use anyhow::{Result, ensure};
-use apos::domain::Settings;
+use std::future::poll_fn;
+use std::task::Poll;
+
+use anyhow::{Context as _, Result, ensure};
+use apos::domain::{Body, Settings};
 use apos::runtime::{LogChoice, TablesChoice};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -169,6 +172,40 @@ fn clean(what: &str, text: &str) {
     for personal in PERSONAL {
         assert!(!text.contains(personal), "{what} holds `{personal}`");
     }
+}
+
+/// A switch that does not wait for its answer: the view knows the event only after the last of them has come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn repeats_that_come_at_once_are_one_event_and_one_row() -> Result<()> {
+    let app = TestApp::start_with(Settings::default(), api_config()?, LogChoice::Sqlite, TablesChoice::Sqlite).await?;
+    let answers = futures(20, || RECORDED[4].post(&app)).await?;
+    let told = |status: &str| answers.iter().filter(|answer| answer.body["status"] == status).count();
+    assert_eq!((told("recorded"), told("repeated")), (1, 19), "{answers:?}");
+    app.until_events(1).await?;
+    let tables = app.handle().tables().context("tables")?;
+    app.until("the table has it", || app.handle().status().tables.is_some_and(|tables| tables.rows >= 1)).await?;
+    assert_eq!(tables.counts().await?.payment_events, 1);
+    let records = app.handle().log().read(1, 1_000).await?;
+    let events = records.iter().flat_map(|record| &record.bodies).filter(|body| matches!(body, Body::Payment(_)));
+    assert_eq!(events.count(), 1, "once in the log too");
+    app.stop().await?;
+    Ok(())
+}
+
+/// Polls so many at once, each from the start.
+async fn futures<T, F: Future<Output = Result<T>>>(count: usize, one: impl Fn() -> F) -> Result<Vec<T>> {
+    let mut going: Vec<_> = (0..count).map(|_| Box::pin(one())).collect();
+    let mut ended: Vec<Option<T>> = (0..count).map(|_| None).collect();
+    poll_fn(|context| {
+        for (going, ended) in going.iter_mut().zip(&mut ended).filter(|(_, ended)| ended.is_none()) {
+            if let Poll::Ready(done) = going.as_mut().poll(context) {
+                *ended = Some(done?);
+            }
+        }
+        if ended.iter().all(Option::is_some) { Poll::Ready(Ok(())) } else { Poll::Pending }
+    })
+    .await
+    .map(|()| ended.into_iter().flatten().collect())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

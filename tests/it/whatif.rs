@@ -20,19 +20,22 @@ struct Night {
     start: Time,
 }
 
-static NIGHT: LazyLock<Night> = LazyLock::new(|| {
+static NIGHT: LazyLock<Night> = LazyLock::new(|| night((20.0, 3), 210));
+
+/// Payments a second, the seed, and how many seconds it lasts.
+fn night((payments_per_s, seed): (f64, u64), seconds: u64) -> Night {
     let mut scenario = Scenario::named("outage").unwrap();
-    scenario.payments_per_s = 20.0;
+    scenario.payments_per_s = payments_per_s;
     let start = scenario.start;
-    let world = World::new(scenario, 3);
+    let world = World::new(scenario, seed);
     let deciding: Deciding = "approve:60s".parse().unwrap();
     let mut settings = world.settings();
     settings.autonomy = deciding.levels(&settings.autonomy);
     let mut records = Vec::new();
     let mut driver = Driver::start(world, settings, &mut |record| records.push(record.clone())).decided_by(deciding);
-    driver.run_until(start + Duration::from_secs(210), &mut |record| records.push(record.clone()));
+    driver.run_until(start + Duration::from_secs(seconds), &mut |record| records.push(record.clone()));
     Night { records, start }
-});
+}
 
 /// A data folder with the night's log in it.
 fn folder() -> TempDir {
@@ -126,6 +129,21 @@ fn more_autonomy_would_have_turned_the_pinned_merchants_earlier() {
     assert!(!examples.is_empty() && examples.len() <= 10 && examples[0]["was_by"] == "priority", "{examples:?}");
 }
 
+/// At the scenario's own rate hundreds of failures of attempts that were sent before the change come after it, and of those
+/// sent after it nothing is recorded: neither says that the change did harm.
+#[test]
+fn an_action_is_not_taken_back_for_what_was_sent_before_it() {
+    let night = night((50.0, 7), 150);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let auto = with(&kept(&runtime, &night.records), "[autonomy]\npriority = \"auto\"\n");
+    let made: Vec<&Value> = auto["actions_other"].as_array().unwrap().iter().filter(|row| row["executed"] == true).collect();
+    assert!(!made.is_empty() && made.iter().all(|row| row["status"] != "rolled_back"), "{made:?}");
+    assert!(number(&auto["turned"]["payments"]) > 0.0, "{}", auto["turned"]);
+    let away = auto["flows"].as_array().unwrap().iter().filter(|flow| flow["to"] == "adyen");
+    assert!(away.map(|flow| number(&flow["count"])).sum::<f64>() < 50.0, "nothing goes where it fails: {}", auto["flows"]);
+    assert!(auto["warnings"].to_string().contains("could not be verified"), "{}", auto["warnings"]);
+}
+
 #[test]
 fn another_detector_notices_later_and_people_read_it() {
     let folder = folder();
@@ -162,6 +180,13 @@ fn a_merchant_keeps_its_rule_and_may_be_given_another_or_none() {
     assert!(examples.all(|one| one["other"].as_str().unwrap().starts_with("adyen:")), "{}", other["examples"]);
     assert!(other["warnings"].to_string().contains("is not recorded"), "{}", other["warnings"]);
 
+    let nobody = rule(adyen).replace(profile.as_str(), "pro_nobody");
+    let unseen = report(&["--with-rules", &written(&folder, "nobody.json", &nobody)]);
+    assert!(unseen["warnings"].to_string().contains("no decision of pro_nobody is recorded"), "{}", unseen["warnings"]);
+    let nowhere = rule(r#"{"type": "single", "data": {"gateway_name": "stripe", "gateway_id": "mca_nope"}}"#);
+    let nowhere = report(&["--with-rules", &written(&folder, "nowhere.json", &nowhere)]);
+    assert!(nowhere["warnings"].to_string().contains("names stripe:mca_nope, where none"), "{}", nowhere["warnings"]);
+
     let bad = written(&folder, "bad.json", &rule(r#"{"type": "double"}"#));
     let refused = apos(folder.path(), &["replay", "--with-rules", &bad]);
     assert!(refused.code == Some(2) && refused.err.contains("bad.json: [0].algorithm"), "{}", refused.err);
@@ -186,6 +211,21 @@ fn a_bad_file_and_an_empty_stretch_are_refused() {
         &["scaling.min_instances = 9999 (", "bad.toml, line 2", "as it was recorded"],
     );
     check("", &["--from", "2031-01-01"], &["nothing to replay"]);
+}
+
+#[test]
+fn a_stretch_reports_what_was_open_when_it_began() {
+    let folder = folder();
+    let incidents = |from: Time| -> Vec<String> {
+        let ran = apos(folder.path(), &["replay", "--headless", "--report", "json", "--from", &from.to_string()]);
+        let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.err));
+        serde_json::from_value(report["incidents"].clone()).unwrap()
+    };
+    let whole = incidents(NIGHT.start);
+    let first = whole.iter().find(|told| told.contains(" inc-1 ")).unwrap_or_else(|| panic!("{whole:?}"));
+    let noticed = Time::parse_rfc3339(first.split(' ').next().unwrap()).unwrap();
+    let later = incidents(noticed + Duration::from_secs(1));
+    assert!(later.iter().any(|told| told.contains(" inc-1 ")), "{later:?}");
 }
 
 #[test]

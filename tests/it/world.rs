@@ -333,6 +333,21 @@ fn errors_name_the_file_the_line_and_the_remedy() {
     check("[[expect]]\ndetected_within = \"1m\"", 2, "there is no fault 1: this scenario has 0");
     check("[[expect]]\nneeds = \"ears\"\nfalse_incidents_at_most = 0", 3, "eyes");
     check("[[expect]]\nsaved_share_at_least = 60", 2, "0 to 1");
+    check("duration = \"0s\"", 2, "from 1ms to 365d");
+    check("duration = \"1m\"\n[[fault]]\nkind = \"log_down\"\nat = \"60s\"\nfor = \"1m\"", 3, "ends after 60 s");
+    let outage =
+        "[[fault]]\nkind = \"outage\"\nat = \"20s\"\nfor = \"8m\"\nconnector = \"adyen\"\n[[expect]]\ndetected_within = \"1m\"";
+    for (slice, allowed) in [
+        ("connector nope", "there are adyen, braintree"),
+        ("account nope:mca_1", "there are adyen, braintree"),
+        ("merchant pro_nope", "pro_lumen"),
+        ("adyen × BIN 999999", "424242"),
+        ("adyen", "`connector adyen`, `account adyen:mca_7`"),
+    ] {
+        check(&format!("{outage}\nslice = \"{slice}\""), 7, allowed);
+    }
+    let nameless = Scenario::parse("my.toml", "").unwrap_err().to_string();
+    assert!(nameless.starts_with("my.toml:1: the scenario has no name"), "{nameless}");
     check("weekend = 0.0", 2, "0.05 to 20");
     check("[outcomes]\nlost = 2.0", 3, "0 to 1");
 }

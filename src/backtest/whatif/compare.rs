@@ -117,7 +117,8 @@ impl Comparison {
 
     pub(super) fn report(self, (from, to): (Time, Time), (was, other): (&Noticed, &Noticed), rates: &Rates) -> Report {
         let success = self.success();
-        let warnings = self.warnings();
+        let mut warnings = self.warnings();
+        warnings.extend(super::report::unverified(from, other).filter(|_| self.differ > 0));
         let count = |(name, count): (String, u64)| Count { name, count };
         let mut flows: Vec<Flow> = self.flows.into_iter().map(|((from, to), count)| Flow { from, to, count }).collect();
         flows.sort_by_key(|flow| core::cmp::Reverse(flow.count));

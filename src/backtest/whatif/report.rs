@@ -218,3 +218,16 @@ pub(super) fn actions(from: Time, noticed: &Noticed) -> Vec<Executed> {
     })
     .collect()
 }
+
+/// Says how many actions nothing is known of: the attempts that they turned have no outcome.
+pub(super) fn unverified(from: Time, other: &Noticed) -> Option<String> {
+    let rows = other.actions.rows().filter(|row| row.proposed_at >= from);
+    let unknown: Vec<String> = rows.filter(|row| row.is_unverified()).map(|row| row.id.to_string()).collect();
+    (!unknown.is_empty()).then(|| {
+        format!(
+            "{} would have been executed and could not be verified, for what would have become of the attempts is not recorded: \
+             the change is taken to have stood",
+            unknown.join(", ")
+        )
+    })
+}

@@ -3,14 +3,14 @@
 //! Merchants that it does not name keep what was recorded of theirs. Their decisions are made again under the rule as it
 //! was judged then, since what callers told to judge it on is not recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use crate::adapters::json::{self, BadField};
 use crate::adapters::peer::routing::CreateRequest;
 use crate::domain::rule::{Algorithm, RuleText};
-use crate::domain::{Approach, Body, Decision, ProfileId, Purpose, Request, RuleId};
+use crate::domain::{Approach, Body, ConnectorAccount, Decision, ProfileId, Purpose, Request, RuleId};
 use crate::engine::route::RoutingView;
 use crate::engine::route::rules::{Ruling, Terms};
 
@@ -75,6 +75,43 @@ impl OtherRules {
             return view.ruling(request, Terms { in_order, ..Terms::default() });
         }
         Ruling::recorded(was)
+    }
+}
+
+/// The accounts that the requests of merchants whose rules are others allowed.
+#[derive(Debug, Default)]
+pub(super) struct Met(BTreeMap<ProfileId, BTreeSet<ConnectorAccount>>);
+
+impl Met {
+    /// A request of such a merchant.
+    pub(super) fn note(&mut self, request: &Request) {
+        let known = self.0.entry(request.profile.clone()).or_default();
+        for account in &request.eligible {
+            if !known.contains(account) {
+                known.insert(account.clone());
+            }
+        }
+    }
+}
+
+impl OtherRules {
+    /// What of the rules could not matter in the stretch, in words: a name that is written wrong looks just so.
+    pub(super) fn unmet<'m>(&'m self, met: &'m Met) -> impl Iterator<Item = String> + 'm {
+        self.all().filter_map(|(profile, text)| {
+            let Some(known) = met.0.get(profile) else {
+                return Some(format!("no decision of {profile} is recorded in the stretch: its rule changes nothing there"));
+            };
+            let means = |named: &ConnectorAccount, account: &ConnectorAccount| {
+                let bare = named.reference().is_empty() || account.reference().is_empty();
+                named == account || (bare && named.connector() == account.connector())
+            };
+            let all = text.into_iter().flat_map(|text| text.algorithm.accounts());
+            let unmet = all.filter(|named| !known.iter().any(|account| means(named, account)));
+            let unmet: BTreeSet<&str> = unmet.map(ConnectorAccount::as_str).collect();
+            let unmet: Vec<&str> = unmet.into_iter().collect();
+            (!unmet.is_empty())
+                .then(|| format!("the rule of {profile} names {}, where none of its payments may go", unmet.join(", ")))
+        })
     }
 }
 

@@ -35,9 +35,16 @@ pub(super) fn run(arguments: &ExportArguments, setup: &Setup) -> Result<Ended, F
         "apos: {} records, {} to {}, {} entries, from {} to {}",
         sealed.records, first, sealed.last, sealed.entries, sealed.from, sealed.to
     ));
-    match damage {
+    if let Some(error) = damage {
+        return Err(anyhow::Error::from(error).context("the log is damaged; all before that is exported").into());
+    }
+    // Of a file that is cut off nobody knows how much is missing: only a stretch that ends before is whole.
+    let cut = export.cut().filter(|_| sealed.last == export.player.span().last);
+    match cut {
         None => Ok(Ended::Fine),
-        Some(error) => Err(anyhow::Error::from(error).context("the log is damaged; all before that is exported").into()),
+        Some(cut) => {
+            Err(anyhow::anyhow!("{cut}: the records up to {} are exported, what came after is lost", sealed.last).into())
+        }
     }
 }
 
@@ -58,6 +65,12 @@ struct Export {
 }
 
 impl Export {
+    /// Where the log's file is cut off, if it is.
+    fn cut(&self) -> Option<String> {
+        let log = self.player.history().log()?;
+        self.runtime.block_on(log.cut()).ok().flatten()
+    }
+
     /// The first and the last record of the stretch asked for.
     fn records(&self, arguments: &ExportArguments) -> Result<(u64, u64), Failure> {
         let (span, zone) = (self.player.span(), jiff::tz::TimeZone::system());

@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::ReportForm;
 use crate::cli::{Ended, Failure, output};
-use crate::domain::{Money, Time};
+use crate::domain::{Money, Time, wording};
 use crate::engine::Snapshot;
 use crate::engine::snapshot::{AggregateRow, Statistics};
 use crate::runtime::clock::instant;
-use crate::runtime::past::{PastError, Player, Progress};
+use crate::runtime::past::{News, PastError, Player, Progress};
 
 /// What a replay came to; the same records and version give the same report.
 #[derive(Debug, Serialize)]
@@ -27,7 +27,7 @@ struct Report {
     /// Running totals since the log began.
     statistics: Statistics,
     connectors: Vec<AggregateRow>,
-    /// Noticed or resolved within the stretch.
+    /// Open within the stretch: noticed before it and not over then, or noticed or over within it.
     incidents: Vec<String>,
     /// Proposed or changed within the stretch.
     actions: Vec<String>,
@@ -37,19 +37,28 @@ struct Report {
 
 pub(super) fn run(mut player: Player, (from, to): (Time, Time), source: &str, form: ReportForm) -> Result<Ended, Failure> {
     // Just before it: what happened at that very time is part of the stretch.
-    let before = from - Duration::from_micros(1);
-    player.seek(before, &mut said("going to the beginning")).context("the beginning cannot be reached")?;
+    let just_before = from - Duration::from_micros(1);
+    player.seek(just_before, &mut said("going to the beginning")).context("the beginning cannot be reached")?;
+    let mut before = player.snapshot().incidents;
+    before.retain(|row| row.resolved_at.is_none());
     player.listen();
     let (began, first, folded) = (instant(), player.state().position().record, player.folded());
     let ended = player.run_until(to, &mut said("replaying"));
     let took = instant().duration_since(began);
     let ended_early = match ended {
         Ok(_) => None,
-        Err(error @ (PastError::Log(_) | PastError::Poison { .. })) => Some(format!("{:#}", anyhow::Error::from(error))),
+        Err(error @ (PastError::Log(_) | PastError::Poison { .. })) => {
+            Some(format!("after record {}: {}", player.state().position().record, wording::chain(&error)))
+        }
         Err(error) => return Err(anyhow::Error::from(error).into()),
     };
     let entries = player.folded() - folded;
-    let report = Report::of(&mut player, source, (from, to), (first, entries), ended_early);
+    let mut news = player.heard();
+    for row in before {
+        news.incidents.entry(row.id).or_insert(row);
+    }
+    let totals = Totals { records: player.state().position().record.saturating_sub(first), entries, ended_early };
+    let report = Report::of(&player, source, (from, to), &news, totals);
     let text = match form {
         ReportForm::Text => report.text(),
         ReportForm::Json => serde_json::to_string_pretty(&report).context("the report has no JSON form")? + "\n",
@@ -60,7 +69,7 @@ pub(super) fn run(mut player: Player, (from, to): (Time, Time), source: &str, fo
     output::talk(&format!("{entries} entries in {:.2} s: {rate:.0} a second", took.as_secs_f64()));
     match report.ended_early {
         None => Ok(Ended::Fine),
-        Some(reason) => Err(anyhow::anyhow!("the replay ended early: {reason}").into()),
+        Some(reason) => Err(anyhow::anyhow!("the replay ended early {reason}").into()),
     }
 }
 
@@ -76,15 +85,16 @@ fn said(what: &'static str) -> impl FnMut(Progress) -> bool {
     }
 }
 
+/// What was folded, and whether all of it was.
+struct Totals {
+    records: u64,
+    entries: u64,
+    ended_early: Option<String>,
+}
+
 impl Report {
-    fn of(
-        player: &mut Player,
-        source: &str,
-        (from, to): (Time, Time),
-        (first, entries): (u64, u64),
-        ended_early: Option<String>,
-    ) -> Self {
-        let news = player.heard();
+    fn of(player: &Player, source: &str, (from, to): (Time, Time), news: &News, totals: Totals) -> Self {
+        let Totals { records, entries, ended_early } = totals;
         let incidents = news.incidents.values();
         let actions = news.actions.values();
         let (incidents, actions) = (
@@ -97,7 +107,7 @@ impl Report {
             version: env!("CARGO_PKG_VERSION"),
             from: from.to_string(),
             to: if ended_early.is_some() { player.state().at() } else { to }.to_string(),
-            records: player.state().position().record.saturating_sub(first),
+            records,
             entries,
             ended_early,
             statistics,
@@ -114,7 +124,7 @@ impl Report {
             format!("{source}, {from} to {to}: {records} records, {entries} entries"),
             format!("since the log began: approved {}, failed {}", statistics.approved, statistics.failed),
         ];
-        lines.extend(self.ended_early.iter().map(|reason| format!("ended early: {reason}")));
+        lines.extend(self.ended_early.iter().map(|reason| format!("ended early {reason}")));
         lines.push(format!(
             "\nconnectors since the start of the log's day\n{:<14} {:>9} {:>9}  amount",
             "", "attempts", "approved"

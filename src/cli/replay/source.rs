@@ -74,7 +74,8 @@ pub(in crate::cli) async fn open_log(setup: &Setup) -> Result<(Log, String), Fai
             Ok((log, name_of(&path)))
         }
         LogChoice::Redis { url, key } => {
-            let log = Log::redis_read_only(&url, &key).await.context("the log's Redis cannot be reached")?;
+            let log = Log::redis_read_only(&url, &key).await;
+            let log = log.map_err(|error| wiring::with_address(error.into(), setup))?;
             Ok((log, key))
         }
     }

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use super::told;
 use crate::cli::pacer::Pacer;
 use crate::cli::screen::{self, Fall};
-use crate::domain::Time;
+use crate::domain::{Time, wording};
 use crate::engine::Snapshot;
 use crate::log::ladder::{self, MarkKind};
 use crate::runtime::past::{Covered, Index, PastError, Player, Progress, Reached};
@@ -264,7 +264,7 @@ impl Show {
     }
 
     fn say(&self, error: &PastError) {
-        let text = error_sentence(error);
+        let text = wording::chain(error);
         tracing::warn!(component = "replay", "{text}");
         self.wake(Wake::Outcome { text, refused: true });
     }
@@ -273,17 +273,6 @@ impl Show {
         // Nobody looks any more: the stop is on its way.
         let _ = self.waker.send(wake);
     }
-}
-
-/// The error and what is behind it, in one line.
-fn error_sentence(error: &PastError) -> String {
-    let mut sentence = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        sentence = format!("{sentence}: {inner}");
-        source = inner.source();
-    }
-    sentence
 }
 
 /// Tells how far a jump is, and whether something else is asked meanwhile.

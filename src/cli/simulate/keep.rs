@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::cli::Failure;
 use crate::domain::Record;
 use crate::log::{Import, LogError};
 
@@ -20,10 +21,17 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn begin(folder: &Path) -> anyhow::Result<Self> {
+    pub(super) fn begin(folder: &Path) -> Result<Self, Failure> {
+        let file = folder.join("log.db");
+        if file.exists() {
+            let shown = file.display();
+            return Err(Failure::usage(format!(
+                "{shown} is there already: name another folder with --keep, or remove the file"
+            )));
+        }
         std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let import = runtime.block_on(Import::begin(&folder.join("log.db"))).context("the log cannot be kept")?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
+        let import = runtime.block_on(Import::begin(&file)).context("the log cannot be kept")?;
         Ok(Self { import, runtime, waiting: Vec::new(), failed: Ok(()) })
     }
 

@@ -76,7 +76,13 @@ fn table(reports: &[Report]) -> String {
     )];
     lines.extend(reports.iter().map(row));
     let met = reports.iter().filter(|report| report.is_met()).count();
-    lines.push(format!("\n{met} of {} runs as expected", reports.len()));
+    let all = reports.iter().flat_map(|report| &report.expectations);
+    let waiting = match all.filter(|held| held.verdict == Verdict::NotYet).count() {
+        0 => String::new(),
+        1 => "; 1 expectation not yet".to_owned(),
+        many => format!("; {many} expectations not yet"),
+    };
+    lines.push(format!("\n{met} of {} runs as expected{waiting}", reports.len()));
     lines.join("\n") + "\n"
 }
 

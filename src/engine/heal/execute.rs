@@ -33,6 +33,7 @@ impl Healer {
             }
         }
         if result == EffectResult::Done && act.step == Step::Execute {
+            self.gather(act.action, asking.at, targets.view);
             self.supersede(act.action, &act.change, targets.view, asking);
         }
         self.tabulate(act.action, asking);

@@ -1,11 +1,12 @@
 //! The passing of time: proposals lapse or, at `veto`, execute; what was executed is verified by the rate it was to repair.
 
+use super::evidence::Evidence;
 use super::propose::stale;
 use super::{Action, Asking, Healer, Phase, Site, Subject, quiet};
 use crate::domain::{ActionId, Autonomy, Change, Money, PriorityMove, Time};
 use crate::engine::detect::Incidents;
-use crate::engine::monitor::{Slice, Sums};
-use crate::engine::snapshot::{ActionRow, ActionStatus, AnomalyType};
+use crate::engine::monitor::Slice;
+use crate::engine::snapshot::{ActionRow, ActionStatus, AnomalyType, UNVERIFIED};
 
 /// Attempts needed before a verdict; fewer prove nothing (half of them by chance differ by 20 points).
 const MIN_ATTEMPTS: u64 = 10;
@@ -32,6 +33,7 @@ impl Healer {
                 _ => {}
             }
         }
+        self.forget_evidence();
         let actions = &self.actions;
         let waits = |id: ActionId| actions.get(&id).is_some_and(|action| action.phase == Phase::Waiting);
         self.shadowed.tick(incidents, waits, (asking.position, asking.at));
@@ -69,7 +71,8 @@ impl Healer {
         if asking.at < until {
             return;
         }
-        let verdict = verdict(action, site, incidents, since);
+        let evidence = self.evidence.iter().find(|evidence| evidence.action == id);
+        let verdict = verdict(action, evidence, (site, incidents), since);
         let (Verdict::InPlace(what) | Verdict::Helped(what) | Verdict::Useless(what) | Verdict::Harmed(what)) = &verdict;
         action.row.verification = Some(what.clone());
         match &verdict {
@@ -116,10 +119,10 @@ impl Action {
 }
 
 /// What became of a change, by what it was to do.
-fn verdict(action: &Action, site: &Site<'_>, incidents: &Incidents, since: Time) -> Verdict {
+fn verdict(action: &Action, evidence: Option<&Evidence>, (site, incidents): (&Site<'_>, &Incidents), since: Time) -> Verdict {
     match &action.row.change {
         Change::Scale { to, .. } => match site.scaler.instances_since(since) {
-            None => Verdict::Useless("could not be verified: no sample since".to_owned()),
+            None => Verdict::Useless(format!("{UNVERIFIED}: no sample since")),
             Some(now) if now == *to => Verdict::InPlace(format!("in place: {now} simulated instances")),
             Some(now) => Verdict::Useless(format!("not in place: there are {now} simulated instances")),
         },
@@ -142,30 +145,27 @@ fn verdict(action: &Action, site: &Site<'_>, incidents: &Incidents, since: Time)
                 None => Verdict::InPlace("in place: no incident since".to_owned()),
             }
         }
-        Change::ReorderPriority { .. } | Change::ExcludeAccount { .. } => {
-            by_rate(&action.row, site, site.view.at.since(since).as_secs().clamp(5, 60))
-        }
+        Change::ReorderPriority { .. } | Change::ExcludeAccount { .. } => by_rate(&action.row, evidence),
     }
 }
 
-/// Compares the rate of the touched merchants since the change with the one before it.
-fn by_rate(row: &ActionRow, site: &Site<'_>, seconds: u64) -> Verdict {
-    let before = row.predicted.rate_now;
-    let mut sums = Sums::default();
-    for slice in row.blast.merchants.iter().filter_map(|profile| site.view.profiles.get(profile)).map(Slice::Merchant) {
-        if let Some(watched) = site.monitor.get(slice) {
-            let part = watched.window.sums(site.view.at, seconds);
-            sums.approved += part.approved;
-            sums.failed += part.failed;
-        }
-    }
+/// Compares the rate of the touched merchants' attempts that were sent since the change with the one before it.
+fn by_rate(row: &ActionRow, evidence: Option<&Evidence>) -> Verdict {
+    let (Some(evidence), Some(before)) = (evidence, row.predicted.rate_now) else {
+        return Verdict::Useless(format!("{UNVERIFIED}: no attempts since"));
+    };
+    let (sums, unanswered) = (evidence.sums(), evidence.unanswered());
     let judged = sums.judged();
-    let (Some(after), Some(before)) = (crate::engine::detect::rate_of(&sums), before) else {
-        return Verdict::Useless("could not be verified: no attempts since".to_owned());
+    if unanswered > judged {
+        let all = unanswered + judged;
+        return Verdict::Useless(format!("{UNVERIFIED}: {unanswered} of {all} attempts since ended without an answer"));
+    }
+    let Some(after) = crate::engine::detect::rate_of(&sums) else {
+        return Verdict::Useless(format!("{UNVERIFIED}: no attempts since"));
     };
     let seen = format!("attempt rate {:.0} % of {judged} attempts, {:.0} % before", after * 100.0, before * 100.0);
     if judged < MIN_ATTEMPTS {
-        Verdict::Useless(format!("could not be verified: only {judged} attempts since; {seen}"))
+        Verdict::Useless(format!("{UNVERIFIED}: only {judged} attempts since; {seen}"))
     } else if after >= before + MARGIN {
         Verdict::Helped(format!("verified: {seen}"))
     } else if after < before - MARGIN {

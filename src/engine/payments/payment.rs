@@ -164,6 +164,13 @@ impl Payment {
         account.is_none_or(|account| *account == chosen.account).then_some(chosen.expected)
     }
 
+    /// When the attempt that an event is about was sent: when it was decided, else so long before its end as it took.
+    pub(crate) fn sent_at(&self, event: &PaymentEvent, account: Option<&ConnectorAccount>) -> Time {
+        let chosen = |decision: &&Arc<Decision>| account.is_none_or(|account| *account == decision.chosen().account);
+        let decided = self.decision.as_ref().filter(chosen).and_then(|decision| decision.decided_at.or(self.decided_at));
+        decided.unwrap_or_else(|| event.occurred_at - Duration::from_millis(event.latency_ms.unwrap_or(0).into()))
+    }
+
     /// Records a decision, `at` when it was made, where that counts: its attempt is in flight from now on. `false` when it
     /// repeats one already recorded.
     pub(crate) fn decided(&mut self, decision: &Arc<Decision>, account: Option<u32>, at: Option<Time>) -> bool {

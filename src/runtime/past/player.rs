@@ -361,7 +361,7 @@ impl Player {
         let (first, last) =
             self.runtime.block_on(async { Ok::<_, LogError>((self.history.first().await?, self.history.last().await?)) })?;
         if last == 0 || first == 0 {
-            return Err(PastError::Empty);
+            return Err(self.history.damage().map_or(PastError::Empty, |damage| LogError::from(damage).into()));
         }
         if first > 1 {
             self.state =

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::{Expected, Fault, Scenario, field};
-use crate::domain::ConnectorName;
+use super::{Expectation, Expected, Fault, Scenario, field};
+use crate::domain::{Bin, ConnectorAccount, ConnectorName, ProfileId};
 
 /// The largest share of attempts that can succeed, whatever a file says: no connector approves everything, and the
 /// logit of a rate of 1 is infinite.
@@ -21,16 +21,18 @@ type Refusal = (Range<usize>, String);
 
 impl Scenario {
     pub(super) fn check(&self) -> Result<(), Refusal> {
+        if self.name.is_empty() {
+            return Err((0..0, "the scenario has no name: give it one, such as name = \"mine\"".to_owned()));
+        }
         self.check_weights()?;
         self.check_connectors()?;
         self.check_merchants()?;
         for fault in &self.faults {
-            self.check_fault(fault.get_ref()).map_err(|message| (fault.span(), message))?;
+            let checked = self.check_fault(fault.get_ref()).and_then(|()| self.check_begins(fault.get_ref()));
+            checked.map_err(|message| (fault.span(), message))?;
         }
         for expectation in &self.expectations {
-            let expected = expectation.get_ref().expected(self.faults.len());
-            let expected = expected.map_err(|message| (expectation.span(), message))?;
-            self.check_arm(&expected).map_err(|message| (expectation.span(), message))?;
+            self.check_expectation(expectation.get_ref()).map_err(|message| (expectation.span(), message))?;
         }
         Ok(())
     }
@@ -42,6 +44,50 @@ impl Scenario {
             Ok(())
         } else {
             Err(format!("no experiment of this scenario has an arm `{arm}`"))
+        }
+    }
+
+    /// A fault that never comes is no part of the scenario.
+    fn check_begins(&self, fault: &Fault) -> Result<(), String> {
+        if fault.at < self.duration {
+            return Ok(());
+        }
+        let (at, duration) = (fault.at.as_secs_f64(), self.duration.as_secs_f64());
+        Err(format!(
+            "`at` is {at} s after the start, and the scenario ends after {duration} s: let it begin before that, or set \
+             duration"
+        ))
+    }
+
+    fn check_expectation(&self, expectation: &Expectation) -> Result<(), String> {
+        self.check_arm(&expectation.expected(self.faults.len())?)?;
+        match &expectation.slice {
+            // What waits for a later part may name slices that there are none of yet.
+            Some(slice) if expectation.needs.is_none() => self.check_slice(slice),
+            _ => Ok(()),
+        }
+    }
+
+    /// A slice as incidents name it, of what the scenario has: any other would never be met.
+    fn check_slice(&self, slice: &str) -> Result<(), String> {
+        let connector = |name: &str| self.known_connector(&ConnectorName::parse(name)?);
+        if slice == "all traffic" {
+            Ok(())
+        } else if let Some(name) = slice.strip_prefix("connector ") {
+            connector(name)
+        } else if let Some(account) = slice.strip_prefix("account ") {
+            let account = ConnectorAccount::parse(account)?;
+            connector(account.connector())
+        } else if let Some(profile) = slice.strip_prefix("merchant ") {
+            self.known_merchant(&ProfileId::parse(profile)?)
+        } else if let Some((name, bin)) = slice.split_once(" × BIN ") {
+            connector(name)?;
+            self.known_bin(Bin::parse(bin)?)
+        } else {
+            Err(format!(
+                "no slice is called `{slice}`: write `connector adyen`, `account adyen:mca_7`, `adyen × BIN 424242`, `merchant \
+                 pro_lumen` or `all traffic`"
+            ))
         }
     }
 
@@ -130,12 +176,8 @@ impl Scenario {
         if let Some(name) = &fault.connector {
             self.known_connector(name)?;
         }
-        if let Some(profile) = &fault.merchant
-            && !self.all_merchants().iter().any(|merchant| merchant.profile == *profile)
-        {
-            let known: Vec<String> =
-                self.all_merchants().iter().take(30).map(|merchant| merchant.profile.to_string()).collect();
-            return Err(format!("no merchant is called `{profile}`: there are {}", known.join(", ")));
+        if let Some(profile) = &fault.merchant {
+            self.known_merchant(profile)?;
         }
         if let Some(currency) = fault.currency
             && !self.currencies.get_ref().contains_key(&currency)
@@ -143,11 +185,8 @@ impl Scenario {
             let known: Vec<String> = self.currencies.get_ref().keys().map(ToString::to_string).collect();
             return Err(format!("nobody sells in {currency} in this scenario: there are {}", known.join(", ")));
         }
-        if let Some(bin) = fault.bin
-            && !self.bins.iter().any(|range| range.bin == bin)
-        {
-            let known: Vec<String> = self.bins.iter().map(|range| range.bin.to_string()).collect();
-            return Err(format!("no bin {bin} is met in this scenario: there are {}", known.join(", ")));
+        if let Some(bin) = fault.bin {
+            self.known_bin(bin)?;
         }
         if let Some(issuer) = fault.issuer
             && !self.bins.iter().any(|range| range.issuer == Some(issuer))
@@ -158,6 +197,23 @@ impl Scenario {
             return Err(format!("no card of {issuer} is met in this scenario: there are {}", known.join(", ")));
         }
         Ok(())
+    }
+
+    fn known_merchant(&self, profile: &ProfileId) -> Result<(), String> {
+        let all = self.all_merchants();
+        if all.iter().any(|merchant| merchant.profile == *profile) {
+            return Ok(());
+        }
+        let known: Vec<&str> = all.iter().take(30).map(|merchant| merchant.profile.as_str()).collect();
+        Err(format!("no merchant is called `{profile}`: there are {}", known.join(", ")))
+    }
+
+    fn known_bin(&self, bin: Bin) -> Result<(), String> {
+        if self.bins.iter().any(|range| range.bin == bin) {
+            return Ok(());
+        }
+        let known: Vec<String> = self.bins.iter().map(|range| range.bin.to_string()).collect();
+        Err(format!("no bin {bin} is met in this scenario: there are {}", known.join(", ")))
     }
 
     fn known_connector(&self, name: &ConnectorName) -> Result<(), String> {

@@ -45,6 +45,14 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D
     parse_duration(&String::deserialize(from)?).map_err(Error::custom)
 }
 
+/// A duration in which something can happen.
+pub(super) fn span<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    match duration(from)? {
+        Duration::ZERO => Err(Error::custom("0s is out of range: allowed are durations from 1ms to 365d")),
+        span => Ok(span),
+    }
+}
+
 pub(super) fn instant<'de, D: Deserializer<'de>>(from: D) -> Result<Time, D::Error> {
     Time::parse_rfc3339(&String::deserialize(from)?).map_err(Error::custom)
 }

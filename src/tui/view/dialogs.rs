@@ -93,8 +93,9 @@ fn changed(shown: &Shown, scene: &Scene<'_>) -> Option<Line<'static>> {
 
 fn action(shown: &Shown, columns: usize, scene: &Scene<'_>) -> Sheet {
     let Some(row) = find(scene, shown.id) else { return gone(&shown.id.to_string(), columns, scene) };
+    let past = matches!(scene.ui.session.mode, Mode::Past { .. });
     let title = match row.status {
-        ActionStatus::Pending if scene.ui.session.role >= Role::Operator => format!("Approve {}?", row.id),
+        ActionStatus::Pending if !past && scene.ui.session.role >= Role::Operator => format!("Approve {}?", row.id),
         ActionStatus::Pending => format!("Proposal {}", row.id),
         _ => format!("Action {}", row.id),
     };

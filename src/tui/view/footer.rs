@@ -12,6 +12,7 @@ use crate::engine::Snapshot;
 use crate::engine::snapshot::ActionStatus;
 use crate::tui::format;
 use crate::tui::keys::{self, Does, Scope};
+use crate::tui::ui::Mode;
 use crate::tui::widget::text::{put, width};
 
 pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
@@ -46,7 +47,10 @@ fn panic_bar(snapshot: &Snapshot) -> String {
 fn key_row(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let (ui, theme) = (scene.ui, scene.theme);
     let mut x = area.x + 1;
-    for binding in keys::within(Scope::Panels, ui.session.role, &ui.session.mode).filter(|b| b.footer) {
+    // In the past the row is for the keys that move; that of the levels stands in `?`.
+    let past = matches!(ui.session.mode, Mode::Past { .. });
+    let named = |binding: &&keys::Binding| binding.footer && !(past && binding.does == Does::Levels);
+    for binding in keys::within(Scope::Panels, ui.session.role, &ui.session.mode).filter(named) {
         if usize::from(area.right().saturating_sub(x)) < width(binding.name) + 1 + width(binding.label) {
             return;
         }

@@ -121,6 +121,7 @@ fn put_at_ease(frame: &mut Buffer, area: Rect, (x, y): (u16, u16), scene: &Scene
     let unwell: Vec<&str> =
         scene.snapshot.connectors.iter().filter(|row| row.health > Health::Healthy).map(|row| row.name.as_str()).collect();
     match unwell[..] {
+        [] if trouble::is_grave(scene) => put(frame, area, x, y, ("■ the engine needs you", scene.theme.bad)),
         [] => put(frame, area, x, y, ("● nothing needs you", scene.theme.good)),
         [one] => put(frame, area, x, y, (&format!("▲ {one} does badly; routing goes round it"), scene.theme.warning)),
         [..] => put(frame, area, x, y, (&format!("▲ {} connectors do badly", unwell.len()), scene.theme.warning)),

@@ -13,6 +13,8 @@
 //! this week      priority: 3 repairs not executed: APOS would have saved …
 //! in shadow      +1.8 points (0.4 to 3.2) of 4,120 attempts …
 //! ```
+//!
+//! Who may not set one, and whoever looks at the past, reads the levels and what was left undone.
 
 use ratatui::text::{Line, Span};
 
@@ -20,6 +22,7 @@ use super::Scene;
 use crate::domain::settings::Levels as Autonomies;
 use crate::domain::{ActionClass, Autonomy};
 use crate::engine::snapshot::AdoptionView;
+use crate::tui::keys::{self, Does, Scope};
 use crate::tui::ui::levels::{DIAL, Levels, Row};
 use crate::tui::widget::sheet::{Sheet, field};
 
@@ -40,8 +43,10 @@ pub(super) fn sheet(levels: &Levels, columns: usize, scene: &Scene<'_>) -> Sheet
         ])
     };
     let mut fixed: Vec<Line<'static>> = Levels::rows().map(row).collect();
-    fixed.push(choices(levels, scene));
-    fixed.extend(field("", meaning(levels), theme.quiet, (columns, 2), theme));
+    if may_set(scene) {
+        fixed.push(choices(levels, scene));
+        fixed.extend(field("", meaning(levels), theme.quiet, (columns, 2), theme));
+    }
     let mut paged = left(levels, columns, scene);
     paged.extend(apart(columns, scene));
     paged.extend(in_shadow(levels, columns, scene));
@@ -74,6 +79,12 @@ fn value(row: Row, autonomy: Option<&Autonomies>, adoption: &AdoptionView) -> St
 
 const fn on(on: bool) -> &'static str {
     if on { "on" } else { "off" }
+}
+
+/// Whether there is a key that sets a level: to a viewer, and in the past, there is none.
+fn may_set(scene: &Scene<'_>) -> bool {
+    let session = &scene.ui.session;
+    keys::within(Scope::Levels, session.role, &session.mode).any(|binding| binding.does == Does::SetLevel)
 }
 
 /// What was left undone this week, of the class chosen or of each.

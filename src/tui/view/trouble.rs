@@ -46,6 +46,11 @@ pub(super) fn draw(frame: &mut Buffer, area: Rect, y: u16, scene: &Scene<'_>) {
     }
 }
 
+/// Whether somebody must see to the engine itself.
+pub(super) fn is_grave(scene: &Scene<'_>) -> bool {
+    scene.ui.degraded.iter().any(|sentence| grave(part(sentence)))
+}
+
 /// The part that a sentence is about: `tables` of `tables: connection refused`.
 fn part(sentence: &str) -> &str {
     sentence.split_once(':').map_or(sentence, |(part, _)| part)

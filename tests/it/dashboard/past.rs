@@ -61,6 +61,31 @@ fn the_past_looks_as_its_golden_screens() {
 }
 
 #[test]
+fn the_levels_and_what_was_left_undone_are_read_and_not_set() {
+    for size in SIZES {
+        let mut desk = desk(size);
+        assert_eq!(desk.press(char('l')), None);
+        let drawn = desk.text();
+        assert!(drawn.contains("Autonomy") && drawn.contains("this week"), "{drawn}");
+        assert!(!drawn.contains("set to") && !drawn.contains("y set"), "{drawn}");
+        desk.wait(1_000);
+        assert_eq!(desk.press(char('y')), None, "nothing can be set");
+        desk.press(Key::Down);
+        desk.press(Key::Enter);
+        assert!(!desk.text().contains("this week"), "{}", desk.text());
+    }
+}
+
+#[test]
+fn a_proposal_of_the_past_asks_nobody() {
+    let mut desk = desk(SIZES[1]);
+    desk.press(char('3'));
+    desk.press(Key::Enter);
+    let drawn = desk.text();
+    assert!(drawn.contains("Proposal act-12") && !drawn.contains("Approve act-12?"), "{drawn}");
+}
+
+#[test]
 fn a_jump_shows_how_far_it_is_and_the_bar_does_not_move() {
     let mut desk = desk(SIZES[0]);
     let bar = |drawn: &str| drawn.lines().nth(22).unwrap().split("  2026").next().unwrap().to_owned();

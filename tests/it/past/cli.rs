@@ -1,12 +1,17 @@
 //! `apos replay` and `apos log`, from outside.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
 use apos::log::codec;
 use serde_json::Value;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use super::*;
-use crate::support::binary::apos;
+use crate::support::binary::{Ran, apos};
 
 /// Changes a log's file behind its back.
 pub(super) fn tamper(runtime: &Runtime, folder: &Path, sql: &'static str) {
@@ -117,6 +122,15 @@ fn a_log_file_that_was_cut_off_is_read_up_to_there() {
     assert!(saved.err.contains("is cut off after"), "{}", saved.err);
     assert!(records.starts_with(&read) && read.len() > 1_500, "{}: {}", read.len(), saved.err);
     assert!(verified.out.contains(&format!("records up to {} can be read", read.len())), "{}", verified.out);
+    let told = format!("the records up to {} are exported", read.len());
+    assert!(saved.code == Some(1) && saved.err.contains(&told), "{:?}: {}", saved.code, saved.err);
+    let replayed = apos(folder.path(), &["replay", "--headless"]);
+    let ended = replayed.err.lines().last().unwrap();
+    assert!(ended.contains(&format!("ended early after record {}: ", read.len())), "{ended}");
+    assert!(replayed.code == Some(1) && ended.matches("malformed").count() == 1, "told once: {ended}");
+    let (before, whole) = (path(&elsewhere, "before.seg"), records[1_000].at.to_string());
+    let before = apos(folder.path(), &["log", "export", &before, "--to", &whole]);
+    assert_eq!(before.code, Some(0), "a stretch before the cut is whole: {}", before.err);
 }
 
 #[test]
@@ -132,6 +146,59 @@ fn a_cut_export_is_imported_up_to_the_cut() {
     assert!(imported.err.contains("cut off") && imported.err.contains("1024 records imported"), "{}", imported.err);
     let log = runtime.block_on(Log::sqlite_read_only(&Path::new(&into).join("log.db"))).unwrap();
     assert_eq!(runtime.block_on(log.read(1, 5_000)).unwrap(), records[..1_024]);
+}
+
+#[test]
+fn a_replay_of_an_export_without_a_whole_block_says_where_it_is_damaged() {
+    let (runtime, records, elsewhere) = (runtime(), few(300), TempDir::new().unwrap());
+    let folder = kept(&runtime, &records);
+    let file = path(&elsewhere, "x.seg");
+    assert_eq!(apos(folder.path(), &["log", "export", &file]).code, Some(0));
+    let bytes = fs::read(&file).unwrap();
+    fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let replayed = apos(folder.path(), &["replay", "--headless", "--file", &file]);
+    assert!(replayed.code == Some(1) && replayed.err.contains("it is cut off there"), "{}", replayed.err);
+    assert!(!replayed.err.contains("holds nothing yet"), "{}", replayed.err);
+}
+
+/// Runs it as somebody who may read a folder and not write there, whoever runs the tests.
+fn as_a_reader(folder: &Path, arguments: &[&str]) -> Ran {
+    let home = TempDir::new().unwrap();
+    let (mut program, mut nobody) = (Path::new(env!("CARGO_BIN_EXE_apos")).to_path_buf(), None);
+    if rustix::process::getuid().is_root() {
+        // To root every folder is open; and nobody may not be let to where the program was built.
+        nobody = Some(65_534);
+        fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
+        let copy = home.path().join("apos");
+        fs::copy(&program, &copy).unwrap();
+        program = copy;
+    }
+    let mut command = Command::new(program);
+    command.args(arguments).args(["--data-dir", folder.to_str().unwrap()]).env_clear().env("HOME", home.path());
+    if let Some(nobody) = nobody {
+        command.uid(nobody).gid(nobody);
+    }
+    command.output().unwrap().into()
+}
+
+#[test]
+fn a_log_in_a_folder_that_cannot_be_written_is_replayed() {
+    let (runtime, records) = (runtime(), few(300));
+    let folder = kept(&runtime, &records);
+    let mode = |mode| fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
+    let file = folder.path().join("log.db");
+    fs::set_permissions(&file, Permissions::from_mode(0o444)).unwrap();
+    mode(0o555);
+    let read = as_a_reader(folder.path(), &["replay", "--headless", "--report", "json"]);
+    let report: Value = serde_json::from_str(&read.out).unwrap_or_else(|error| panic!("{error}: {}", read.err));
+    assert_eq!(report["records"], 300);
+    // What lies beside it would be missed.
+    mode(0o755);
+    fs::write(folder.path().join("log.db-wal"), [0; 64]).unwrap();
+    mode(0o555);
+    let refused = as_a_reader(folder.path(), &["replay", "--headless"]);
+    mode(0o755);
+    assert!(refused.code == Some(1) && refused.err.contains("copy the folder to where you may write"), "{}", refused.err);
 }
 
 #[test]
