@@ -35,7 +35,8 @@ pub(super) fn sheet(row: usize, level: Autonomy, columns: usize, scene: &Scene<'
         fixed.push(Line::default());
     }
     fixed.extend(left(row, columns, scene));
-    Sheet { title: "Autonomy".into(), tag: format!("as {}", scene.ui.session.role.as_str()), fixed, ..Sheet::default() }
+    let tag = if may_set(scene) { format!("as {}", scene.ui.session.role.as_str()) } else { "read only".into() };
+    Sheet { title: "Autonomy".into(), tag, fixed, ..Sheet::default() }
 }
 
 /// Whether there is a key that sets a level: to a viewer, and in the past, there is none.
