@@ -159,6 +159,12 @@ pub fn age(span: Duration) -> String {
     }
 }
 
+/// How long ago something was, in the same steps: `under a minute ago`, `4 min ago`.
+#[must_use]
+pub fn ago(span: Duration) -> String {
+    if span < Duration::from_mins(1) { "under a minute ago".into() } else { format!("{} ago", age(span)) }
+}
+
 /// What is left, in coarse steps: minutes, and in the last one tens of seconds.
 #[must_use]
 pub fn left(span: Duration) -> String {
@@ -246,6 +252,7 @@ mod tests {
     #[test]
     fn spans_move_in_coarse_steps() {
         let s = Duration::from_secs;
+        assert_eq!([ago(s(59)), ago(s(60))], ["under a minute ago", "1 min ago"]);
         assert_eq!([age(s(59)), age(s(60)), age(s(7_300)), age(s(200_000))], ["now", "1 min", "2 h", "2 d"]);
         assert_eq!([left(s(272)), left(s(59)), left(s(1)), left(s(0))], ["4 min", "60 s", "10 s", "0 s"]);
         assert_eq!([left_exactly(s(272)), left_exactly(s(3_661))], ["4:32", "1:01:01"]);

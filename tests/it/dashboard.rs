@@ -413,7 +413,7 @@ fn evidence_and_kinds_are_in_words() {
     desk.press(Key::Esc);
     desk.press(char('w'));
     desk.press(Key::Enter);
-    assert!(desk.text().contains("12 % ->93 %"), "an arrow is no comparison:\n{}", desk.text());
+    assert!(desk.text().contains("12 % -> 93 %"), "an arrow is no comparison:\n{}", desk.text());
 }
 
 #[test]

@@ -78,6 +78,7 @@ fn with(folder: &TempDir, text: &str) -> Value {
     let (file, from) = (written(folder, "other.toml", text), NIGHT.start.to_string());
     let ran = apos(folder.path(), &["replay", "--with", &file, "--from", &from, "--report", "json"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(!ran.err.contains(['\r', '\x1b']), "nobody watches a bar in a file: {:?}", ran.err);
     serde_json::from_str(&ran.out).unwrap()
 }
 
@@ -248,6 +249,7 @@ fn an_incident_is_reported_with_its_stretch() {
     ] {
         assert!(text.contains(told), "{told}:\n{text}");
     }
+    assert!(text.contains("; by chance ") && text.contains("1 in 10^"), "a probability as the screen tells it:\n{text}");
     // The file is what the link says it is.
     let segment = out.with_extension("seg");
     let shown = apos(folder.path(), &["replay", "--headless", "--file", segment.to_str().unwrap()]);

@@ -3,6 +3,7 @@
 use super::gather::Incident;
 use crate::domain::Money;
 use crate::engine::snapshot::{ActionRow, ActionStatus, Evidence, IncidentRow, Prediction, Severity};
+use crate::tui::format::chance;
 
 pub(super) fn of(report: &Incident) -> String {
     let Incident { incident, .. } = report;
@@ -46,13 +47,13 @@ fn summary(report: &Incident, line: &mut impl FnMut(String)) {
 
 fn evidence(seen: &Evidence, line: &mut impl FnMut(String)) {
     line(format!(
-        "{}: {} observed, {} expected, of {} samples in {} s; probability by chance {:.1e}; judged {}.",
+        "{}: {} observed, {} expected, of {} samples in {} s; by chance {}; judged {}.",
         seen.metric,
         measure(&seen.metric, seen.observed),
         measure(&seen.metric, seen.baseline),
         seen.samples,
         seen.window_s,
-        seen.probability,
+        chance(seen.probability),
         seen.at
     ));
     let series: Vec<String> =

@@ -233,16 +233,9 @@ pub(super) fn evidence(seen: &Evidence, columns: usize, scene: &Scene<'_>) -> Ve
     } else if !seen.series.is_empty() {
         lines.push(labelled("", spark::heights(&seen.series, width, seen.at), theme.text, theme));
     }
-    let age = format!("judged {}, {} s of samples", ago(scene.since(seen.at)), seen.window_s);
+    let age = format!("judged {}, {} s of samples", format::ago(scene.since(seen.at)), seen.window_s);
     lines.push(labelled("", age, theme.quiet, theme));
     lines
-}
-
-fn ago(span: std::time::Duration) -> String {
-    match format::age(span).as_str() {
-        "now" => "just now".into(),
-        age => format!("{age} ago"),
-    }
 }
 
 /// What it is predicted to bring, with its uncertainty and its price.

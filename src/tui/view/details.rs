@@ -98,7 +98,7 @@ pub(super) fn incident(row: &IncidentRow, columns: usize, scene: &Scene<'_>) -> 
         lines.push(labelled("at worst", format!("{}/min", format::amounts(&row.at_worst)), theme.text, theme));
     }
     let at = |time| format!("{} {}", format::second(time, zone), format::offset(time, zone));
-    let since = format!("{}, {}", at(row.detected_at), format::age(scene.since(row.detected_at)));
+    let since = format!("{}, {}", at(row.detected_at), format::ago(scene.since(row.detected_at)));
     lines.push(labelled("noticed", since, theme.text, theme));
     if let Some(time) = row.resolved_at {
         lines.push(labelled("resolved", at(time), theme.good, theme));

@@ -40,10 +40,7 @@ fn told(hindsight: &Hindsight, columns: usize, scene: &Scene<'_>) -> Vec<Line<'s
     let (theme, zone) = (scene.theme, &scene.ui.session.zone);
     let clock = |at| format!("{} {}", format::second(at, zone), format::offset(at, zone));
     let until = hindsight.until.map_or_else(|| "now".to_owned(), |at| format!("{}, when its trouble was over", clock(at)));
-    let age = match format::age(scene.since(hindsight.since)).as_str() {
-        "now" => "just now".to_owned(),
-        age => format!("{age} ago"),
-    };
+    let age = format::ago(scene.since(hindsight.since));
     let when = format!("at {}, when it was proposed, {age}; followed until {until}", clock(hindsight.since));
     let estimate = &hindsight.estimate;
     let mut lines = field("approved", &when, theme.text, (columns, 2), theme);

@@ -50,7 +50,8 @@ pub(super) fn sheet(levels: &Levels, columns: usize, scene: &Scene<'_>) -> Sheet
     let mut paged = left(levels, columns, scene);
     paged.extend(apart(columns, scene));
     paged.extend(in_shadow(levels, columns, scene));
-    Sheet { title: "Autonomy".into(), tag: format!("as {}", scene.ui.session.role.as_str()), fixed, paged, ..Sheet::default() }
+    let tag = if may_set(scene) { format!("as {}", scene.ui.session.role.as_str()) } else { "read only".into() };
+    Sheet { title: "Autonomy".into(), tag, fixed, paged, ..Sheet::default() }
 }
 
 const fn name(row: Row) -> &'static str {

@@ -66,7 +66,7 @@ fn the_levels_and_what_was_left_undone_are_read_and_not_set() {
         let mut desk = desk(size);
         assert_eq!(desk.press(char('l')), None);
         let drawn = desk.text();
-        assert!(drawn.contains("Autonomy") && drawn.contains("this week"), "{drawn}");
+        assert!(drawn.contains("Autonomy") && drawn.contains("read only") && drawn.contains("this week"), "{drawn}");
         assert!(!drawn.contains("set to") && !drawn.contains("y set"), "{drawn}");
         desk.wait(1_000);
         assert_eq!(desk.press(char('y')), None, "nothing can be set");
