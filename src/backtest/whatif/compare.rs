@@ -19,7 +19,7 @@ const FEW: u64 = 20;
 /// Share of differing attempts that the log could not have sent there, above which that is warned of.
 const UNSUPPORTED: f64 = 0.2;
 /// How far a model may be off on attempts of a kind it never saw there, in points of success: as the shadow ledger has it.
-const TRANSFER: f64 = 0.02;
+const TRANSFER: f64 = 0.03;
 
 /// Sums over the stretch.
 #[derive(Debug, Default)]
