@@ -182,6 +182,7 @@ async fn repeats_that_come_at_once_are_one_event_and_one_row() -> Result<()> {
     let told = |status: &str| answers.iter().filter(|answer| answer.body["status"] == status).count();
     assert_eq!((told("recorded"), told("repeated")), (1, 19), "{answers:?}");
     app.until_events(1).await?;
+    app.until("the tables are connected", || app.handle().tables().is_some()).await?;
     let tables = app.handle().tables().context("tables")?;
     app.until("the table has it", || app.handle().status().tables.is_some_and(|tables| tables.rows >= 1)).await?;
     assert_eq!(tables.counts().await?.payment_events, 1);
