@@ -163,10 +163,18 @@ impl Player {
     }
 }
 
-/// The user's configuration in this world, whose merchants, connectors and seed are its own.
+/// The user's configuration in this world, whose merchants, connectors, experiments and seed are its own, and whose switch may
+/// be asked or not.
 pub(in crate::cli) fn within(world: &World, settings: Settings) -> Settings {
     let own = world.settings();
-    Settings { seed: own.seed, connectors: own.connectors, merchants: own.merchants, ..settings }
+    Settings {
+        seed: own.seed,
+        fetching: own.fetching,
+        connectors: own.connectors,
+        merchants: own.merchants,
+        experiments: own.experiments,
+        ..settings
+    }
 }
 
 /// Operator timers run in wall time: at ×10 a proposal must not lapse ten times as fast under somebody reading it.
