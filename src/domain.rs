@@ -11,6 +11,7 @@ pub mod decision;
 pub mod entry;
 pub mod ids;
 pub mod kinds;
+pub mod model;
 pub mod money;
 pub mod payment;
 pub mod rule;
@@ -21,12 +22,13 @@ pub mod wording;
 pub use change::{ActionClass, Change, PriorityMove};
 pub use command::{Command, Order, Role};
 pub use context::{Context, Issuer};
-pub use decision::{Approach, Candidate, Decision, Exclusion, Request};
+pub use decision::{Approach, Candidate, Decision, Exclusion, Note, Request};
 pub use entry::{Act, Body, EffectId, EffectResult, Entry, Position, Record, ResourceSample, Step};
 pub use ids::{ActionId, ConnectorAccount, ConnectorName, EventId, IncidentId, OperatorName, PaymentId, ProfileId};
 pub use kinds::{
     Autonomy, CardType, Comparison, Credential, DeclineClass, EventKind, Initiator, Method, Network, Purpose, Source,
 };
+pub use model::Model;
 pub use money::{Currency, Money};
 pub use payment::{Bin, Country, Decline, PaymentEvent};
 pub use rule::{Rule, RuleId};

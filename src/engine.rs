@@ -8,6 +8,7 @@ mod apply;
 mod detect;
 mod feed;
 mod heal;
+pub mod learn;
 mod monitor;
 mod names;
 mod payments;

@@ -27,6 +27,7 @@ pub mod stream;
 mod supervisor;
 mod tail;
 mod told;
+mod trainer;
 
 pub use handle::{DecideError, Handle};
 pub use intake::{AppendError, Receipt};
@@ -34,6 +35,7 @@ pub use retention::RetentionConfig;
 pub use spool::SpoolError;
 pub use status::Status;
 pub use stream::StreamConfig;
+pub use trainer::{Untrained, train};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -153,6 +155,7 @@ impl Runtime {
         let handle = parts.handle(&config);
         parts.start_engine(&config)?;
         parts.start_leading(&config);
+        parts.start_trainer()?;
         parts.start_projector(&config)?;
         parts.start_retention(&config)?;
         parts.start_watches();
@@ -340,6 +343,13 @@ impl Parts {
         self.supervisor.task("leader", Phase::Quiet, leader.run(stop.clone()));
         self.supervisor.task("executor", Phase::Quiet, executor.run(stop.clone()));
         self.supervisor.task("sampler", Phase::Quiet, sampler.run(stop));
+    }
+
+    fn start_trainer(&mut self) -> std::io::Result<()> {
+        let (log, clock, published) = (self.log.clone(), self.clock.clone(), self.published.clone());
+        let trainer = trainer::Trainer { log, clock, published, lease: self.lease.subscribe() };
+        let (runtime, stop) = (tokio::runtime::Handle::current(), self.supervisor.stop());
+        self.supervisor.thread("apos-trainer", move || trainer.run(&runtime, &stop))
     }
 
     fn start_projector(&mut self, config: &RuntimeConfig) -> std::io::Result<()> {

@@ -3,6 +3,7 @@
 mod packed;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 
 use super::{ConnectorAccount, Context, Money, PaymentId, Position, ProfileId, RuleId, Time};
 use packed::Packed;
@@ -126,7 +127,29 @@ pub struct Candidate {
 /// What else shaped a decision, besides what its candidates tell. Variants are only ever added, at the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Note {}
+pub enum Note {
+    /// A learnt model was in force, and had its part in the scores.
+    Model {
+        /// Its version.
+        version: u32,
+        /// How far it was believed, 0 to 1.
+        weight: f32,
+        /// What it said of each candidate, in their order, in 64ths of a logit; all of it counts times the weight. Empty: it
+        /// says nothing of such a payment.
+        steps: SmallVec<[i8; 16]>,
+    },
+}
+
+impl Note {
+    /// The version of the learnt model, of a note about one.
+    #[must_use]
+    #[allow(clippy::unnecessary_wraps, reason = "a note of another kind is about none")]
+    pub const fn model(&self) -> Option<u32> {
+        match self {
+            Self::Model { version, .. } => Some(*version),
+        }
+    }
+}
 
 /// A routing decision, as it is answered and recorded: at ten candidates some 200 bytes besides its request.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,6 +183,12 @@ impl Decision {
     #[must_use]
     pub fn chosen(&self) -> &Candidate {
         &self.candidates[usize::from(self.chosen)]
+    }
+
+    /// The version of the learnt model that was in force, if one was.
+    #[must_use]
+    pub fn model(&self) -> Option<u32> {
+        self.notes.iter().find_map(Note::model)
     }
 
     /// The merchant's routing rule, where it made a difference: it kept accounts out, or its order was followed.

@@ -4,12 +4,14 @@
 //! defaults are here; `config/apos.toml` lists every key with its default, and a test holds the two together. Values
 //! out of range are refused when they are read, so that the file's line can be named.
 
+mod learning;
 mod recorded;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use learning::Learning;
 pub use recorded::Recorded;
 
 use super::{ActionClass, Autonomy, ConnectorAccount, ConnectorName, Currency, Method, ProfileId};
@@ -84,6 +86,8 @@ pub struct Settings {
     pub event_monitor: EventMonitor,
     /// `[routing]`
     pub routing: Routing,
+    /// `[learning]`
+    pub learning: Learning,
     /// `[detection]`
     pub detection: Detection,
     /// `[healing]`

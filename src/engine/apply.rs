@@ -8,16 +8,18 @@ use super::analyse::Counted;
 use super::detect;
 use super::feed::Line;
 use super::heal::{Asking, Attempted, Site, Targets};
+use super::learn::Lesson;
 use super::monitor::{Outcome, Slice};
 use super::payments::{Horizon, Key, Merge, Silent};
 use super::route::breaker::Turn;
 use super::route::{Observation, Subject};
 use super::snapshot::IncidentRow;
 use super::state::State;
+use crate::domain::model::Cell;
 use crate::domain::payment::LATE_AFTER;
 use crate::domain::rule::RuleText;
 use crate::domain::{
-    Body, Command, ConnectorAccount, Context, Decision, DeclineClass, EffectId, EffectResult, Entry, EventKind, Money,
+    Body, Command, ConnectorAccount, Context, Decision, DeclineClass, EffectId, EffectResult, Entry, EventKind, Model, Money,
     PaymentEvent, PaymentId, ProfileId, Rule, RuleId, Settings, Time,
 };
 
@@ -56,6 +58,7 @@ pub fn apply(state: &mut State, entry: &Entry, effects: &mut Vec<Effect>) {
         | Body::RuleDeleted { .. }
         | Body::ScoresReset { .. } => state.rules(entry),
         Body::PaymentTold { profile, payment, context, amount } => state.told((profile, payment), *context, *amount),
+        Body::ModelPublished(model) => state.publish(model),
     }
     state.busy |= matches!(entry.body, Body::Payment(_) | Body::Decided(_) | Body::Commanded(_) | Body::Ended { .. });
     state.listen();
@@ -132,8 +135,15 @@ impl State {
         self.statistics.payments += u64::from(new);
     }
 
+    /// A model was trained: it is on trial from now on.
+    fn publish(&mut self, model: &Model) {
+        let told = self.learning.publish(model, &self.view);
+        self.feed.push(&self.view, Line::Engine(told));
+    }
+
     fn decided(&mut self, decision: &Arc<Decision>) {
         self.statistics.decisions += 1;
+        self.learning.counts.decided(decision.confidence);
         let request = &decision.request;
         let merchant = self.view.intern_profile(&request.profile);
         let account = self.view.intern_account(&decision.chosen().account);
@@ -190,6 +200,7 @@ impl State {
             decision,
             delay,
             silent,
+            failed_elsewhere: payment.failed_elsewhere(account),
             account: account.or_else(|| payment.attempts.last()?.account),
             context: payment.context,
             amount: payment.amount,
@@ -259,6 +270,7 @@ impl State {
         if failure.is_none() && known.silent != Silent::No {
             self.silence.acquit(connector);
         }
+        self.learning.counts.ended(known.shown, failure.is_none(), known.failed_elsewhere);
         self.learn(known, subject, failure);
         let at = event.occurred_at.min(self.view.at);
         let latency_ms = event.latency_ms.filter(|_| !late(event, self.view.at));
@@ -298,6 +310,9 @@ impl State {
         // What was presumed to have failed has taught so.
         let known_before = failure.is_some() && known.silent == Silent::Presumed;
         let expected = if known_before { None } else { self.view.weights.learn(subject, &seen, failure) };
+        if let Some(expected) = expected {
+            self.teach(subject, &seen, expected, failure.is_none());
+        }
         if self.view.settings.routing.change_points
             && let Some(expected) = expected
             && self.view.weights.watch(subject.connector, &seen, expected, failure)
@@ -324,6 +339,17 @@ impl State {
         self.feed.push(&self.view, Line::Engine(text));
     }
 
+    /// What routing learnt from is kept for the model, and judges those there are.
+    fn teach(&mut self, subject: Subject, seen: &Observation, expected: f64, success: bool) {
+        #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose: half the bytes of a lesson")]
+        let expected = expected as f32;
+        let cell = Cell::of(&seen.context, seen.amount);
+        let lesson = Lesson { at: self.view.at, cell, connector: subject.connector, expected, success };
+        if let Some(told) = self.learning.learn(lesson, &mut self.view) {
+            self.feed.push(&self.view, Line::Engine(told));
+        }
+    }
+
     fn subject(&self, account: u32) -> Option<Subject> {
         let connector = self.view.accounts.get(account as usize)?.connector;
         Some(Subject { connector, account })
@@ -338,8 +364,8 @@ impl State {
             let Some(payment) = self.view.payments.open_mut(sent.payment).filter(|_| silent) else { continue };
             payment.fell_silent(presumed);
             let seen = Observation { context: payment.context, merchant: sent.merchant, amount: payment.amount, shown: None };
-            if presumed {
-                self.view.weights.learn(sent.subject, &seen, Some(DeclineClass::Unclassified));
+            if presumed && let Some(expected) = self.view.weights.learn(sent.subject, &seen, Some(DeclineClass::Unclassified)) {
+                self.teach(sent.subject, &seen, expected, false);
             }
         }
     }
@@ -419,6 +445,8 @@ struct Known {
     delay: Option<Duration>,
     /// What it was taken for before it came.
     silent: Silent,
+    /// Whether an attempt of it on another account has failed.
+    failed_elsewhere: bool,
     account: Option<u32>,
     context: crate::domain::Context,
     amount: Option<crate::domain::Money>,

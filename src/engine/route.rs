@@ -9,6 +9,7 @@ mod calibration;
 mod change_point;
 mod customers;
 mod features;
+mod offsets;
 pub mod rules;
 mod score;
 mod share;
@@ -17,6 +18,7 @@ mod slots;
 mod view;
 pub(crate) mod weights;
 
+pub(crate) use offsets::{Offsets, logits, moved};
 pub(crate) use view::Account;
 pub use view::RoutingView;
 pub(crate) use weights::{Observation, Subject};
@@ -71,6 +73,7 @@ pub fn decide_under(
     let draw = Draw::of(view.settings.seed, &request);
     let choice = choose(view, &mut scored, (&request, ruling), &draw);
     let confidence = score::confidence(&scored, choice.index);
+    let notes = score::model(view, &scored).into_iter().collect();
     let chosen = u16::try_from(choice.index).unwrap_or(0);
     let candidates: Vec<Candidate> = scored.into_iter().map(Scored::into_candidate).collect();
     Ok(Decision {
@@ -82,7 +85,7 @@ pub fn decide_under(
         candidates,
         propensity: choice.propensity,
         confidence,
-        notes: Vec::new(),
+        notes,
     })
 }
 

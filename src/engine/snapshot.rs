@@ -5,9 +5,11 @@
 
 mod build;
 mod hindsight;
+mod learning;
 
 pub use build::snapshot;
 pub use hindsight::{Estimate, Hindsight, ShadowRow, ShadowSum, Shadows};
+pub use learning::{Accuracy, CalibrationRow, LearningView, ModelRow, ModelStatus};
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,8 @@ pub struct Snapshot {
     pub hindsights: Vec<Hindsight>,
     /// The shadow ledger: what was left undone, by week.
     pub shadows: Shadows,
+    /// The learnt model.
+    pub learning: LearningView,
     /// The resource manager.
     pub scaling: ScalingView,
     /// The latest events, the newest last; at most 200.

@@ -13,14 +13,14 @@ use report::share;
 pub use report::{Acted, Held, Noticed, Report, Verdict};
 
 use super::baseline::Baseline;
-use super::driver::Driver;
 use super::driver::operator::Deciding;
 use super::driver::split::Clock;
 use super::driver::verdict;
+use super::driver::{Driver, Trainer};
 use super::scenario::Scenario;
 use super::world::World;
 use crate::domain::{Record, Settings, Time};
-use crate::engine::snapshot::IncidentRow;
+use crate::engine::snapshot::{IncidentRow, LearningView};
 
 /// Who routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -53,6 +53,8 @@ pub struct Trial {
     pub clock: Option<Clock>,
     /// Whether to play the same seed under the other policies, and without each action.
     pub compared: bool,
+    /// Trains models while it is played; none: routing goes by its own beliefs alone.
+    pub trainer: Option<Trainer>,
 }
 
 /// What can be seen of a trial while it runs.
@@ -118,6 +120,9 @@ impl Trial {
         if let Some(clock) = self.clock {
             driver = driver.timed_by(clock);
         }
+        if let Some(trainer) = self.trainer {
+            driver = driver.trained_by(trainer);
+        }
         let others = std::thread::scope(|scope| {
             let others = bandit.map(|mut bandit| {
                 scope.spawn(move || {
@@ -153,6 +158,10 @@ impl Trial {
         report.missed = self.missed(&driver);
         report.actions = acted(&driver, self.end());
         report.expectations = self.judge(report, &driver);
+        if self.trainer.is_some() {
+            let LearningView { champion, challenger, past, .. } = driver.snapshot().learning;
+            report.models = past.into_iter().chain(champion).chain(challenger).collect();
+        }
         report.fingerprint = Some(driver.state().fingerprint().to_hex().to_string());
     }
 
@@ -184,6 +193,7 @@ impl Trial {
             expectations: Vec::new(),
             entries: 0,
             unrouted: 0,
+            models: Vec::new(),
             fingerprint: None,
             wall_s: 0.0,
             split: None,

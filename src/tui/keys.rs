@@ -90,6 +90,8 @@ pub enum Does {
     AskUndo,
     /// Opens the levels of autonomy.
     Levels,
+    /// Opens the learnt model.
+    Model,
     /// Arms the panic bar.
     ArmPanic,
     /// Every class to observe, if the bar is armed.
@@ -200,6 +202,7 @@ pub const BINDINGS: &[Binding] = &[
     bind("w", &[Key::Char('w')], "waits", PANELS, Does::Waiting).shown(),
     bind("u", &[Key::Char('u')], "undo", &[Scope::Panels, Scope::Reading], Does::AskUndo).needs(Role::Operator).shown(),
     bind("l", &[Key::Char('l')], "autonomy", PANELS, Does::Levels).needs(Role::Operator).shown(),
+    bind("m", &[Key::Char('m')], "model", PANELS, Does::Model),
     bind("!", &[Key::Char('!')], "panic", ANYWHERE, Does::ArmPanic).needs(Role::Operator).shown(),
     bind("p", &[Key::Char('p')], "fire the armed panic", ANYWHERE, Does::FirePanic).needs(Role::Operator),
     bind("?", &[Key::Char('?')], "help", PANELS, Does::Help).shown(),

@@ -1,7 +1,7 @@
 //! Benches of the engine, on the mix its promises name. `cargo bench --bench engine`
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench that cannot go on has failed")]
 
-use apos::domain::Time;
+use apos::domain::{Body, Entry, EventKind, Time};
 use apos::engine::{RoutingView, apply, decide, snapshot};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -29,6 +29,33 @@ fn decide_at(bencher: Bencher, connectors: u64) {
         mix.request(n)
     };
     bencher.with_inputs(next).bench_local_values(|request| decide(black_box(&view), &|_| 0, request, Time::ZERO));
+}
+
+/// The same with a learnt model in force.
+#[divan::bench(args = [10, 20], sample_size = 100)]
+fn decide_with_a_model_at(bencher: Bencher, connectors: u64) {
+    let mix = Mix::modelled(connectors);
+    let view: RoutingView = mix.state.view().clone();
+    let mut n = 1_000_000;
+    let next = || {
+        n += 1;
+        mix.request(n)
+    };
+    bencher.with_inputs(next).bench_local_values(|request| decide(black_box(&view), &|_| 0, request, Time::ZERO));
+}
+
+/// Outcomes folded with a model in force, judged and kept to train on: promise ≤ 3 µs each.
+#[divan::bench(sample_count = 10)]
+fn outcomes_with_a_model(bencher: Bencher) {
+    let mut mix = Mix::modelled(10);
+    let (state, from) = (mix.state.clone(), mix.entries.len());
+    (0..20_000).for_each(|_| mix.pay());
+    let outcome = |entry: &&Entry| matches!(&entry.body, Body::Payment(event) if event.kind != EventKind::Started);
+    let entries: Vec<Entry> = mix.entries[from..].iter().filter(outcome).cloned().collect();
+    bencher.counter(ItemsCount::new(entries.len())).with_inputs(|| state.clone()).bench_local_values(|mut state| {
+        entries.iter().for_each(|entry| apply(&mut state, entry, &mut Vec::new()));
+        state
+    });
 }
 
 /// Entries folded, ticks among them, a view published every 100 entries: promise ≥ 150,000/s.

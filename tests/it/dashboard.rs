@@ -167,6 +167,8 @@ fn scenes() -> Vec<(&'static str, Snapshot, Vec<Key>)> {
         ("connector", scenes::outage(), vec![Key::Enter]),
         ("levels", scenes::outage(), vec![char('l')]),
         ("left", scenes::hindsight(), vec![char('l')]),
+        ("model", scenes::modelled(), vec![char('m')]),
+        ("model-failed", scenes::model_failed(), vec![char('m')]),
         ("keys", scenes::calm(), vec![char('?')]),
         ("panic", scenes::outage(), vec![char('!')]),
     ]

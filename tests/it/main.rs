@@ -11,6 +11,7 @@ mod dashboard;
 mod engine;
 mod live;
 mod log;
+mod model;
 mod past;
 mod peer;
 mod poison;

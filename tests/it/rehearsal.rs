@@ -177,7 +177,7 @@ fn what_happens_while_the_log_is_down_comes_at_once_when_it_is_back() {
 fn trial(policy: Policy, deciding: Deciding) -> Trial {
     let mut scenario = Scenario::named("outage").unwrap();
     scenario.payments_per_s = 25.0;
-    Trial { span: Duration::from_secs(150), scenario, seed: 1, policy, deciding, clock: None, compared: true }
+    Trial { span: Duration::from_secs(150), scenario, seed: 1, policy, deciding, clock: None, compared: true, trainer: None }
 }
 
 #[test]

@@ -61,7 +61,12 @@ impl Pseudonyms {
                 Body::PaymentTold { profile: self.profile(&profile), payment: self.payment(&payment), context, amount }
             }
             Body::ScoresReset { profile } => Body::ScoresReset { profile: self.profile(&profile) },
-            body @ (Body::EngineStarted { .. } | Body::Ended { .. } | Body::Sampled(_) | Body::Ticked) => body,
+            // A model tells of connectors and kinds of payment, of no merchant.
+            body @ (Body::EngineStarted { .. }
+            | Body::Ended { .. }
+            | Body::Sampled(_)
+            | Body::Ticked
+            | Body::ModelPublished(_)) => body,
         }
     }
 

@@ -4,10 +4,11 @@ use core::cmp::Ordering;
 
 use super::RoutingView;
 use super::belief::Belief;
+use super::offsets::Row;
 use super::rules::Ruling;
 use super::view::Account;
 use super::weights::{Seen, Weights};
-use crate::domain::{Candidate, ConnectorAccount, Exclusion, Request, Settings};
+use crate::domain::{Candidate, ConnectorAccount, Exclusion, Note, Request, Settings};
 
 /// A candidate with its score.
 pub(crate) struct Scored<'v> {
@@ -22,6 +23,8 @@ pub(crate) struct Scored<'v> {
     own: Belief,
     bonus: f64,
     evidence: f64,
+    /// What the learnt model in force says of it.
+    step: i8,
 }
 
 /// Scores every account of the request, in the request's order.
@@ -34,7 +37,8 @@ pub(crate) fn all<'v>(
     let seen = view.weights.seen(&request.context, view.profiles.get(&request.profile), request.amount);
     let shared = view.weights.shared(&seen);
     let prior = Weights::own_prior(&seen);
-    let scorer = Scorer { view, request, ruling, seen, shared, prior };
+    let model = view.offsets.as_ref().map(|offsets| offsets.row(&request.context, Some(request.amount)));
+    let scorer = Scorer { view, request, ruling, seen, shared, prior, model };
     request.eligible.iter().enumerate().map(|(rank, account)| scorer.score(rank, account, in_flight(account))).collect()
 }
 
@@ -47,17 +51,21 @@ struct Scorer<'v, 'r> {
     shared: Belief,
     /// Variance of an own part of which nothing is known.
     prior: f64,
+    /// What the learnt model says of such a payment.
+    model: Option<Row<'v>>,
 }
 
 impl<'v> Scorer<'v, '_> {
-    /// `score = Σμ_c + κ·√(V_c / (1 + ρ·V_c·pending_c))`: the connector's own part and the worth of learning more of it.
+    /// `score = λ·o_c + Σμ_c + κ·√(V_c / (1 + ρ·V_c·pending_c))`: what the learnt model says, as far as it is believed, the
+    /// connector's own part, and the worth of learning more of it.
     /// Attempts in flight shrink that worth: an unproven connector is never flooded while its outcomes are late.
     fn score(&self, rank: usize, account: &ConnectorAccount, in_flight: u16) -> Scored<'v> {
         let known = self.view.account(account);
         let state = known.map(|(_, state)| state);
         let connector = self.connector(account, state);
         let part = self.view.weights.own(connector, known.map(|(number, _)| number), &self.seen);
-        let own = part.belief;
+        let step = self.model.map_or(0, |row| row.step(connector));
+        let own = self.model.map_or(part.belief, |row| part.belief.moved(row.weighted(step)));
         let expected = self.view.weights.expected(self.shared.plus(own));
         let routing = &self.view.settings.routing;
         let folded = connector.and_then(|c| self.view.pending.get(c as usize)).copied().unwrap_or(0);
@@ -74,6 +82,7 @@ impl<'v> Scorer<'v, '_> {
             own,
             bonus,
             evidence: evidence(own.variance, self.prior, expected),
+            step,
         }
     }
 
@@ -127,6 +136,14 @@ pub(crate) fn confidence(scored: &[Scored<'_>], index: usize) -> f64 {
     let spread = (chosen.own.variance + rival.own.variance).sqrt().max(1e-9);
     let z = (chosen.own.mean - rival.own.mean) / spread;
     0.5 * libm::erfc(-z / core::f64::consts::SQRT_2)
+}
+
+/// What the learnt model in force had to do with it, for candidates in the order of preference.
+pub(crate) fn model(view: &RoutingView, scored: &[Scored<'_>]) -> Option<Note> {
+    let offsets = view.offsets.as_ref()?;
+    let says = scored.iter().any(|one| one.step != 0);
+    let steps = if says { scored.iter().map(|one| one.step).collect() } else { smallvec::SmallVec::new() };
+    Some(Note::Model { version: offsets.version, weight: offsets.weight, steps })
 }
 
 impl Scored<'_> {

@@ -9,6 +9,7 @@ use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
 use super::breaker::Breaker;
+use super::offsets::Offsets;
 use super::rules::Book;
 use super::weights::Weights;
 use crate::domain::{
@@ -70,6 +71,8 @@ pub struct RoutingView {
     /// them recover.
     pub(crate) watched: OrdMap<Slice, Time>,
     pub(crate) weights: Weights,
+    /// The learnt model in force, if one is.
+    pub(crate) offsets: Option<Offsets>,
     pub(crate) payments: Payments,
     /// Bytes of all merchants' rules.
     pub(crate) rule_bytes: u64,
@@ -92,6 +95,11 @@ impl RoutingView {
     #[must_use]
     pub const fn settings(&self) -> &Arc<Settings> {
         &self.settings
+    }
+
+    /// The connectors, by their numbers.
+    pub fn connectors(&self) -> impl Iterator<Item = &ConnectorName> {
+        self.connectors.iter().map(|(_, name)| name)
     }
 
     /// Whether the merchant is known: configured, created by the switch, or seen.

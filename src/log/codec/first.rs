@@ -121,7 +121,8 @@ impl TryFrom<&Body> for FirstBody {
             | Body::RuleActivated { .. }
             | Body::RuleDeleted { .. }
             | Body::PaymentTold { .. }
-            | Body::ScoresReset { .. } => return Err(CodecError::Content("encoding 1 knows no such entry".to_owned())),
+            | Body::ScoresReset { .. }
+            | Body::ModelPublished(_) => return Err(CodecError::Content("encoding 1 knows no such entry".to_owned())),
         })
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Policy;
 use crate::domain::Time;
-use crate::engine::snapshot::ActionStatus;
+use crate::engine::snapshot::{ActionStatus, ModelRow};
 use crate::sim::driver::Driver;
 use crate::sim::driver::split::Split;
 use crate::sim::world::Tally;
@@ -67,6 +67,9 @@ pub struct Report {
     pub entries: u64,
     /// Payments that no account was left for.
     pub unrouted: u64,
+    /// Models that were trained, and what became of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<ModelRow>,
     /// Hash of the engine's complete state; none without an engine.
     pub fingerprint: Option<String>,
     /// How long it took, seconds, the comparisons included.

@@ -52,6 +52,8 @@ pub enum Kind {
     Connector(ConnectorName),
     /// The resource manager.
     Resources,
+    /// The learnt model.
+    Model,
     /// The keys.
     Keys,
     /// The time to go to, while it is typed.
@@ -226,9 +228,13 @@ impl Dialog {
             Kind::Levels { .. } => Scope::Levels,
             Kind::Faults(_) => Scope::Faults,
             Kind::Quit => Scope::Leaving,
-            Kind::Hindsight(_) | Kind::Incident(_) | Kind::Connector(_) | Kind::Resources | Kind::Keys | Kind::Time(_) => {
-                Scope::Reading
-            }
+            Kind::Hindsight(_)
+            | Kind::Incident(_)
+            | Kind::Connector(_)
+            | Kind::Resources
+            | Kind::Model
+            | Kind::Keys
+            | Kind::Time(_) => Scope::Reading,
         }
     }
 

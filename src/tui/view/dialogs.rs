@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Scene, approval, details, faults, help, hindsight, levels, scaling};
+use super::{Scene, approval, details, faults, help, hindsight, levels, model, scaling};
 use crate::domain::{ActionId, IncidentId, Role};
 use crate::engine::snapshot::{ActionRow, ActionStatus};
 use crate::tui::format;
@@ -31,6 +31,7 @@ fn sheet(dialog: &Dialog, columns: usize, scene: &Scene<'_>) -> Sheet {
         Kind::Incident(id) => incident(*id, columns, scene),
         Kind::Connector(name) => connector(name.as_str(), columns, scene),
         Kind::Resources => resources(columns, scene),
+        Kind::Model => model::sheet(columns, scene),
         Kind::Keys => help::sheet(scene),
         Kind::Time(text) => time(text, columns, scene),
         Kind::Levels { row, level } => levels::sheet(*row, *level, columns, scene),
