@@ -172,6 +172,8 @@ fn scenes() -> Vec<(&'static str, Snapshot, Vec<Key>)> {
         ("killed", scenes::killed(), vec![]),
         ("experiments", scenes::experimenting(), vec![char('e')]),
         ("left", scenes::hindsight(), vec![char('l')]),
+        ("model", scenes::modelled(), vec![char('m')]),
+        ("model-failed", scenes::model_failed(), vec![char('m')]),
         ("keys", scenes::calm(), vec![char('?')]),
         ("panic", scenes::outage(), vec![char('!')]),
     ]
