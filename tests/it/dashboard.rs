@@ -344,9 +344,10 @@ fn trouble_of_the_engine_stays_in_the_header_for_as_long_as_it_lasts() {
 fn a_sheet_without_a_rule_names_its_pages_beside_the_keys() {
     let mut desk = Desk::new(scenes::calm(), SIZES[0]);
     desk.press(char('?'));
-    assert!(desk.text().contains("page 1 of 2: PgDn"), "{}", desk.text());
-    desk.press(Key::PageDown);
-    assert!(desk.text().contains("page 2 of 2: PgUp"), "{}", desk.text());
+    for told in ["page 1 of 3: PgDn", "page 2 of 3: PgDn", "page 3 of 3: PgUp"] {
+        assert!(desk.text().contains(told), "{}", desk.text());
+        desk.press(Key::PageDown);
+    }
 }
 
 #[test]

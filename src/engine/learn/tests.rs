@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::model::{Metrics, STEPS_PER_LOGIT, Table, Window};
-use crate::domain::settings::Learning as LearningSettings;
+use crate::domain::settings::{Learning as LearningSettings, Merchant, Objective};
 use crate::domain::{
     Body, ConnectorAccount, ConnectorName, Context, Currency, Decision, Decline, DeclineClass, Entry, EventKind, Method, Money,
     Note, PaymentEvent, PaymentId, Position, ProfileId, Request, Settings, Source,
@@ -174,6 +174,25 @@ fn a_model_that_knows_more_comes_into_force_and_a_decision_says_so_and_can_be_co
         // The note tells what the model added: without it the other one would be as good.
         let added = f64::from(*weight) * 50.0 / STEPS_PER_LOGIT;
         assert!(added > 0.3, "{added}");
+    }
+}
+
+#[test]
+fn under_an_objective_the_model_has_its_part_too_and_its_note_is_the_last() {
+    let mut world = World::new(short());
+    world.pay(150, by_amount);
+    world.publish(1, 50);
+    world.pay(250, by_amount);
+    let objective = Objective { margin_percent: 20.0, cost_weight: 1.0, latency_percent_per_s: 0.0 };
+    let merchants = [(request(true).profile, Merchant { objective, ..Merchant::default() })].into();
+    world.push(Body::Configured(Settings { learning: short(), merchants, ..Settings::default() }.into()));
+    for large in [true, false] {
+        let decision = world.decide(large);
+        let [Note::Objective(_), Note::Model { version: 1, steps, .. }] = &decision.notes[..] else {
+            panic!("{:?}", decision.notes)
+        };
+        assert_eq!(steps[usize::from(decision.chosen)], 50, "the one it speaks for is worth most");
+        assert_eq!(decision.chosen().account, account(usize::from(!large)));
     }
 }
 
