@@ -3,7 +3,7 @@
 //! | routes | who may |
 //! |---|---|
 //! | `GET /health /health/ready`, also under `/v1` | everybody |
-//! | `GET /status /analytics /anomalies /healing`, also under `/v1`; `GET /v1/actions /v1/connectors /v1/decisions/{payment}` | on loopback everybody, else a viewer's key |
+//! | `GET /status /analytics /anomalies /healing`, also under `/v1`; `GET /v1/actions /v1/connectors /v1/models /v1/decisions/{payment}` | on loopback everybody, else a viewer's key |
 //! | `POST /v1/decisions /v1/outcomes`, `POST /v1/actions/{id}/approve, reject, override, undo` | an operator's key |
 //! | `GET /v1/adoption /v1/experiments` | as `GET /status` |
 //! | `PUT /v1/kill-switch` | an operator's key |
@@ -26,6 +26,7 @@ pub mod error;
 mod experiments;
 mod healing;
 mod health;
+mod models;
 mod outcomes;
 mod peer;
 mod reply;
@@ -101,6 +102,7 @@ fn routes(config: &mut ServiceConfig) {
                 .service(post("/outcomes", web::to(outcomes::tell)))
                 .service(get("/decisions/{payment}", web::to(decisions::get)))
                 .service(get("/connectors", web::to(connectors::get)))
+                .service(get("/models", web::to(models::get)))
                 .service(get("/actions", web::to(actions::list)))
                 .service(get("/actions/{id}", web::to(actions::get)))
                 .service(post("/actions/{id}/{verb}", web::to(actions::order)))

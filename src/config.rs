@@ -20,8 +20,8 @@ use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::settings::{
-    Adoption, Connector, Deduplication, Detection, EventMonitor, Experiment, Healing, Levels, Merchant, Rates, Routing,
-    Scaling, Settings, experiments, whole,
+    Adoption, Connector, Deduplication, Detection, EventMonitor, Experiment, Healing, Learning, Levels, Merchant, Rates,
+    Routing, Scaling, Settings, experiments, whole,
 };
 use crate::domain::{ConnectorName, ProfileId, Role};
 
@@ -61,6 +61,8 @@ pub struct Config {
     pub event_monitor: EventMonitor,
     /// `[routing]`, the engine's.
     pub routing: Routing,
+    /// `[learning]`, the engine's.
+    pub learning: Learning,
     /// `[detection]`, the engine's.
     pub detection: Detection,
     /// `[healing]`, the engine's.
@@ -92,6 +94,7 @@ impl Config {
             seed: self.seed,
             event_monitor: self.event_monitor.clone(),
             routing: self.routing.clone(),
+            learning: self.learning.clone(),
             detection: self.detection.clone(),
             healing: self.healing.clone(),
             autonomy: self.autonomy.clone(),
@@ -123,6 +126,7 @@ impl Config {
             ["scaling.memory_down_percent", "scaling.memory_up_percent"],
             scaling.memory_down_percent <= scaling.memory_up_percent,
         )?;
+        ordered(["learning.min_outcomes", "learning.window"], self.learning.min_outcomes <= self.learning.window)?;
         let Some(reference) = self.money.reference else { return Ok(()) };
         let one = self.money.per_reference.get(&reference).is_some_and(|rate| (rate - 1.0).abs() < f64::EPSILON);
         let problem = format!("the table of rates must hold the reference currency at 1 ({reference} = 1.0)");

@@ -11,6 +11,7 @@ pub mod decision;
 pub mod entry;
 pub mod ids;
 pub mod kinds;
+pub mod model;
 pub mod money;
 pub mod payment;
 pub mod rule;
@@ -27,6 +28,7 @@ pub use ids::{ActionId, ConnectorAccount, ConnectorName, EventId, IncidentId, Op
 pub use kinds::{
     Autonomy, CardType, Comparison, Credential, DeclineClass, EventKind, Initiator, Method, Network, Purpose, Source,
 };
+pub use model::Model;
 pub use money::{Currency, Money};
 pub use payment::{Bin, Country, Decline, PaymentEvent};
 pub use rule::{Rule, RuleId};

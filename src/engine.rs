@@ -11,6 +11,7 @@ mod experiments;
 mod feed;
 mod heal;
 mod hidden;
+pub mod learn;
 mod monitor;
 mod names;
 mod payments;

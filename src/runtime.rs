@@ -30,6 +30,7 @@ pub mod stream;
 mod supervisor;
 mod tail;
 mod told;
+mod trainer;
 
 pub use fetcher::FetchConfig;
 pub use handle::{DecideError, Handle};
@@ -40,6 +41,7 @@ pub use retention::RetentionConfig;
 pub use spool::SpoolError;
 pub use status::Status;
 pub use stream::StreamConfig;
+pub use trainer::{Untrained, train};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -161,6 +163,7 @@ impl Runtime {
         let handle = parts.handle(&config);
         parts.start_engine(&config)?;
         parts.start_leading(&config);
+        parts.start_trainer()?;
         parts.start_projector(&config)?;
         parts.start_retention(&config)?;
         parts.start_watches();
@@ -367,6 +370,13 @@ impl Parts {
         };
         let stop = self.supervisor.stop();
         self.supervisor.task("fetcher", Phase::Quiet, fetcher.run(stop));
+    }
+
+    fn start_trainer(&mut self) -> std::io::Result<()> {
+        let (log, clock, published) = (self.log.clone(), self.clock.clone(), self.published.clone());
+        let trainer = trainer::Trainer { log, clock, published, lease: self.lease.subscribe() };
+        let (runtime, stop) = (tokio::runtime::Handle::current(), self.supervisor.stop());
+        self.supervisor.thread("apos-trainer", move || trainer.run(&runtime, &stop))
     }
 
     fn start_projector(&mut self, config: &RuntimeConfig) -> std::io::Result<()> {

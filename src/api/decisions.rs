@@ -74,6 +74,9 @@ struct View<'a> {
     view: Position,
     /// The merchant's routing rule, where it made a difference.
     rule: Option<RuleId>,
+    /// The version of the learnt model in force, where one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<u32>,
     /// In the order of preference.
     candidates: &'a [Candidate],
     /// What else shaped it.
@@ -94,6 +97,7 @@ impl<'a> View<'a> {
             propensity: *propensity,
             view: *view,
             rule: decision.rule(),
+            model: decision.model(),
             candidates,
             notes,
         }

@@ -12,11 +12,16 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use imbl::Vector;
 
 use super::demo::within;
 use super::{Ended, Failure, Setup, output};
+use crate::domain::{ConnectorName, Model};
+use crate::engine::learn::Lesson;
+use crate::runtime;
 use crate::runtime::clock::instant;
 use crate::sim::Deciding;
+use crate::sim::driver::Trainer;
 use crate::sim::scenario::parse_duration;
 use crate::sim::{Policy, Scenario, Trial};
 use crate::telemetry;
@@ -49,6 +54,9 @@ pub struct SimulateArguments {
     /// The run alone: not played again under the other policies and without each action
     #[arg(long)]
     pub alone: bool,
+    /// Train models, by the [learning] section even where that is off, each at once when it is due; without this none is
+    #[arg(long)]
+    pub model: bool,
     /// The report's form; json is one object a line and run
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub report: ReportForm,
@@ -139,6 +147,11 @@ pub(super) fn run(arguments: &SimulateArguments, setup: &Setup) -> Result<Ended,
     Err(anyhow::anyhow!("not as the scenarios expect:\n  {}", failed.join("\n  ")).into())
 }
 
+/// Trains a model as the service does.
+fn trained(lessons: &Vector<Lesson>, names: &[ConnectorName], version: u32) -> Option<Model> {
+    runtime::train(lessons, names, version).ok()
+}
+
 /// Every scenario under every seed and policy.
 fn trials(arguments: &SimulateArguments) -> Result<Vec<Trial>, Failure> {
     let usage = |message: String| Failure::Usage(anyhow::anyhow!(message));
@@ -160,6 +173,7 @@ fn trials(arguments: &SimulateArguments) -> Result<Vec<Trial>, Failure> {
                 deciding: arguments.autonomy,
                 clock: Some(instant),
                 compared: !arguments.alone,
+                trainer: arguments.model.then_some(trained as Trainer),
             }));
             if trials.len() > RUNS_MAX {
                 return Err(usage(format!("these are more than {RUNS_MAX} runs: take fewer seeds, scenarios or policies")));

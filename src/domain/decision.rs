@@ -193,6 +193,12 @@ impl Decision {
         &self.candidates[usize::from(self.chosen)]
     }
 
+    /// The version of the learnt model that was in force, if one was.
+    #[must_use]
+    pub fn model(&self) -> Option<u32> {
+        self.notes.iter().find_map(Note::model)
+    }
+
     /// The merchant's routing rule, where it made a difference: it kept accounts out, or its order was followed.
     #[must_use]
     pub fn rule(&self) -> Option<RuleId> {

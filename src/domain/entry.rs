@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::rule::{RuleId, RuleText};
 use super::settings::Recorded;
 use super::{
-    ActionId, Change, Command, ConnectorAccount, Context, Decision, Money, PaymentEvent, PaymentId, ProfileId, Purpose, Time,
+    ActionId, Change, Command, ConnectorAccount, Context, Decision, Model, Money, PaymentEvent, PaymentId, ProfileId, Purpose,
+    Time,
 };
 
 /// Where an entry stands in the one total order: the record, and the entry's index within it.
@@ -213,6 +214,8 @@ pub enum Body {
         /// What came of it.
         end: FetchEnd,
     },
+    /// The leader trained a model, and proposes it: what becomes of it is the fold's to decide.
+    ModelPublished(Box<Model>),
 }
 
 /// How asking the switch for the attempts of a payment ended.

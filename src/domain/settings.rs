@@ -7,6 +7,7 @@
 mod adoption;
 mod connector;
 mod experiment;
+mod learning;
 mod objective;
 mod recorded;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use adoption::{Adoption, MerchantAdoption};
 pub use connector::{AmountRange, Connector, Fee, ThreeDs, Window};
 pub use experiment::{Arm, ArmPolicy, Experiment, experiments};
+pub use learning::Learning;
 pub use objective::Objective;
 pub use recorded::Recorded;
 
@@ -93,6 +95,8 @@ pub struct Settings {
     pub event_monitor: EventMonitor,
     /// `[routing]`
     pub routing: Routing,
+    /// `[learning]`
+    pub learning: Learning,
     /// `[detection]`
     pub detection: Detection,
     /// `[healing]`

@@ -9,6 +9,7 @@ use super::caution;
 use super::detect;
 use super::feed::Line;
 use super::heal::{Asking, End, Site, Targets};
+use super::learn::Lesson;
 use super::monitor::{Outcome, Slice};
 use super::payments::{Horizon, Key, Merge, Silent};
 use super::route::breaker::{Answered, Turn};
@@ -16,10 +17,11 @@ use super::route::{Observation, Subject};
 use super::snapshot::IncidentRow;
 use super::state::State;
 use super::tally::Attempted;
+use crate::domain::model::Cell;
 use crate::domain::payment::LATE_AFTER;
 use crate::domain::rule::RuleText;
 use crate::domain::{
-    Body, Command, ConnectorAccount, Context, Decision, DeclineClass, EffectId, EffectResult, Entry, EventKind, Money,
+    Body, Command, ConnectorAccount, Context, Decision, DeclineClass, EffectId, EffectResult, Entry, EventKind, Model, Money,
     PaymentEvent, PaymentId, ProfileId, Rule, RuleId, Settings, Source, Time,
 };
 
@@ -59,6 +61,7 @@ pub fn apply(state: &mut State, entry: &Entry, effects: &mut Vec<Effect>) {
         | Body::ScoresReset { .. } => state.rules(entry),
         Body::PaymentTold { profile, payment, context, amount } => state.told((profile, payment), *context, *amount),
         Body::AttemptsFetched { profile, payment, made, end } => state.fetched((profile, payment), *made, *end),
+        Body::ModelPublished(model) => state.publish(model),
     }
     state.busy |= matches!(entry.body, Body::Payment(_) | Body::Decided(_) | Body::Commanded(_) | Body::Ended { .. });
     state.listen();
@@ -139,8 +142,15 @@ impl State {
         self.statistics.payments += u64::from(new);
     }
 
+    /// A model was trained: it is on trial from now on.
+    fn publish(&mut self, model: &Model) {
+        let told = self.learning.publish(model, &self.view);
+        self.feed.push(&self.view, Line::Engine(told));
+    }
+
     fn decided(&mut self, decision: &Arc<Decision>) {
         self.statistics.decisions += 1;
+        self.learning.counts.decided(decision.confidence);
         let request = &decision.request;
         let merchant = self.view.intern_profile(&request.profile);
         let account = self.view.intern_account(&decision.chosen().account);
@@ -206,6 +216,7 @@ impl State {
             // The switch was asked for it: when, tells nothing of how long the connector took.
             delay: delay.filter(|_| event.source != Source::Fetch),
             silent,
+            failed_elsewhere: payment.failed_elsewhere(account),
             account: account.or_else(|| payment.attempts.last()?.account),
             context: payment.context,
             amount: payment.amount,
@@ -283,6 +294,7 @@ impl State {
         if failure.is_none() && known.silent != Silent::No {
             self.silence.acquit(connector);
         }
+        self.learning.counts.ended(known.shown, failure.is_none(), known.failed_elsewhere);
         self.learn(known, subject, failure);
         let at = event.occurred_at.min(self.view.at);
         let latency_ms = event.latency_ms.filter(|_| !late(event, self.view.at));
@@ -326,6 +338,9 @@ impl State {
         // What was presumed to have failed has taught so.
         let known_before = failure.is_some() && known.silent == Silent::Presumed;
         let expected = if known_before { None } else { self.teach(subject, &seen, failure) };
+        if let Some(expected) = expected {
+            self.lesson(subject, &seen, expected, failure.is_none());
+        }
         let (settings, at) = (Arc::clone(&self.view.settings), self.view.at);
         let Some(account) = self.view.accounts.get_mut(subject.account as usize) else { return };
         let sent = known.delay.map_or(at, |delay| at - delay);
@@ -362,6 +377,17 @@ impl State {
         self.view.accounts.get(account as usize).is_some_and(|account| account.breaker.open.is_some())
     }
 
+    /// What routing learnt from is kept for the model, and judges those there are.
+    fn lesson(&mut self, subject: Subject, seen: &Observation, expected: f64, success: bool) {
+        #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose: half the bytes of a lesson")]
+        let expected = expected as f32;
+        let cell = Cell::of(&seen.context, seen.amount);
+        let lesson = Lesson { at: self.view.at, cell, connector: subject.connector, expected, success };
+        if let Some(told) = self.learning.learn(lesson, &mut self.view) {
+            self.feed.push(&self.view, Line::Engine(told));
+        }
+    }
+
     fn subject(&self, account: u32) -> Option<Subject> {
         let connector = self.view.accounts.get(account as usize)?.connector;
         Some(Subject { connector, account })
@@ -379,7 +405,9 @@ impl State {
             if presumed {
                 let out_of_use = self.is_open(sent.subject.account);
                 let seen = Observation { context, merchant, amount, shown: None, out_of_use };
-                self.teach(sent.subject, &seen, Some(DeclineClass::Unclassified));
+                if let Some(expected) = self.teach(sent.subject, &seen, Some(DeclineClass::Unclassified)) {
+                    self.lesson(sent.subject, &seen, expected, false);
+                }
             }
         }
     }
@@ -467,6 +495,8 @@ struct Known {
     delay: Option<Duration>,
     /// What it was taken for before it came.
     silent: Silent,
+    /// Whether an attempt of it on another account has failed.
+    failed_elsewhere: bool,
     account: Option<u32>,
     context: crate::domain::Context,
     amount: Option<crate::domain::Money>,

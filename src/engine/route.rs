@@ -15,6 +15,7 @@ mod eligibility;
 mod features;
 mod latency;
 mod lottery;
+mod offsets;
 mod outlook;
 pub mod rules;
 mod score;
@@ -28,6 +29,7 @@ pub(crate) mod weights;
 mod whose;
 
 pub(crate) use adoption::Cautious;
+pub(crate) use offsets::{Offsets, logits, moved};
 pub use outlook::Outlook;
 pub(crate) use view::Account;
 pub use view::RoutingView;
@@ -110,6 +112,7 @@ pub fn decide_under(
     };
     let confidence = score::confidence(&scored, choice.index);
     notes.extend(asked.pursuit.and_then(|pursuit| pursuit.note(&scored, choice.approach)));
+    notes.extend(score::model(view, &scored));
     let chosen = u16::try_from(choice.index).unwrap_or(0);
     let candidates: Vec<Candidate> = scored.into_iter().map(Scored::into_candidate).collect();
     Ok(Decision {

@@ -7,11 +7,13 @@ mod adoption;
 mod build;
 mod experiments;
 mod hindsight;
+mod learning;
 
 pub use adoption::{AdoptionView, Conservative, KillSwitch, MerchantAdoptionRow, ShadowReport};
 pub use build::snapshot;
 pub use experiments::{ArmRow, ExperimentRow, ExperimentState};
 pub use hindsight::{Estimate, Hindsight, ShadowRow, ShadowSum, Shadows};
+pub use learning::{Accuracy, CalibrationRow, LearningView, ModelRow, ModelStatus};
 
 use std::sync::Arc;
 
@@ -54,6 +56,8 @@ pub struct Snapshot {
     pub hindsights: Vec<Hindsight>,
     /// The shadow ledger: what was left undone, by week.
     pub shadows: Shadows,
+    /// The learnt model.
+    pub learning: LearningView,
     /// The resource manager.
     pub scaling: ScalingView,
     /// The latest events, the newest last; at most 200.

@@ -10,6 +10,7 @@ use super::detect::Incidents;
 use super::experiments::Experiments;
 use super::feed::{Feed, Line};
 use super::heal::Healer;
+use super::learn::{Learning, Lesson};
 use super::monitor::Monitor;
 use super::route::RoutingView;
 use super::route::silence::Silence;
@@ -38,6 +39,7 @@ pub struct State {
     pub(super) silence: Silence,
     pub(super) shadow: Reports,
     pub(super) experiments: Experiments,
+    pub(super) learning: Learning,
     pub(super) statistics: Statistics,
     pub(super) configured: bool,
     pub(super) version: String,
@@ -112,6 +114,19 @@ impl State {
         }
         let traffic = self.busy || self.incidents.open_ones().next().is_some() || self.healer.waits();
         Some(self.ticked_at + if traffic { TICK } else { IDLE_TICK })
+    }
+
+    /// What a model may be trained on, the oldest first; the copy shares it.
+    #[must_use]
+    pub fn lessons(&self) -> imbl::Vector<Lesson> {
+        self.learning.lessons().clone()
+    }
+
+    /// When a model is to be trained next, and the version it will have. None while there is too little to train on, or
+    /// learning is off.
+    #[must_use]
+    pub fn training(&self) -> Option<(Time, u32)> {
+        Some((self.learning.due(&self.view.settings.learning)?, self.learning.next_version()))
     }
 
     /// Acts that were asked for and whose end is not recorded: to be executed (again) after a restart. All are
@@ -230,6 +245,7 @@ mod tests {
             }),
             Box::new(|s| s.feed.push(&RoutingView::default(), Line::Engine("x".to_owned()))),
             Box::new(|s| s.silence.answered(Duration::from_secs(1))),
+            Box::new(|s| s.learning.counts.decided(0.5)),
             Box::new(|s| s.statistics.repeats = 1),
             Box::new(|s| s.configured = true),
             Box::new(|s| s.version.push('1')),

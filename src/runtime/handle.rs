@@ -279,6 +279,7 @@ impl Handle {
     pub fn status(&self) -> Status {
         let (shared, gauges) = (&self.0, &self.0.gauges);
         let snapshot = self.snapshot();
+        let model = snapshot.learning.alert.as_ref().map(|alert| format!("model: {alert}"));
         Status {
             version: env!("CARGO_PKG_VERSION"),
             now: self.now(),
@@ -286,7 +287,7 @@ impl Handle {
             ready: gauges.ready.load(Ordering::Relaxed)
                 && !shared.conditions.has("engine")
                 && !shared.conditions.has("apos-engine"),
-            degraded: shared.conditions.list(),
+            degraded: shared.conditions.list().into_iter().chain(model).collect(),
             leader: shared.lease.borrow().is_some(),
             epoch: shared.published.agenda().borrow().epoch,
             log: self.log_status(),

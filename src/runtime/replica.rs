@@ -18,6 +18,7 @@ use super::outcomes::Outcomes;
 use super::overlay::Overlay;
 use super::poison::{self, Poisoned, Skips};
 use super::protocol::{Acts, Agenda};
+use super::trainer::Training;
 use crate::domain::{Body, Decision, Position, Record};
 use crate::engine::route::RoutingView;
 use crate::engine::snapshot::Snapshot;
@@ -44,6 +45,7 @@ pub(super) const CHECKPOINT_EVERY: u64 = 200_000;
 pub(super) struct Published {
     view: ArcSwap<RoutingView>,
     snapshot: ArcSwap<Snapshot>,
+    training: ArcSwap<Training>,
     agenda: watch::Sender<Agenda>,
     outcomes: Arc<Outcomes>,
     folded: watch::Sender<Position>,
@@ -55,6 +57,7 @@ impl Default for Published {
         Self {
             view: ArcSwap::from_pointee(state.view().clone()),
             snapshot: ArcSwap::default(),
+            training: ArcSwap::default(),
             agenda: watch::Sender::default(),
             outcomes: Arc::default(),
             folded: watch::Sender::default(),
@@ -73,6 +76,12 @@ impl Published {
     #[must_use]
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// What there is to train on, as of the latest snapshot.
+    #[must_use]
+    pub(super) fn training(&self) -> Arc<Training> {
+        self.training.load_full()
     }
 
     /// What is due; changes with the fold.
@@ -328,6 +337,8 @@ impl Replica {
     }
 
     fn show(&mut self, now: Instant) {
+        // Before the snapshot: who sees that a model is published does not find that it is still due.
+        self.published.training.store(Arc::new(Training::of(&self.state)));
         self.published.snapshot.store(Arc::new(engine::snapshot(&self.state)));
         self.snapshot_at = Some(now);
     }

@@ -18,12 +18,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use imbl::Vector;
+
 use super::scenario::Fault;
 use super::world::{World, WorldEvent};
 use crate::domain::entry::ENCODING;
 use crate::domain::{
-    Act, Body, Change, Command, ConnectorAccount, EffectId, EffectResult, Record, Request, Settings, Step, Time,
+    Act, Body, Change, Command, ConnectorAccount, ConnectorName, EffectId, EffectResult, Model, Record, Request, Settings,
+    Step, Time,
 };
+use crate::engine::learn::Lesson;
 use crate::engine::route::decide_under;
 use crate::engine::route::rules::Terms;
 use crate::engine::{Effect, Snapshot, State, apply, snapshot};
@@ -34,8 +38,14 @@ use operator::{Deciding, Operator};
 use savings::{Chances, Savings};
 use split::{Clock, Part, Split, Stopwatch};
 
+/// Where there was nothing to train, the next outcomes are waited for.
+const UNTRAINABLE: Duration = Duration::from_mins(10);
+
 /// The fencing epoch of a simulation: it never loses a lease, so its first leadership is its only one.
 const EPOCH: u64 = 1;
+
+/// What trains a model on lessons, of connectors by their numbers, in a version; none where there is nothing to train.
+pub type Trainer = fn(&Vector<Lesson>, &[ConnectorName], u32) -> Option<Model>;
 
 /// An engine routing a simulated world.
 #[derive(Clone)]
@@ -57,6 +67,10 @@ pub struct Driver {
     savings: Savings,
     watch: Stopwatch,
     forks: Option<Forks>,
+    /// None: no model is trained, as nobody waits for one in a world of half an hour.
+    trainer: Option<Trainer>,
+    /// No training before: there was too little to tell apart.
+    untrainable_until: Time,
     /// A change that is never made: the world as it would be without it.
     without: Option<Change>,
 }
@@ -113,6 +127,8 @@ impl Driver {
             savings: Savings::new(world.scenario().faults.len()),
             watch: Stopwatch::default(),
             forks: None,
+            trainer: None,
+            untrainable_until: Time::ZERO,
             without: None,
             world,
         };
@@ -125,6 +141,13 @@ impl Driver {
     #[must_use]
     pub fn decided_by(mut self, deciding: Deciding) -> Self {
         self.operator = Operator::new(Some(deciding));
+        self
+    }
+
+    /// Lets models be trained when they are due, at once and in no simulated time.
+    #[must_use]
+    pub fn trained_by(mut self, trainer: Trainer) -> Self {
+        self.trainer = Some(trainer);
         self
     }
 
@@ -174,6 +197,7 @@ impl Driver {
             self.append(bodies, on_record);
             self.execute(on_record);
             self.tables.advance(self.now, self.world.table_write(self.now));
+            self.train(on_record);
         }
         self.now = self.now.max(until);
     }
@@ -395,6 +419,20 @@ impl Driver {
             self.fold(self.now, vec![Body::Intended { id, act: act.clone() }], on_record);
             let result = self.world.execute(&act);
             self.fold(self.now, vec![Body::Ended { id, result }], on_record);
+        }
+    }
+
+    /// Trains and publishes a model, if there is a trainer and it is time.
+    fn train(&mut self, on_record: &mut dyn FnMut(&Record)) {
+        let Some(trainer) = self.trainer else { return };
+        let Some((due, version)) = self.state.training() else { return };
+        if due.max(self.untrainable_until) > self.now || !self.is_led(self.now) {
+            return;
+        }
+        let names: Vec<ConnectorName> = self.state.view().connectors().cloned().collect();
+        match trainer(&self.state.lessons(), &names, version) {
+            Some(model) => self.append(vec![Body::ModelPublished(Box::new(model))], on_record),
+            None => self.untrainable_until = self.now + UNTRAINABLE,
         }
     }
 

@@ -13,14 +13,15 @@ use report::share;
 pub use report::{Acted, Held, Noticed, Report, Verdict};
 
 use super::baseline::Baseline;
-use super::driver::Driver;
 use super::driver::operator::Deciding;
 use super::driver::split::Clock;
 use super::driver::verdict;
+use super::driver::{Driver, Trainer};
 use super::scenario::Scenario;
 use super::world::World;
+use crate::domain::settings::Learning;
 use crate::domain::{Record, Settings, Time};
-use crate::engine::snapshot::IncidentRow;
+use crate::engine::snapshot::{IncidentRow, LearningView};
 
 /// Who routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -53,6 +54,8 @@ pub struct Trial {
     pub clock: Option<Clock>,
     /// Whether to play the same seed under the other policies, and without each action.
     pub compared: bool,
+    /// Trains models while it is played; none: routing goes by its own beliefs alone.
+    pub trainer: Option<Trainer>,
 }
 
 /// What can be seen of a trial while it runs.
@@ -97,7 +100,9 @@ impl Trial {
     fn driver(&self, settings: &dyn Fn(&World) -> Settings, deciding: Deciding, see: &mut dyn FnMut(Seen<'_>)) -> Driver {
         let world = self.world();
         let usual = settings(&world);
-        let settings = Settings { autonomy: deciding.levels(&usual.autonomy), ..usual };
+        // Whoever brings a trainer wants to see what models do, whether or not they are switched on.
+        let learning = Learning { enabled: usual.learning.enabled || self.trainer.is_some(), ..usual.learning };
+        let settings = Settings { autonomy: deciding.levels(&usual.autonomy), learning, ..usual };
         Driver::start(world, settings, &mut |record| see(Seen::Record(record))).decided_by(deciding)
     }
 
@@ -117,6 +122,9 @@ impl Trial {
         }
         if let Some(clock) = self.clock {
             driver = driver.timed_by(clock);
+        }
+        if let Some(trainer) = self.trainer {
+            driver = driver.trained_by(trainer);
         }
         let others = std::thread::scope(|scope| {
             let others = bandit.map(|mut bandit| {
@@ -153,6 +161,10 @@ impl Trial {
         report.missed = self.missed(&driver);
         report.actions = acted(&driver, self.end());
         report.expectations = self.judge(report, &driver);
+        if self.trainer.is_some() {
+            let LearningView { champion, challenger, past, .. } = driver.snapshot().learning;
+            report.models = past.into_iter().chain(champion).chain(challenger).collect();
+        }
         report.fingerprint = Some(driver.state().fingerprint().to_hex().to_string());
     }
 
@@ -185,6 +197,7 @@ impl Trial {
             entries: 0,
             unrouted: 0,
             tables_behind_s: 0.0,
+            models: Vec::new(),
             fingerprint: None,
             wall_s: 0.0,
             split: None,

@@ -92,6 +92,8 @@ pub enum Does {
     Levels,
     /// Opens the experiments.
     Experiments,
+    /// Opens the learnt model.
+    Model,
     /// Arms the panic bar.
     ArmPanic,
     /// Every class to observe, if the bar is armed.
@@ -205,6 +207,7 @@ pub const BINDINGS: &[Binding] = &[
     bind("u", &[Key::Char('u')], "undo", &[Scope::Panels, Scope::Reading], Does::AskUndo).needs(Role::Operator).shown(),
     bind("l", &[Key::Char('l')], "autonomy", PANELS, Does::Levels).shown(),
     bind("e", &[Key::Char('e')], "experiments", PANELS, Does::Experiments),
+    bind("m", &[Key::Char('m')], "model", PANELS, Does::Model),
     bind("!", &[Key::Char('!')], "panic", ANYWHERE, Does::ArmPanic).needs(Role::Operator).shown(),
     bind("p", &[Key::Char('p')], "fire the armed panic", ANYWHERE, Does::FirePanic).needs(Role::Operator),
     bind("K", &[Key::Char('K')], "pull the armed kill switch", ANYWHERE, Does::Kill).needs(Role::Operator),

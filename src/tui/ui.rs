@@ -435,6 +435,7 @@ impl Ui {
             Does::AskQuit => self.dialog = Some(Dialog::open(Kind::Quit)),
             Does::Levels => self.dialog = Dialog::levels(snapshot),
             Does::Experiments => self.dialog = Some(Dialog::open(Kind::Experiments)),
+            Does::Model => self.dialog = Some(Dialog::open(Kind::Model)),
             Does::Open => self.open(snapshot),
             Does::AskUndo => self.dialog = self.chosen_action(snapshot).map(Dialog::undo),
             Does::Approve | Does::Reject | Does::Undo | Does::SetLevel => return self.order(does, now),

@@ -29,6 +29,7 @@ mod help;
 mod hindsight;
 mod incidents;
 mod levels;
+mod model;
 mod scaling;
 mod scrub;
 mod trouble;

@@ -24,27 +24,19 @@ fn main() {
 /// One of a hundred decisions in a row, the recorded repeat not looked up: promise ≤ 5 µs at 10 connectors.
 #[divan::bench(args = [10, 20], sample_size = 100)]
 fn decide_at(bencher: Bencher, connectors: u64) {
-    let mix = Mix::warm(connectors);
-    let view: RoutingView = mix.state.view().clone();
-    let mut n = 1_000_000;
-    let next = || {
-        n += 1;
-        mix.request(n)
-    };
-    bencher.with_inputs(next).bench_local_values(|request| decide(black_box(&view), &|_| 0, request, Time::ZERO));
+    decide_next(bencher, &Mix::warm(connectors));
 }
 
 /// The same where everything is known of a payment that can be.
 #[divan::bench(args = [10, 20], sample_size = 100)]
 fn decide_all_known_at(bencher: Bencher, connectors: u64) {
-    let mix = Mix::warm_all_known(connectors);
-    let view: RoutingView = mix.state.view().clone();
-    let mut n = 1_000_000;
-    let next = || {
-        n += 1;
-        mix.request(n)
-    };
-    bencher.with_inputs(next).bench_local_values(|request| decide(black_box(&view), &|_| 0, request, Time::ZERO));
+    decide_next(bencher, &Mix::warm_all_known(connectors));
+}
+
+/// The same with a learnt model in force.
+#[divan::bench(args = [10, 20], sample_size = 100)]
+fn decide_with_a_model_at(bencher: Bencher, connectors: u64) {
+    decide_next(bencher, &Mix::modelled(connectors));
 }
 
 /// The same by expected value, for 500 merchants with objectives and ten connectors with fee tables: promise ≤ 5 µs.
@@ -64,6 +56,11 @@ fn decide_by_value(bencher: Bencher) {
     let position = Position { record: mix.state.position().record + 1, index: 0 };
     let entry = Entry { position, at: mix.state.at(), body: Body::Configured(settings.into()) };
     apply(&mut mix.state, &entry, &mut Vec::new());
+    decide_next(bencher, &mix);
+}
+
+/// Requests that were not decided before, one after another.
+fn decide_next(bencher: Bencher, mix: &Mix) {
     let view: RoutingView = mix.state.view().clone();
     let mut n = 1_000_000;
     let next = || {
@@ -76,7 +73,17 @@ fn decide_by_value(bencher: Bencher) {
 /// One of a hundred outcomes in a row, folded: their decisions and starts before them are not counted. Promise ≤ 3 µs.
 #[divan::bench(args = [false, true], sample_count = 100, sample_size = 100)]
 fn outcome(bencher: Bencher, all_known: bool) {
-    let mut mix = if all_known { Mix::warm_all_known(10) } else { Mix::warm(10) };
+    fold_outcomes(bencher, if all_known { Mix::warm_all_known(10) } else { Mix::warm(10) });
+}
+
+/// The same with a learnt model in force: each outcome judges it, and is kept to train on. Promise ≤ 3 µs.
+#[divan::bench(sample_count = 100, sample_size = 100)]
+fn outcome_with_a_model(bencher: Bencher) {
+    fold_outcomes(bencher, Mix::modelled(10));
+}
+
+/// Outcomes of payments that come next, one after another.
+fn fold_outcomes(bencher: Bencher, mut mix: Mix) {
     let (state, from) = (RefCell::new(mix.state.clone()), mix.entries.len());
     (0..12_000).for_each(|_| mix.pay());
     let mut entries = mix.entries[from..].iter();

@@ -4,10 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use apos::domain::model::{Cell, Metrics, Table, Window};
+use apos::domain::settings::Learning;
 use apos::domain::{
-    Bin, Body, CardType, ConnectorAccount, Context, Country, Credential, Currency, Decline, DeclineClass, Entry, EventKind,
-    Initiator, Issuer, Method, Money, Network, PaymentEvent, PaymentId, Position, ProfileId, Request, Settings, Source, Time,
+    Bin, Body, CardType, ConnectorAccount, ConnectorName, Context, Country, Credential, Currency, Decline, DeclineClass, Entry,
+    EventKind, Initiator, Issuer, Method, Model, Money, Network, PaymentEvent, PaymentId, Position, ProfileId, Request,
+    Settings, Source, Time,
 };
+use apos::engine::snapshot::ModelStatus;
 use apos::engine::{State, apply, decide};
 
 const MERCHANTS: u64 = 500;
@@ -34,6 +38,48 @@ impl Mix {
         mix.push(Body::EngineStarted { version: "bench".to_owned(), epoch: 1 });
         mix.push(Body::Configured(Settings::default().into()));
         mix
+    }
+
+    /// The mix with a learnt model in force that tells every kind of payment apart. It knows which BINs fail, so that it
+    /// is accepted.
+    pub(crate) fn modelled(connectors: u64) -> Self {
+        let mut mix = Self::new(connectors);
+        let learning = Learning { enabled: true, trial_outcomes: 1_000, ..Learning::default() };
+        mix.push(Body::Configured(Settings { learning, ..Settings::default() }.into()));
+        (0..1_000).for_each(|_| mix.pay());
+        mix.push(Body::ModelPublished(Box::new(mix.model())));
+        (0..29_000).for_each(|_| mix.pay());
+        let learning = apos::engine::snapshot(&mix.state).learning;
+        assert_eq!(learning.champion.map(|row| row.status), Some(ModelStatus::InForce), "{:?}", learning.past);
+        mix
+    }
+
+    fn model(&self) -> Model {
+        let mut rows: Vec<(Cell, i8)> = (0..20 * BINS)
+            .map(|n| {
+                let request = self.request(n);
+                (Cell::of(&request.context, Some(request.amount)), if n.is_multiple_of(10) { -127 } else { 32 })
+            })
+            .collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let width = usize::try_from(self.connectors).unwrap();
+        let table = Table {
+            connectors: (0..width).map(|c| ConnectorName::parse(&format!("connector{c}")).unwrap()).collect(),
+            cells: rows.iter().map(|(cell, _)| *cell).collect(),
+            steps: rows.iter().flat_map(|(_, step)| vec![*step; width]).collect(),
+        };
+        let (blob, hash) = table.blob().unwrap();
+        Model {
+            version: 1,
+            hash,
+            algorithm: "by_hand".into(),
+            window: Window::default(),
+            features: Vec::new(),
+            metrics: Metrics::default(),
+            shares: Vec::new(),
+            blob,
+        }
     }
 
     /// The mix after enough payments that every slice has been seen.

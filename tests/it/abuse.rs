@@ -124,6 +124,7 @@ fn routes() -> Vec<Route> {
         get("/analytics"),
         get("/anomalies"),
         get("/healing"),
+        get("/v1/models"),
         post("/nothing/here", &json!({})),
     ]
 }

@@ -34,6 +34,9 @@ async fn the_seeds_five_routes_answer_with_what_happened() -> Result<()> {
             (&0.into(), &json!([]), &json!([]))
         );
     }
+    let models = app.read("/v1/models").await?;
+    assert_eq!((&models["enabled"], &models["champion"], &models["past"]), (&json!(false), &Value::Null, &json!([])));
+    assert_eq!(models["confidence"].as_array().map(Vec::len), Some(10), "{models}");
     app.stop().await?;
     Ok(())
 }

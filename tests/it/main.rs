@@ -13,6 +13,7 @@ mod explained;
 mod hidden;
 mod live;
 mod log;
+mod model;
 mod past;
 mod peer;
 mod poison;

@@ -195,7 +195,7 @@ fn slow_tables_fall_behind_and_the_payments_notice_nothing() {
 fn trial(policy: Policy, deciding: Deciding) -> Trial {
     let mut scenario = Scenario::named("outage").unwrap();
     scenario.payments_per_s = 25.0;
-    Trial { span: Duration::from_secs(150), scenario, seed: 1, policy, deciding, clock: None, compared: true }
+    Trial { span: Duration::from_secs(150), scenario, seed: 1, policy, deciding, clock: None, compared: true, trainer: None }
 }
 
 #[test]

@@ -64,7 +64,12 @@ impl Pseudonyms {
             Body::AttemptsFetched { profile, payment, made, end } => {
                 Body::AttemptsFetched { profile: self.profile(&profile), payment: self.payment(&payment), made, end }
             }
-            body @ (Body::EngineStarted { .. } | Body::Ended { .. } | Body::Sampled(_) | Body::Ticked) => body,
+            // A model tells of connectors and kinds of payment, of no merchant.
+            body @ (Body::EngineStarted { .. }
+            | Body::Ended { .. }
+            | Body::Sampled(_)
+            | Body::Ticked
+            | Body::ModelPublished(_)) => body,
         }
     }
 

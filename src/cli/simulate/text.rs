@@ -1,5 +1,6 @@
 //! The report for people: one run in full, or a table of many.
 
+use crate::engine::snapshot::ModelRow;
 use crate::sim::driver::split::Split;
 use crate::sim::trial::{Acted, Held, Noticed, Report, Verdict};
 
@@ -48,6 +49,9 @@ fn full(report: &Report) -> String {
     if !report.expectations.is_empty() {
         lines.push(titled("expectations", report.expectations.iter().map(expectation)));
     }
+    if !report.models.is_empty() {
+        lines.push(titled("models", report.models.iter().map(model)));
+    }
     let fingerprint = report.fingerprint.as_deref().unwrap_or("none: no engine ran");
     lines.push(format!(
         "\nfingerprint {fingerprint}\ntook {:.2} s{}\n",
@@ -55,6 +59,21 @@ fn full(report: &Report) -> String {
         report.split.map(split).unwrap_or_default()
     ));
     lines.join("\n")
+}
+
+fn model(row: &ModelRow) -> String {
+    let verdict = row.verdict.as_deref().unwrap_or("so far");
+    format!(
+        "model {}, {}: Brier {} with it, {} without, {} outcomes, believed to {:.2}; tested at {:.5}, {:.5} without; {verdict}",
+        row.version,
+        row.status.as_str(),
+        number(row.brier, 5),
+        number(row.brier_without, 5),
+        row.outcomes,
+        row.weight,
+        row.metrics.brier,
+        row.metrics.brier_without
+    )
 }
 
 fn table(reports: &[Report]) -> String {

@@ -5,6 +5,8 @@
 
 mod text;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::{Approach, Candidate, Cost, Decision, Exclusion, Note, Request, Weighed};
@@ -47,8 +49,8 @@ pub struct Explanation<'d> {
     pub confidence: f64,
     /// Probability that such a payment goes there, 0 to 1.
     pub propensity: f64,
-    /// The version of the model that expected it.
-    pub model: &'static str,
+    /// The model that expected it: the version of the learnt one in force, else `online`.
+    pub model: Cow<'static, str>,
     /// When it was decided, where that is known.
     pub decided_at: Option<Time>,
     /// The position of the log it was decided on.
@@ -130,7 +132,7 @@ impl<'d> Explanation<'d> {
             besides: Vec::new(),
             confidence: *confidence,
             propensity: *propensity,
-            model: ONLINE_MODEL,
+            model: decision.model().map_or(Cow::Borrowed(ONLINE_MODEL), |version| Cow::Owned(version.to_string())),
             decided_at: *decided_at,
             view: *view,
         };
@@ -155,7 +157,8 @@ impl<'d> Explanation<'d> {
             | Note::Conservative
             | Note::Ruling { .. }
             | Note::Experiment { .. }
-            | Note::Promoted { .. } => self.besides.push(note.sentence(&decision.candidates)),
+            | Note::Promoted { .. }
+            | Note::Model { .. } => self.besides.push(note.sentence(&decision.candidates)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::{Candidate, Weighed};
 use crate::domain::RuleId;
@@ -53,9 +54,25 @@ pub enum Note {
     },
     /// Something other than success counted for the merchant: what it was, and what each candidate costs.
     Objective(Weighed),
+    /// A learnt model was in force, and had its part in the scores.
+    Model {
+        /// Its version.
+        version: u32,
+        /// How far it was believed, 0 to 1.
+        weight: f32,
+        /// What it said of each candidate, in their order, in 64ths of a logit; all of it counts times the weight. Empty: it
+        /// says nothing of such a payment.
+        steps: SmallVec<[i8; 16]>,
+    },
 }
 
 impl Note {
+    /// The version of the learnt model, of a note about one.
+    #[must_use]
+    pub const fn model(&self) -> Option<u32> {
+        if let Self::Model { version, .. } = self { Some(*version) } else { None }
+    }
+
     /// What it says, for people: one sentence without a full stop. `candidates` are those of its decision.
     #[must_use]
     pub fn sentence(&self, candidates: &[Candidate]) -> String {
@@ -80,6 +97,12 @@ impl Note {
             Self::Promoted { experiment, arm } => format!("chosen as arm {arm} says, which won experiment {experiment}"),
             Self::Ruling { rule, .. } => format!("the static order is that of the merchant's rule {rule}"),
             Self::Objective(_) => "chosen by expected value: fees and waiting counted beside success".to_owned(),
+            Self::Model { version, steps, .. } if steps.is_empty() => {
+                format!("the learnt model {version} was in force, and says nothing of such a payment")
+            }
+            Self::Model { version, weight, .. } => {
+                format!("the learnt model {version} had its part in the scores, at a weight of {weight:.2}")
+            }
         }
     }
 }

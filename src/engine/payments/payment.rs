@@ -158,6 +158,12 @@ impl Payment {
         counted.max(self.attempts_made).max(highest).saturating_add(1)
     }
 
+    /// Whether an attempt on another account has failed.
+    pub(crate) fn failed_elsewhere(&self, account: Option<u32>) -> bool {
+        let elsewhere = |attempt: &Attempt| account.is_some() && attempt.account.is_some() && attempt.account != account;
+        self.attempts.iter().any(|attempt| attempt.status.failed() && elsewhere(attempt))
+    }
+
     /// The probability of success that the decision showed, if it chose this account.
     pub(crate) fn shown(&self, account: Option<&ConnectorAccount>) -> Option<f64> {
         let chosen = self.decision.as_ref()?.chosen();

@@ -101,6 +101,11 @@ impl Belief {
         Self { mean: self.mean + other.mean, variance: self.variance + other.variance }
     }
 
+    /// The same belief about something so much likelier, in logits.
+    pub(crate) fn moved(self, by: f64) -> Self {
+        Self { mean: self.mean + by, ..self }
+    }
+
     /// Expected probability: σ(m / √(1 + πS/8)), the probit approximation of the logistic-normal integral.
     pub(crate) fn probability(self) -> f64 {
         sigmoid(self.mean / (1.0 + core::f64::consts::PI * self.variance / 8.0).sqrt())

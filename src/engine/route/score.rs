@@ -3,12 +3,13 @@
 use core::cmp::Ordering;
 
 use super::belief::Belief;
+use super::offsets::Row;
 use super::value::{self, Pursuit};
 use super::view::Account;
 use super::weights::{Seen, Weights};
 use super::{Asked, RoutingView, eligibility};
 use crate::domain::decision::Cost;
-use crate::domain::{Candidate, ConnectorAccount, Exclusion};
+use crate::domain::{Candidate, ConnectorAccount, Exclusion, Note};
 
 /// A candidate with its score.
 pub(crate) struct Scored<'v> {
@@ -36,6 +37,8 @@ pub(crate) struct Scored<'v> {
     shared: f64,
     /// Where it stands among the others: its own part or, under an objective, its merit.
     stand: Belief,
+    /// What the learnt model in force says of it.
+    step: i8,
 }
 
 /// Scores every account of the request, in the request's order.
@@ -48,7 +51,8 @@ pub(super) fn all<'v>(
     let seen = view.weights.seen(&request.context, view.profiles.get(&request.profile), request.amount);
     let shared = view.weights.shared(&seen);
     let prior = Weights::own_prior(&seen);
-    let scorer = Scorer { view, asked, seen, shared, prior };
+    let model = view.offsets.as_ref().map(|offsets| offsets.row(&request.context, Some(request.amount)));
+    let scorer = Scorer { view, asked, seen, shared, prior, model };
     request.eligible.iter().enumerate().map(|(rank, account)| scorer.score(rank, account, in_flight(account))).collect()
 }
 
@@ -60,10 +64,13 @@ struct Scorer<'v, 'a> {
     shared: Belief,
     /// Variance of an own part of which nothing is known.
     prior: f64,
+    /// What the learnt model says of such a payment.
+    model: Option<Row<'v>>,
 }
 
 impl<'v> Scorer<'v, '_> {
-    /// `score = Σμ_c + κ·√(V_c / (1 + ρ·V_c·pending_c))`: the connector's own part and the worth of learning more of it.
+    /// `score = λ·o_c + Σμ_c + κ·√(V_c / (1 + ρ·V_c·pending_c))`: what the learnt model says, as far as it is believed, the
+    /// connector's own part, and the worth of learning more of it.
     /// Attempts in flight shrink that worth: an unproven connector is never flooded while its outcomes are late.
     fn score(&self, rank: usize, account: &ConnectorAccount, in_flight: u16) -> Scored<'v> {
         let (view, asked) = (self.view, self.asked);
@@ -71,7 +78,8 @@ impl<'v> Scorer<'v, '_> {
         let (number, state) = known.unzip();
         let connector = self.connector(account, state);
         let part = view.weights.own(connector, number, &self.seen);
-        let own = part.belief;
+        let step = self.model.map_or(0, |row| row.step(connector));
+        let own = self.model.map_or(part.belief, |row| part.belief.moved(row.weighted(step)));
         let expected = view.weights.expected(self.shared.plus(own));
         let routing = &view.settings.routing;
         let folded = connector.and_then(|c| view.pending.get(c as usize)).copied().unwrap_or(0);
@@ -95,6 +103,7 @@ impl<'v> Scorer<'v, '_> {
             evidence: evidence(own.variance, self.prior, expected),
             shared: self.shared.mean,
             stand: own,
+            step,
         };
         if let Some(pursuit) = &asked.pursuit {
             scored.weigh(pursuit, value::cost(told, asked.request, view.latencies.log_ms(connector, number)));
@@ -123,6 +132,14 @@ pub(super) fn confidence(scored: &[Scored<'_>], index: usize) -> f64 {
     let spread = (chosen.stand.variance + rival.stand.variance).sqrt().max(1e-9);
     let z = (chosen.stand.mean - rival.stand.mean) / spread;
     0.5 * libm::erfc(-z / core::f64::consts::SQRT_2)
+}
+
+/// What the learnt model in force had to do with it, for candidates in the order of preference.
+pub(crate) fn model(view: &RoutingView, scored: &[Scored<'_>]) -> Option<Note> {
+    let offsets = view.offsets.as_ref()?;
+    let says = scored.iter().any(|one| one.step != 0);
+    let steps = if says { scored.iter().map(|one| one.step).collect() } else { smallvec::SmallVec::new() };
+    Some(Note::Model { version: offsets.version, weight: offsets.weight, steps })
 }
 
 impl Scored<'_> {

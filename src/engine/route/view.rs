@@ -12,6 +12,7 @@ use super::adoption::Adoption;
 use super::arms::Arms;
 use super::breaker::Breaker;
 use super::latency::Latencies;
+use super::offsets::Offsets;
 use super::rules::Book;
 use super::weights::Weights;
 use crate::domain::{
@@ -76,6 +77,8 @@ pub struct RoutingView {
     pub(crate) watched: OrdMap<Slice, Time>,
     pub(crate) weights: Weights,
     pub(crate) latencies: Latencies,
+    /// The learnt model in force, if one is.
+    pub(crate) offsets: Option<Offsets>,
     pub(crate) payments: Payments,
     /// Bytes of all merchants' rules.
     pub(crate) rule_bytes: u64,
@@ -102,6 +105,11 @@ impl RoutingView {
     #[must_use]
     pub const fn settings(&self) -> &Arc<Settings> {
         &self.settings
+    }
+
+    /// The connectors, by their numbers.
+    pub fn connectors(&self) -> impl Iterator<Item = &ConnectorName> {
+        self.connectors.iter().map(|(_, name)| name)
     }
 
     /// Whether the merchant is known: configured, created by the switch, or seen.

@@ -37,6 +37,7 @@ pub fn snapshot(state: &State) -> Snapshot {
         resting: state.healer.rests.told(view.at),
         hindsights: state.healer.shadowed.hindsights(&view.settings.money),
         shadows: state.healer.shadowed.view(&view.settings.money, view.at),
+        learning: state.learning.view(&view.settings.learning, view.at),
         scaling: state.scaler.view(&view.settings.scaling, view.at),
         events: state.feed.rows(view),
         analytics: state.analyst.view(view),

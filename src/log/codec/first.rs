@@ -122,7 +122,8 @@ impl TryFrom<&Body> for FirstBody {
             | Body::RuleDeleted { .. }
             | Body::PaymentTold { .. }
             | Body::ScoresReset { .. }
-            | Body::AttemptsFetched { .. } => return Err(CodecError::Content("encoding 1 knows no such entry".to_owned())),
+            | Body::AttemptsFetched { .. }
+            | Body::ModelPublished(_) => return Err(CodecError::Content("encoding 1 knows no such entry".to_owned())),
         })
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Policy;
 use crate::domain::Time;
-use crate::engine::snapshot::ActionStatus;
+use crate::engine::snapshot::{ActionStatus, ModelRow};
 use crate::sim::driver::Driver;
 use crate::sim::driver::split::Split;
 use crate::sim::world::Tally;
@@ -69,6 +69,9 @@ pub struct Report {
     pub unrouted: u64,
     /// How far the tables were behind the log at most, seconds.
     pub tables_behind_s: f64,
+    /// Models that were trained, and what became of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<ModelRow>,
     /// Hash of the engine's complete state; none without an engine.
     pub fingerprint: Option<String>,
     /// How long it took, seconds, the comparisons included.

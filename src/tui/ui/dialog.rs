@@ -55,6 +55,8 @@ pub enum Kind {
     Decision(Position),
     /// The resource manager.
     Resources,
+    /// The learnt model.
+    Model,
     /// The keys.
     Keys,
     /// The time to go to, while it is typed.
@@ -230,6 +232,7 @@ impl Dialog {
             | Kind::Connector(_)
             | Kind::Decision(_)
             | Kind::Resources
+            | Kind::Model
             | Kind::Keys
             | Kind::Time(_)
             | Kind::Experiments => Scope::Reading,

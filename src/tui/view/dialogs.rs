@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Scene, approval, decision, details, experiments, faults, help, hindsight, levels, scaling};
+use super::{Scene, approval, decision, details, experiments, faults, help, hindsight, levels, model, scaling};
 use crate::domain::{ActionId, IncidentId, Role};
 use crate::engine::snapshot::{ActionRow, ActionStatus};
 use crate::tui::format;
@@ -34,6 +34,7 @@ fn sheet(dialog: &Dialog, columns: usize, scene: &Scene<'_>) -> Sheet {
             decision::sheet(*event, columns, scene).unwrap_or_else(|| gone("the decision", columns, scene))
         }
         Kind::Resources => resources(columns, scene),
+        Kind::Model => model::sheet(columns, scene),
         Kind::Keys => help::sheet(scene),
         Kind::Time(text) => time(text, columns, scene),
         Kind::Levels(chosen) => levels::sheet(chosen, columns, scene),

@@ -69,6 +69,7 @@ fn remedy(part: &str) -> &'static str {
         "spool" => "events wait on disk: they go to the log when it answers again",
         "spool-file" => "events cannot wait on disk: see to the disk and the spool's file",
         "tables" | "projector" => "decisions go on, the log keeps all: see that the database answers",
+        "model" => "routing goes on by its own scores: m shows the model",
         "start" => "decisions rest on what is folded so far",
         _ => "`GET /status` and the log files tell more",
     }

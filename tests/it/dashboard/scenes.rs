@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use apos::domain::change::ArmState;
 use apos::domain::decision::{Cost, LatencyStep, Note, Weighed};
+use apos::domain::model::{Metrics, Window};
 use apos::domain::settings::{ArmPolicy, Levels};
 use apos::domain::{
     ActionClass, ActionId, Approach, Candidate, Change, ConnectorAccount, ConnectorName, Context, Country, Currency, Decision,
@@ -12,10 +13,11 @@ use apos::domain::{
 };
 use apos::engine::Snapshot;
 use apos::engine::snapshot::{
-    AccountRow, ActionRow, ActionStatus, AdoptionView, AggregateRow, Analytics, AnomalyType, ArmRow, AtRisk, BlastRadius,
-    BreakerState, ConnectorRow, Conservative, Estimate, EventClass, EventRow, Evidence, ExperimentRow, ExperimentState, Header,
-    Health, Hindsight, HistoryRow, IncidentRow, KillSwitch, MerchantAdoptionRow, MerchantRow, Prediction, SPARK_BUCKETS,
-    ScalingView, Severity, ShadowReport, ShadowRow, ShadowSum, Shadows, UnknownCode,
+    AccountRow, Accuracy, ActionRow, ActionStatus, AdoptionView, AggregateRow, Analytics, AnomalyType, ArmRow, AtRisk,
+    BlastRadius, BreakerState, CalibrationRow, ConnectorRow, Conservative, Estimate, EventClass, EventRow, Evidence,
+    ExperimentRow, ExperimentState, Header, Health, Hindsight, HistoryRow, IncidentRow, KillSwitch, LearningView,
+    MerchantAdoptionRow, MerchantRow, ModelRow, ModelStatus, Prediction, SPARK_BUCKETS, ScalingView, Severity, ShadowReport,
+    ShadowRow, ShadowSum, Shadows, UnknownCode,
 };
 
 const fn s(seconds: u64) -> Duration {
@@ -194,6 +196,70 @@ fn events() -> Vec<EventRow> {
             EventRow { position, at, class, text: text.into(), decision: Some(Arc::new(decision(payment, at))) }
         })
         .collect()
+}
+
+fn model(version: u32, status: ModelStatus) -> ModelRow {
+    ModelRow {
+        version,
+        status,
+        hash: "6f0b9d2c41aa".into(),
+        algorithm: "random_forest".into(),
+        published_at: now() - s(4_000),
+        accepted_at: (status != ModelStatus::OnTrial).then(|| now() - s(3_120)),
+        ended_at: None,
+        verdict: None,
+        window: Window { from: now() - s(90_000), to: now() - s(4_020), outcomes: 50_000 },
+        features: vec!["connector".into(), "connector × amount".into()],
+        metrics: Metrics { tested: 10_000, brier: 0.0791, brier_without: 0.0803, changed: 0.0004 },
+        cells: 412,
+        connectors: 4,
+        bytes: 6_180,
+        weight: if status == ModelStatus::OutOfForce { 0.0 } else { 0.84 },
+        outcomes: 12_400,
+        told: 11_800,
+        brier: Some(0.0791),
+        brier_without: Some(0.0803),
+        brier_in_place: Some(0.0797),
+        brier_drift: Some(-0.0009),
+        psi: Some((0.04, "country".into())),
+    }
+}
+
+/// A model is in force, the next one is on trial.
+pub(crate) fn modelled() -> Snapshot {
+    let bin = |from: f64, outcomes, approved| CalibrationRow { from, outcomes, shown: from + 0.05, approved };
+    let learning = LearningView {
+        enabled: true,
+        alert: None,
+        outcomes: 50_000,
+        next_training: Some(now() + s(11_520)),
+        champion: Some(model(3, ModelStatus::InForce)),
+        challenger: Some(ModelRow { outcomes: 812, ..model(4, ModelStatus::OnTrial) }),
+        past: vec![
+            ModelRow {
+                verdict: Some("turned down: Brier 0.08020 against 0.08010 in place".into()),
+                ..model(1, ModelStatus::Over)
+            },
+            ModelRow { verdict: Some("model 3 is better".into()), ..model(2, ModelStatus::Over) },
+        ],
+        calibration: vec![bin(0.5, 120, 0.525), bin(0.7, 1_810, 0.744), bin(0.8, 6_400, 0.857), bin(0.9, 9_100, 0.946)],
+        calibration_error: Some(0.0062),
+        accuracy: Accuracy { best: 8_210, other: 310, unknown: 840, share: Some(0.9636) },
+        confidence: [0, 3, 12, 80, 210, 640, 1_020, 1_800, 3_100, 6_240],
+    };
+    Snapshot { learning, ..calm() }
+}
+
+/// The model in force has failed.
+pub(crate) fn model_failed() -> Snapshot {
+    let learning = LearningView {
+        alert: Some("model 3 is out of force: expectations are worse with it than without it".into()),
+        champion: Some(model(3, ModelStatus::OutOfForce)),
+        challenger: None,
+        next_training: Some(now() + s(540)),
+        ..modelled().learning
+    };
+    Snapshot { learning, ..calm() }
 }
 
 /// Nothing is wrong.

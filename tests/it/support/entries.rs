@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use apos::domain::change::ArmState;
 use apos::domain::decision::{Cost, LatencyStep, Weighed};
+use apos::domain::model::{Cell, Metrics, Shares, Table, Window};
 use apos::domain::rule::{Algorithm, Case, Condition, Output, Program, RuleText, Split, Statement, Value};
 use apos::domain::settings::{Connector, Merchant, Routing};
 use apos::domain::{
     Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, CardType, Change, Command, Comparison, ConnectorAccount,
     ConnectorName, Context, Country, Credential, Currency, Decision, Decline, DeclineClass, EffectId, EffectResult, EventId,
-    EventKind, Exclusion, Initiator, Issuer, Method, Money, Network, Note, OperatorName, Order, PaymentEvent, PaymentId,
+    EventKind, Exclusion, Initiator, Issuer, Method, Model, Money, Network, Note, OperatorName, Order, PaymentEvent, PaymentId,
     Position, PriorityMove, ProfileId, Purpose, Request, ResourceSample, RuleId, Settings, Source, Step, Time,
 };
 
@@ -147,6 +148,7 @@ pub(crate) fn later_bodies() -> Vec<Body> {
         Note::Experiment { experiment: "less".into(), arm: "control".into(), bucket: 9_999 },
         Note::Promoted { experiment: "less".into(), arm: "control".into() },
     ];
+    let modelled = Note::Model { version: 3, weight: 0.75, steps: [12, -12].into_iter().collect() };
     vec![
         Body::Configured(settings.into()),
         Body::Decided(Arc::new(step_up)),
@@ -168,6 +170,8 @@ pub(crate) fn later_bodies() -> Vec<Body> {
                 },
             },
         },
+        Body::ModelPublished(Box::new(model())),
+        Body::Decided(Arc::new(Decision { notes: vec![modelled], ..decision(3) })),
     ]
 }
 
@@ -190,6 +194,27 @@ fn valued() -> Decision {
         costs: (0..7).map(cost).collect(),
     })];
     valued
+}
+
+/// A model of one kind of payment and two connectors.
+pub(crate) fn model() -> Model {
+    let table = Table {
+        connectors: ["adyen", "stripe"].map(|name| ConnectorName::parse(name).unwrap()).to_vec(),
+        cells: vec![Cell::of(&context(), Some(amount()))],
+        steps: vec![-12, 12],
+    };
+    let (blob, hash) = table.blob().unwrap();
+    let (from, to) = (Time::from_secs(1_786_600_000), Time::from_secs(1_786_652_000));
+    Model {
+        version: 3,
+        hash,
+        algorithm: "random_forest".into(),
+        window: Window { from, to, outcomes: 50_000 },
+        features: vec!["connector".into(), "connector × amount".into()],
+        metrics: Metrics { tested: 10_000, brier: 0.0791, brier_without: 0.0803, changed: 0.0004 },
+        shares: vec![Shares { feature: "method".into(), values: vec![("card".into(), 0.75), ("wallet".into(), 0.25)] }],
+        blob,
+    }
 }
 
 /// What merchants' routing rules brought to the alphabet after [`every_body`] was kept.

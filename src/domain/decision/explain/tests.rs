@@ -93,6 +93,22 @@ fn an_objective_tells_what_it_costs_and_saves_in_money() {
 }
 
 #[test]
+fn a_learnt_model_is_named_and_what_it_had_to_do_with_it_is_told() {
+    let mut decision = decision(2);
+    let model = |steps: &[i8]| vec![Note::Model { version: 3, weight: 0.75, steps: steps.iter().copied().collect() }];
+    decision.notes = model(&[12, -12]);
+    let explanation = Explanation::of(&decision);
+    assert_eq!((&*explanation.model, decision.model()), ("3", Some(3)));
+    assert_eq!(explanation.besides, ["the learnt model 3 had its part in the scores, at a weight of 0.75"]);
+    assert!(explanation.text().ends_with("of the log by the model 3."), "{}", explanation.text());
+    decision.notes = model(&[]);
+    let silent = ["the learnt model 3 was in force, and says nothing of such a payment"];
+    assert_eq!(Explanation::of(&decision).besides, silent);
+    decision.notes.clear();
+    assert_eq!(Explanation::of(&decision).model, "online");
+}
+
+#[test]
 fn ten_candidates_are_explained_in_300_bytes_with_an_objective_too() {
     let mut decision = decision(10);
     let request = postcard::to_allocvec(&decision.request).unwrap();
