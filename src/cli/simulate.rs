@@ -54,7 +54,8 @@ pub struct SimulateArguments {
     /// The run alone: not played again under the other policies and without each action
     #[arg(long)]
     pub alone: bool,
-    /// Train models, by the configuration's section `learning` even where that is off, each at once when it is due; without this none is
+    /// Train models, by the configuration's section `learning` even where that is off, each at once when it is due; without
+    /// this none is
     #[arg(long)]
     pub model: bool,
     /// The report's form; json is one object a line and run
