@@ -87,11 +87,17 @@ fn fold_outcomes(bencher: Bencher, mut mix: Mix) {
     let (state, from) = (RefCell::new(mix.state.clone()), mix.entries.len());
     (0..12_000).for_each(|_| mix.pay());
     let mut entries = mix.entries[from..].iter();
-    let fold = |entry: &Entry| apply(&mut state.borrow_mut(), entry, &mut Vec::new());
+    // A sample's inputs are made before any of it is folded, so each entry gets its position when it is.
+    let fold = |mut entry: Entry| {
+        let state = &mut *state.borrow_mut();
+        entry.position = Position { record: state.position().record + 1, index: 0 };
+        entry.at = entry.at.max(state.at());
+        apply(state, &entry, &mut Vec::new());
+    };
     let is_outcome = |entry: &Entry| matches!(&entry.body, Body::Payment(event) if event.kind.success().is_some());
     let next = || loop {
-        let entry = entries.next().unwrap();
-        if is_outcome(entry) {
+        let entry = entries.next().unwrap().clone();
+        if is_outcome(&entry) {
             return entry;
         }
         fold(entry);
