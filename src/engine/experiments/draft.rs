@@ -8,7 +8,7 @@ use crate::engine::heal::{Draft, Subject};
 use crate::engine::route::{RoutingView, arms};
 use crate::engine::snapshot::{BlastRadius, Prediction};
 
-/// Every proposal that the figures call for now.
+/// Every proposal that the figures call for.
 pub(crate) fn drafts(experiments: &Experiments, view: &RoutingView) -> Vec<Draft> {
     let settings = view.settings();
     let running = experiments.0.iter().filter(|(name, progress)| {

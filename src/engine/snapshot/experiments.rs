@@ -14,7 +14,7 @@ pub enum ExperimentState {
     Scheduled,
     /// It runs.
     Running,
-    /// Routing is conservative or the kill switch is pulled: no payment is in it for now.
+    /// Routing is conservative or the kill switch is pulled: no payment is in it meanwhile.
     Paused,
     /// Fewer than two arms are left.
     Stopped,

@@ -91,7 +91,7 @@ impl Fetches {
         Self { pace, works, locked, quiet: Duration::ZERO, even: Duration::ZERO }
     }
 
-    /// The payments to ask for now, of those that wait, in their order. Everything up to `folded` is in what waits.
+    /// The payments whose turn it is to be asked for, of those that wait, in their order. Everything up to `folded` is in what waits.
     pub fn next<'a>(
         &mut self,
         (now, at): (Duration, Time),
