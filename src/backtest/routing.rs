@@ -18,6 +18,6 @@ mod write;
 pub use case::{Case, Choice, Outcome, Payment};
 pub use judge::{Clock, Progress, Report, judge};
 pub use logged::Estimate;
-pub use policy::{Policy, PolicyName};
+pub use policy::{Engine, Policy, PolicyName};
 pub use read::{Refused, Unnamed, read};
 pub use write::write;

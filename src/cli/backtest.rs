@@ -10,10 +10,10 @@ use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::simulate::ReportForm;
+use super::wiring::trainer;
 use super::{Ended, Failure, Setup, output};
 use crate::backtest::routing::suite::{DEVELOP, REPORT, SCENARIOS, Scenario};
-use crate::backtest::routing::{Case, PolicyName, Report, judge, read, write};
-use crate::domain::Settings;
+use crate::backtest::routing::{Case, Engine, PolicyName, Report, judge, read, write};
 use crate::runtime::clock::instant;
 
 /// What can be judged.
@@ -45,6 +45,10 @@ pub struct RoutingArguments {
     /// Who chooses
     #[arg(long, value_name = "POLICY", default_value = "bdl")]
     pub policy: PolicyName,
+    /// The engine trains models too, each at once when it is due; by the configuration's section `learning`, even where that
+    /// is off
+    #[arg(long)]
+    pub model: bool,
     /// The report's form
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub report: ReportForm,
@@ -100,14 +104,16 @@ struct SuiteReport {
 pub(super) fn run(command: &BacktestCommand, setup: &Setup) -> Result<Ended, Failure> {
     let BacktestCommand::Routing(arguments) = command;
     let settings = setup.config().settings();
+    let trainer = (arguments.model || settings.learning.enabled).then(trainer);
+    let engine = Engine { settings: &settings, trainer };
     match (&arguments.payments, &arguments.outcomes, arguments.suite) {
-        (Some(payments), Some(outcomes), _) => files(arguments, (payments, outcomes), &settings),
-        (_, _, Some(seeds)) => suite(arguments, seeds, &settings),
+        (Some(payments), Some(outcomes), _) => files(arguments, (payments, outcomes), engine),
+        (_, _, Some(seeds)) => suite(arguments, seeds, engine),
         _ => Err(Failure::usage("name --payments and --outcomes, or --suite")),
     }
 }
 
-fn files(arguments: &RoutingArguments, (payments, outcomes): (&Path, &Path), settings: &Settings) -> Result<Ended, Failure> {
+fn files(arguments: &RoutingArguments, (payments, outcomes): (&Path, &Path), engine: Engine<'_>) -> Result<Ended, Failure> {
     let open = |path: &Path| {
         let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()));
         file.map(BufReader::new).map_err(Failure::Usage)
@@ -126,7 +132,7 @@ fn files(arguments: &RoutingArguments, (payments, outcomes): (&Path, &Path), set
         let words: Vec<&str> = unnamed.iter().map(String::as_str).collect();
         output::talk(&format!("counted as `other`, for want of a name: {}", words.join(", ")));
     }
-    let report = judged(&case, arguments.policy, settings, &mut meter, "");
+    let report = judged(&case, arguments.policy, engine, &mut meter, "");
     let text = match arguments.report {
         ReportForm::Text => text(&report),
         ReportForm::Json => json(&report)?,
@@ -135,17 +141,17 @@ fn files(arguments: &RoutingArguments, (payments, outcomes): (&Path, &Path), set
     Ok(Ended::Fine)
 }
 
-fn judged(case: &Case, policy: PolicyName, settings: &Settings, meter: &mut Meter, what: &str) -> Report {
+fn judged(case: &Case, policy: PolicyName, engine: Engine<'_>, meter: &mut Meter, what: &str) -> Report {
     let began = instant();
     let clock = move || instant().duration_since(began);
-    let report = judge(case, policy, settings, &clock, &mut |done, all| {
+    let report = judge(case, policy, engine, &clock, &mut |done, all| {
         meter.show(&format!("{what}{} %", done * 100 / all.max(1)));
     });
     meter.clear();
     report
 }
 
-fn suite(arguments: &RoutingArguments, seeds: Seeds, settings: &Settings) -> Result<Ended, Failure> {
+fn suite(arguments: &RoutingArguments, seeds: Seeds, engine: Engine<'_>) -> Result<Ended, Failure> {
     let named = arguments.scenario.as_deref().map(|name| {
         let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
         Scenario::find(name)
@@ -163,7 +169,7 @@ fn suite(arguments: &RoutingArguments, seeds: Seeds, settings: &Settings) -> Res
                 write_files(&case, folder, &format!("{}-{seed}", scenario.name))?;
                 continue;
             }
-            let report = judged(&case, arguments.policy, settings, &mut meter, &format!("{} {seed} ", scenario.name));
+            let report = judged(&case, arguments.policy, engine, &mut meter, &format!("{} {seed} ", scenario.name));
             rows.push(Row { scenario: scenario.name, seed, report });
         }
     }

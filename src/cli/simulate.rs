@@ -12,16 +12,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use imbl::Vector;
 
 use super::demo::within;
+use super::wiring::trainer;
 use super::{Ended, Failure, Setup, output};
-use crate::domain::{ConnectorName, Model};
-use crate::engine::learn::Lesson;
-use crate::runtime;
 use crate::runtime::clock::instant;
 use crate::sim::Deciding;
-use crate::sim::driver::Trainer;
 use crate::sim::scenario::parse_duration;
 use crate::sim::{Policy, Scenario, Trial};
 use crate::telemetry;
@@ -148,11 +144,6 @@ pub(super) fn run(arguments: &SimulateArguments, setup: &Setup) -> Result<Ended,
     Err(anyhow::anyhow!("not as the scenarios expect:\n  {}", failed.join("\n  ")).into())
 }
 
-/// Trains a model as the service does.
-fn trained(lessons: &Vector<Lesson>, names: &[ConnectorName], version: u32) -> Option<Model> {
-    runtime::train(lessons, names, version).ok()
-}
-
 /// Every scenario under every seed and policy.
 fn trials(arguments: &SimulateArguments) -> Result<Vec<Trial>, Failure> {
     let usage = |message: String| Failure::Usage(anyhow::anyhow!(message));
@@ -174,7 +165,7 @@ fn trials(arguments: &SimulateArguments) -> Result<Vec<Trial>, Failure> {
                 deciding: arguments.autonomy,
                 clock: Some(instant),
                 compared: !arguments.alone,
-                trainer: arguments.model.then_some(trained as Trainer),
+                trainer: arguments.model.then(trainer),
             }));
             if trials.len() > RUNS_MAX {
                 return Err(usage(format!("these are more than {RUNS_MAX} runs: take fewer seeds, scenarios or policies")));

@@ -12,8 +12,16 @@ use crate::adapters::decline::DeclineTables;
 use crate::adapters::hyperswitch::{ApiKeys, Switch};
 use crate::api::{ApiConfig, Keys, PeerAccess, WebhookKey};
 use crate::config::{self, Config, Environment, LogKind, Secret, TablesKind};
+use crate::engine::learn::Trainer;
 use crate::log::LogError;
-use crate::runtime::{Durability, FetchConfig, LogChoice, Pace, RetentionConfig, RuntimeConfig, StreamConfig, TablesChoice};
+use crate::runtime::{
+    self, Durability, FetchConfig, LogChoice, Pace, RetentionConfig, RuntimeConfig, StreamConfig, TablesChoice,
+};
+
+/// Trains models as the service does.
+pub(super) fn trainer() -> Trainer {
+    Trainer::new(|lessons, names, version| runtime::train(lessons, names, version).ok())
+}
 
 /// What the runtime is started with; the data folder is made.
 pub(super) fn runtime_config(setup: &Setup) -> Result<RuntimeConfig, Failure> {

@@ -9,6 +9,7 @@
 mod counts;
 pub mod drift;
 mod standing;
+mod trainer;
 mod view;
 
 use std::collections::VecDeque;
@@ -22,6 +23,8 @@ use crate::domain::settings::Learning as Settings;
 use crate::domain::{Model, Time};
 use counts::Counts;
 use standing::{Judged, Standing};
+
+pub use trainer::{Train, Trainer};
 
 /// Outcomes between two looks at the model in force.
 const LOOK_EVERY: u64 = 50;

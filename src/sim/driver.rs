@@ -18,16 +18,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use imbl::Vector;
-
 use super::scenario::Fault;
 use super::world::{World, WorldEvent};
 use crate::domain::entry::ENCODING;
 use crate::domain::{
-    Act, Body, Change, Command, ConnectorAccount, ConnectorName, EffectId, EffectResult, Model, Record, Request, Settings,
-    Step, Time,
+    Act, Body, Change, Command, ConnectorAccount, EffectId, EffectResult, Record, Request, Settings, Step, Time,
 };
-use crate::engine::learn::Lesson;
+use crate::engine::learn::Trainer;
 use crate::engine::route::decide_under;
 use crate::engine::route::rules::Terms;
 use crate::engine::{Effect, Snapshot, State, apply, snapshot};
@@ -38,14 +35,8 @@ use operator::{Deciding, Operator};
 use savings::{Chances, Savings};
 use split::{Clock, Part, Split, Stopwatch};
 
-/// Where there was nothing to train, the next outcomes are waited for.
-const UNTRAINABLE: Duration = Duration::from_mins(10);
-
 /// The fencing epoch of a simulation: it never loses a lease, so its first leadership is its only one.
 const EPOCH: u64 = 1;
-
-/// What trains a model on lessons, of connectors by their numbers, in a version; none where there is nothing to train.
-pub type Trainer = fn(&Vector<Lesson>, &[ConnectorName], u32) -> Option<Model>;
 
 /// An engine routing a simulated world.
 #[derive(Clone)]
@@ -69,8 +60,6 @@ pub struct Driver {
     forks: Option<Forks>,
     /// None: no model is trained, as nobody waits for one in a world of half an hour.
     trainer: Option<Trainer>,
-    /// No training before: there was too little to tell apart.
-    untrainable_until: Time,
     /// A change that is never made: the world as it would be without it.
     without: Option<Change>,
 }
@@ -128,7 +117,6 @@ impl Driver {
             watch: Stopwatch::default(),
             forks: None,
             trainer: None,
-            untrainable_until: Time::ZERO,
             without: None,
             world,
         };
@@ -424,15 +412,12 @@ impl Driver {
 
     /// Trains and publishes a model, if there is a trainer and it is time.
     fn train(&mut self, on_record: &mut dyn FnMut(&Record)) {
-        let Some(trainer) = self.trainer else { return };
-        let Some((due, version)) = self.state.training() else { return };
-        if due.max(self.untrainable_until) > self.now || !self.is_led(self.now) {
+        if !self.is_led(self.now) {
             return;
         }
-        let names: Vec<ConnectorName> = self.state.view().connectors().cloned().collect();
-        match trainer(&self.state.lessons(), &names, version) {
-            Some(model) => self.append(vec![Body::ModelPublished(Box::new(model))], on_record),
-            None => self.untrainable_until = self.now + UNTRAINABLE,
+        let model = self.trainer.as_mut().and_then(|trainer| trainer.due(&self.state, self.now));
+        if let Some(model) = model {
+            self.append(vec![Body::ModelPublished(Box::new(model))], on_record);
         }
     }
 

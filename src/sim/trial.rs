@@ -13,14 +13,15 @@ use report::share;
 pub use report::{Acted, Held, Noticed, Report, Verdict};
 
 use super::baseline::Baseline;
+use super::driver::Driver;
 use super::driver::operator::Deciding;
 use super::driver::split::Clock;
 use super::driver::verdict;
-use super::driver::{Driver, Trainer};
 use super::scenario::Scenario;
 use super::world::World;
 use crate::domain::settings::Learning;
 use crate::domain::{Record, Settings, Time};
+use crate::engine::learn::Trainer;
 use crate::engine::snapshot::{IncidentRow, LearningView};
 
 /// Who routes.

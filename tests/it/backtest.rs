@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use std::process::Command;
 
 use apos::backtest::routing::suite::Scenario;
-use apos::backtest::routing::{Case, PolicyName, Report, judge, write};
+use apos::backtest::routing::{Case, Engine, PolicyName, Report, judge, write};
 use apos::domain::Settings;
 use serde_json::Value;
 
@@ -18,7 +18,8 @@ fn slice(scenario: &str, payments: usize) -> Case {
 }
 
 fn judged(case: &Case, policy: PolicyName) -> Report {
-    judge(case, policy, &Settings::default(), &|| std::time::Duration::ZERO, &mut |_, _| {})
+    let engine = Engine { settings: &Settings::default(), trainer: None };
+    judge(case, policy, engine, &|| std::time::Duration::ZERO, &mut |_, _| {})
 }
 
 #[test]

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::domain::settings::WhenNoneLeft;
-use crate::domain::{Body, Decision, Entry, EventKind, PaymentEvent, Position, Request, Settings, Source, Time};
+use crate::domain::{Body, Decision, Entry, EventKind, PaymentEvent, Position, Request, Source, Time};
+use crate::engine::learn::Trainer;
 use crate::engine::{Effect, State, apply, decide};
 
 use super::case::{Case, Choice, Outcome, Payment};
+use super::policy::Engine;
 
 /// The engine's state, and the decision on its way into it.
 #[derive(Debug)]
@@ -14,16 +16,19 @@ pub struct Bdl {
     state: State,
     effects: Vec<Effect>,
     decided: Option<Decision>,
+    trainer: Option<Trainer>,
 }
 
 impl Bdl {
-    pub(super) fn new(settings: &Settings) -> Self {
-        let mut bdl = Self { state: State::new(), effects: Vec::new(), decided: None };
+    pub(super) fn new(engine: Engine<'_>) -> Self {
+        let mut bdl = Self { state: State::new(), effects: Vec::new(), decided: None, trainer: engine.trainer };
         let version = env!("CARGO_PKG_VERSION").to_owned();
         bdl.push(Time::ZERO, Body::EngineStarted { version, epoch: 1 });
         // Each payment of the past went somewhere: it does here too.
-        let mut settings = settings.clone();
+        let mut settings = engine.settings.clone();
         settings.routing.when_none_left = WhenNoneLeft::LeastBad;
+        // Whoever brings a trainer wants to see what models do.
+        settings.learning.enabled |= engine.trainer.is_some();
         bdl.push(Time::ZERO, Body::Configured(settings.into()));
         bdl
     }
@@ -74,6 +79,14 @@ impl Bdl {
             occurred_at: at,
         };
         self.push(at, Body::Payment(Box::new(event)));
+        self.train(at);
+    }
+
+    /// Trains and publishes a model, if there is a trainer and it is time.
+    fn train(&mut self, at: Time) {
+        if let Some(model) = self.trainer.as_mut().and_then(|trainer| trainer.due(&self.state, at)) {
+            self.push(at, Body::ModelPublished(Box::new(model)));
+        }
     }
 
     pub(super) fn fingerprint(&self) -> blake3::Hash {

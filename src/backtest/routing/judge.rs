@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::case::Case;
 use super::logged::{Estimate, Estimator};
 use super::measure::Measures;
-use super::policy::{Policy, PolicyName};
-use crate::domain::{ConnectorAccount, Settings, Time};
+use super::policy::{Engine, Policy, PolicyName};
+use crate::domain::{ConnectorAccount, Time};
 
 /// A monotonic clock, for the time a decision takes.
 pub type Clock<'a> = &'a dyn Fn() -> Duration;
@@ -58,16 +58,16 @@ pub struct Report {
 }
 
 /// Replays a case under a policy and measures; a complete case is also replayed under the rules to beat.
-pub fn judge(case: &Case, name: PolicyName, settings: &Settings, clock: Clock<'_>, progress: Progress<'_>) -> Report {
+pub fn judge(case: &Case, name: PolicyName, engine: Engine<'_>, clock: Clock<'_>, progress: Progress<'_>) -> Report {
     let complete = case.is_complete();
     let passes = if complete { 3 } else { 1 };
     let total = case.payments.len() * passes;
-    let mut measured = replay(case, name, settings, clock, &mut |done| progress(done, total));
+    let mut measured = replay(case, name, engine, clock, &mut |done| progress(done, total));
     let estimate = (!complete).then(|| measured.estimator.estimate());
     let rule = |name, pass: usize, progress: &mut dyn FnMut(usize, usize)| {
         complete.then(|| {
             let before = pass * case.payments.len();
-            replay(case, name, settings, clock, &mut |done| progress(before + done, total)).measures
+            replay(case, name, engine, clock, &mut |done| progress(before + done, total)).measures
         })
     };
     let fixed = rule(PolicyName::BestFixed, 1, progress);
@@ -107,8 +107,8 @@ struct Measured {
 /// An outcome on its way: when it will be known, which choice it belongs to, which payment and outcome it is.
 type Due = Reverse<Lesson>;
 
-fn replay(case: &Case, name: PolicyName, settings: &Settings, clock: Clock<'_>, progress: &mut dyn FnMut(usize)) -> Measured {
-    let mut policy = Policy::new(name, case, settings);
+fn replay(case: &Case, name: PolicyName, engine: Engine<'_>, clock: Clock<'_>, progress: &mut dyn FnMut(usize)) -> Measured {
+    let mut policy = Policy::new(name, case, engine);
     let mut measures = Measures::new(case.connectors.len());
     let mut estimator = Estimator::new(case);
     let mut due: BinaryHeap<Due> = BinaryHeap::new();

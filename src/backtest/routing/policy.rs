@@ -6,6 +6,7 @@ use super::bdl::Bdl;
 use super::case::{Case, Choice, Outcome};
 use super::rules::{Best, LastN, Priority, Thompson, Ucb, Uniform};
 use crate::domain::{Settings, Time};
+use crate::engine::learn::Trainer;
 
 /// A policy's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
@@ -25,6 +26,15 @@ pub enum PolicyName {
     Uniform,
     /// The connector that is best in hindsight, for every payment
     BestFixed,
+}
+
+/// The engine that is judged: its settings, whose seed is every policy's, and what trains its models, if anything does.
+#[derive(Debug, Clone, Copy)]
+pub struct Engine<'a> {
+    /// Its settings.
+    pub settings: &'a Settings,
+    /// What trains its models, at once when one is due; none: it routes by its own beliefs alone.
+    pub trainer: Option<Trainer>,
 }
 
 /// A policy, with what it has learnt.
@@ -47,16 +57,17 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// A policy that has learnt nothing yet. `settings` are the engine's; their seed is every policy's.
+    /// A policy that has learnt nothing yet.
     #[must_use]
-    pub fn new(name: PolicyName, case: &Case, settings: &Settings) -> Self {
+    pub fn new(name: PolicyName, case: &Case, engine: Engine<'_>) -> Self {
+        let seed = engine.settings.seed;
         match name {
-            PolicyName::Bdl => Self::Bdl(Box::new(Bdl::new(settings))),
-            PolicyName::LastN => Self::LastN(LastN::new(settings.seed)),
+            PolicyName::Bdl => Self::Bdl(Box::new(Bdl::new(engine))),
+            PolicyName::LastN => Self::LastN(LastN::new(seed)),
             PolicyName::Ucb => Self::Ucb(Ucb::new(case)),
-            PolicyName::Thompson => Self::Thompson(Thompson::new(case, settings.seed)),
+            PolicyName::Thompson => Self::Thompson(Thompson::new(case, seed)),
             PolicyName::Priority => Self::Priority(Priority),
-            PolicyName::Uniform => Self::Uniform(Uniform::new(settings.seed)),
+            PolicyName::Uniform => Self::Uniform(Uniform::new(seed)),
             PolicyName::BestFixed => Self::Best(Best::new(case)),
         }
     }
