@@ -6,9 +6,13 @@
 
 use core::time::Duration;
 
-use super::detect::rate_of;
+use super::detect::{as_f64, rate_of};
 use super::monitor::{Monitor, Slice, Watched};
 use super::route::{Cautious, RoutingView};
+
+/// Standard deviations below its usual rate from which a connector fails: a handful of attempts on one that does little must
+/// not make a single outage a wide one.
+const STANDARD_DEVIATIONS: f64 = 3.0;
 
 /// How much fails, and how widely.
 struct Breadth {
@@ -62,11 +66,16 @@ fn breadth(monitor: &Monitor, view: &RoutingView) -> Option<Breadth> {
     let (rate, usual, attempts) = measured(monitor.get(Slice::All)?)?;
     let connectors = monitor.range(Slice::Connector(0)..=Slice::Connector(u32::MAX));
     let (mut failing, mut judged) = (0, 0);
-    for (rate, usual, _) in connectors.filter_map(|(_, watched)| measured(watched)) {
+    for (rate, usual, attempts) in connectors.filter_map(|(_, watched)| measured(watched)) {
         judged += 1;
-        failing += usize::from(usual - rate >= detection.min_drop);
+        failing += usize::from(usual - rate >= detection.min_drop.max(by_chance(usual, attempts)));
     }
     Some(Breadth { rate, usual, attempts, failing, judged })
+}
+
+/// The drop of a rate over so many attempts that chance alone brings once in a thousand windows.
+fn by_chance(usual: f64, attempts: u64) -> f64 {
+    STANDARD_DEVIATIONS * (usual * (1.0 - usual) / as_f64(attempts.max(1))).sqrt()
 }
 
 impl Breadth {

@@ -9,6 +9,7 @@ mod belief;
 pub(crate) mod breaker;
 mod calibration;
 mod change_point;
+mod confidence;
 mod course;
 mod customers;
 mod eligibility;
@@ -17,6 +18,7 @@ mod latency;
 mod lottery;
 mod offsets;
 mod outlook;
+mod proof;
 pub mod rules;
 mod score;
 mod share;
@@ -110,7 +112,7 @@ pub fn decide_under(
         Some(step_up) => (step_up, Vec::new()),
         None => Course::of(view, &request).choose(view, &mut scored, &asked, &draw)?,
     };
-    let confidence = score::confidence(&scored, choice.index);
+    let confidence = confidence::confidence(&scored, choice.index);
     notes.extend(asked.pursuit.and_then(|pursuit| pursuit.note(&scored, choice.approach)));
     notes.extend(score::model(view, &scored));
     let chosen = u16::try_from(choice.index).unwrap_or(0);

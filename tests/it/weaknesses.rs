@@ -69,14 +69,17 @@ async fn a_connector_at_zero_percent_from_cold_is_known_within_a_handful_of_paym
         tell(&app, &payment, &decided, if decided == ADYEN { "FAILURE" } else { "CHARGED" }).await?;
         app.until_folded().await?;
     }
-    assert!(lost <= 8, "{lost} lost");
+    assert!((1..=8).contains(&lost), "{lost} lost");
+    // Some 390 successes elsewhere later, the few failures are not forgotten, nor taken for bad luck.
+    let decision = decide(&app, "pay_last").await?;
+    let known = candidate(&decision, ADYEN);
+    assert!(known["expected"].as_f64().unwrap() < 0.75 && known["spread"].as_f64().unwrap() > 0.0, "{decision}");
     for number in 0..8_u64 {
         tell(&app, &format!("more_{number}"), ADYEN, "FAILURE").await?;
     }
     app.until_folded().await?;
-    let decision = decide(&app, "pay_last").await?;
-    let known = candidate(&decision, ADYEN);
-    assert!(known["expected"].as_f64().unwrap() < 0.5 && known["spread"].as_f64().unwrap() > 0.0, "{decision}");
+    let decision = decide(&app, "pay_at_last").await?;
+    assert!(candidate(&decision, ADYEN)["expected"].as_f64().unwrap() < 0.1, "{decision}");
     app.stop().await?;
     Ok(())
 }
@@ -122,7 +125,7 @@ async fn failures_in_a_row_open_the_breaker() -> Result<()> {
     let decision = decide(&app, "pay_asked").await?;
     assert_eq!(candidate(&decision, STRIPE)["excluded"], "breaker_open", "five technical ones: {decision}");
     assert_eq!(candidate(&decision, ADYEN)["excluded"], "breaker_open", "twenty that chance does not explain: {decision}");
-    assert!(candidate(&decision, ADYEN)["expected"].as_f64().unwrap() < 0.2, "{decision}");
+    assert!(candidate(&decision, ADYEN)["expected"].as_f64().unwrap() < 0.15, "{decision}");
     app.stop().await?;
     Ok(())
 }

@@ -81,6 +81,7 @@ impl Connection {
         match call {
             Call::Decide => self.write_decision(number)?,
             Call::Evaluate => self.write_evaluation(number)?,
+            Call::Health => return self.get(call.path()).await,
             Call::Hybrid => {
                 self.body.push_str(r#"{"static_routing_request":"#);
                 self.write_evaluation(number)?;
@@ -139,6 +140,13 @@ impl Connection {
         self.request.clear();
         let (headers, length) = (&self.target.headers, self.body.len());
         write!(self.request, "POST {path} HTTP/1.1\r\n{headers}content-length: {length}\r\n\r\n{}", self.body)?;
+        self.stream.write_all(self.request.as_bytes()).await?;
+        self.read_answer().await
+    }
+
+    async fn get(&mut self, path: &str) -> Result<u16> {
+        self.request.clear();
+        write!(self.request, "GET {path} HTTP/1.1\r\n{}\r\n", self.target.headers)?;
         self.stream.write_all(self.request.as_bytes()).await?;
         self.read_answer().await
     }

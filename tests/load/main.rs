@@ -13,18 +13,20 @@
 
 mod connection;
 mod histogram;
+mod timer;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use tokio::sync::Mutex;
 
 use connection::{Connection, Target};
 use histogram::Histogram;
+use timer::Timer;
 
 /// Posts payments to /decide-gateway at a fixed rate, open loop.
 #[derive(Debug, Clone, Parser)]
@@ -35,8 +37,7 @@ struct Args {
     /// Requests due a second.
     #[arg(long, default_value_t = 15_000)]
     rate: u64,
-    /// The call: /decide-gateway, /routing/evaluate or /routing/hybrid. The last two need a rule in force; one of each
-    /// merchant is created first.
+    /// The call. /routing/evaluate and /routing/hybrid need a rule in force: one of each merchant is created first.
     #[arg(long, value_enum, default_value_t = Call::Decide)]
     call: Call,
     /// For how long.
@@ -71,6 +72,8 @@ enum Call {
     Evaluate,
     /// `POST /routing/hybrid`, both halves.
     Hybrid,
+    /// `GET /health`: what HTTP and this program cost by themselves, for comparison.
+    Health,
 }
 
 impl Call {
@@ -79,6 +82,7 @@ impl Call {
             Self::Decide => "/decide-gateway",
             Self::Evaluate => "/routing/evaluate",
             Self::Hybrid => "/routing/hybrid",
+            Self::Health => "/health",
         }
     }
 }
@@ -102,15 +106,22 @@ struct Schedule {
     start: Instant,
     rate: u64,
     count: u64,
-    next: AtomicU64,
+    /// The next request, and what tells when it is due: whoever waits for that holds it.
+    next: Mutex<(u64, Timer)>,
 }
 
 impl Schedule {
-    /// The next request and the time it is due; `None` after the last.
-    fn take(&self) -> Option<(u64, Instant)> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let due = Duration::from_nanos(number.saturating_mul(1_000_000_000) / self.rate);
-        (number < self.count).then_some((number, self.start + due))
+    /// The next request and the time it is due, which has come; `None` after the last.
+    async fn take(&self) -> Result<Option<(u64, Instant)>> {
+        let mut next = self.next.lock().await;
+        let (number, timer) = &mut *next;
+        if *number == self.count {
+            return Ok(None);
+        }
+        let due = self.start + Duration::from_nanos(number.saturating_mul(1_000_000_000) / self.rate);
+        timer.wait_until(due).await?;
+        *number += 1;
+        Ok(Some((*number - 1, due)))
     }
 }
 
@@ -129,12 +140,13 @@ async fn run(args: Args) -> Result<ExitCode> {
     for _ in 0..args.connections {
         connections.push(Connection::open(target.clone()).await.with_context(|| format!("cannot connect to {}", args.url))?);
     }
-    if args.call != Call::Decide {
+    if matches!(args.call, Call::Evaluate | Call::Hybrid) {
         connections[0].prepare(args.merchants).await?;
     }
     // A moment ahead, so that every connection waits for its first request.
     let start = Instant::now() + Duration::from_millis(50);
-    let schedule = Arc::new(Schedule { start, rate: args.rate, count: args.rate * args.seconds, next: AtomicU64::new(0) });
+    let schedule =
+        Arc::new(Schedule { start, rate: args.rate, count: args.rate * args.seconds, next: Mutex::new((0, Timer::new()?)) });
     let tasks: Vec<_> = connections
         .into_iter()
         .map(|connection| tokio::spawn(drive(connection, target.clone(), schedule.clone(), (args.call, args.outcomes))))
@@ -149,10 +161,9 @@ async fn run(args: Args) -> Result<ExitCode> {
 /// Sends what is due until nothing is left. A connection that fails is opened again; its request counts as unanswered.
 async fn drive(mut connection: Connection, target: Arc<Target>, schedule: Arc<Schedule>, what: (Call, bool)) -> Seen {
     let mut seen = Seen::default();
-    while let Some((number, due)) = schedule.take() {
-        tokio::time::sleep_until(due.into()).await;
+    while let Ok(Some((number, due))) = schedule.take().await.inspect_err(|error| seen.failed(error)) {
         if let Err(error) = exchange(&mut connection, &mut seen, (number, due), &schedule, what).await {
-            seen.first_failure.get_or_insert(format!("{error:#}"));
+            seen.failed(&error);
             match Connection::open(target.clone()).await {
                 Ok(opened) => connection = opened,
                 Err(_) => return seen,
@@ -184,6 +195,10 @@ async fn exchange(
 }
 
 impl Seen {
+    fn failed(&mut self, error: &anyhow::Error) {
+        self.first_failure.get_or_insert(format!("{error:#}"));
+    }
+
     /// A decision that was due in a second of the run, and how late its answer was.
     fn decided(&mut self, second: u64, latency: Duration) {
         self.decisions.record(latency);

@@ -213,8 +213,10 @@ impl State {
             None => account.breaker.succeed(answered, &settings.routing),
             Some(class) => account.breaker.fail(class, expected.or(known.shown).unwrap_or(0.5), answered, &settings.routing),
         };
-        if turn == Turn::Closed {
-            self.view.weights.renew(subject);
+        match turn {
+            Turn::Stayed => return,
+            Turn::Opened(_) => account.proof.distrust(self.view.weights.learnt()),
+            Turn::Closed => self.view.weights.renew(subject),
         }
         let name = || self.view.account_names.name(subject.account).map_or("?", |name| name.as_str());
         let text = match turn {
@@ -228,6 +230,10 @@ impl State {
     /// Teaches the scores an outcome, and looks for a change-point in it. Returns what was expected before, if it teaches.
     fn teach(&mut self, subject: Subject, seen: &Observation, failure: Option<DeclineClass>) -> Option<f64> {
         let expected = self.view.weights.learn(subject, seen, failure)?;
+        let learnt = self.view.weights.learnt();
+        if let Some(account) = self.view.accounts.get_mut(subject.account as usize) {
+            account.proof.saw(failure.is_none(), expected, learnt);
+        }
         if self.view.settings.routing.change_points && self.view.weights.watch(subject.connector, seen, expected, failure) {
             let name = self.view.connectors.name(subject.connector).map_or("?", |name| name.as_str());
             let text = format!("change-point on {name}: what was learnt of it is re-opened");

@@ -25,8 +25,9 @@ impl RoutingView {
         let nothing = Seen::default();
         let (number, state) = self.account(account).unzip();
         let connector = state.map(|state| state.connector).or_else(|| self.connectors.get(account.connector()));
-        let own = self.weights.own(connector, number, &nothing).belief;
-        let expected = self.weights.expected(self.weights.shared(&nothing).plus(own));
+        let (own, shared) = (self.weights.own(connector, number, &nothing).belief, self.weights.shared(&nothing));
+        let own = state.map_or(own, |state| state.proof.doubted(own, shared, self.weights.learnt()));
+        let expected = self.weights.expected(shared.plus(own));
         Outlook {
             expected,
             samples: evidence(own.variance, Weights::own_prior(&nothing), expected),

@@ -36,7 +36,7 @@ pub(crate) struct Scored<'v> {
     /// Mean of what it shares with the others, in logits.
     shared: f64,
     /// Where it stands among the others: its own part or, under an objective, its merit.
-    stand: Belief,
+    pub(super) stand: Belief,
     /// What the learnt model in force says of it.
     step: i8,
 }
@@ -80,6 +80,7 @@ impl<'v> Scorer<'v, '_> {
         let part = view.weights.own(connector, number, &self.seen);
         let step = self.model.map_or(0, |row| row.step(connector));
         let own = self.model.map_or(part.belief, |row| part.belief.moved(row.weighted(step)));
+        let own = state.map_or(own, |state| state.proof.doubted(own, self.shared, view.weights.learnt()));
         let expected = view.weights.expected(self.shared.plus(own));
         let routing = &view.settings.routing;
         let folded = connector.and_then(|c| view.pending.get(c as usize)).copied().unwrap_or(0);
@@ -122,16 +123,6 @@ impl<'v> Scorer<'v, '_> {
 pub(super) fn evidence(variance: f64, prior: f64, expected: f64) -> f64 {
     let curvature = (expected * (1.0 - expected)).max(0.02);
     ((1.0 / variance.max(1e-9) - 1.0 / prior.max(1e-9)) / curvature).max(0.0)
-}
-
-/// Probability that the candidate at `index` is the best: Φ((m₁−m₂)/√(V₁+V₂)) against the best other one.
-pub(super) fn confidence(scored: &[Scored<'_>], index: usize) -> f64 {
-    let chosen = &scored[index];
-    let others = scored.iter().enumerate().filter(|(i, s)| *i != index && s.excluded.is_none());
-    let Some((_, rival)) = others.max_by(|(_, a), (_, b)| a.stand.mean.total_cmp(&b.stand.mean)) else { return 1.0 };
-    let spread = (chosen.stand.variance + rival.stand.variance).sqrt().max(1e-9);
-    let z = (chosen.stand.mean - rival.stand.mean) / spread;
-    0.5 * libm::erfc(-z / core::f64::consts::SQRT_2)
 }
 
 /// What the learnt model in force had to do with it, for candidates in the order of preference.

@@ -13,6 +13,7 @@ use super::arms::Arms;
 use super::breaker::Breaker;
 use super::latency::Latencies;
 use super::offsets::Offsets;
+use super::proof::Proof;
 use super::rules::Book;
 use super::weights::Weights;
 use crate::domain::{
@@ -42,6 +43,8 @@ pub(crate) struct Account {
     pub(crate) learnt_before: u64,
     /// Attempts in flight.
     pub(crate) pending: u32,
+    /// Whether it works at all.
+    pub(crate) proof: Proof,
 }
 
 /// How a merchant is routed.

@@ -83,18 +83,30 @@ fn move_off(
     site: &Site<'_>,
 ) -> Option<PriorityMove> {
     let before = site.view.merchants.get(number as usize)?.priority.clone();
-    let usable = |account: &&ConnectorAccount| site.view.account(account).is_none_or(|(_, state)| state.excluded.is_none());
+    let usable = |account: &&ConnectorAccount| in_use(account, site);
     if !failing(before.iter().find(usable)?) {
         return None;
     }
     let (off, mut after): (Vec<_>, Vec<_>) = before.iter().cloned().partition(failing);
     let target = after.iter().find(usable)?;
-    let connector = site.view.account(target).map(|(_, state)| Slice::Connector(state.connector));
+    let state = site.view.account(target).map(|(_, state)| state);
+    if state.is_some_and(|state| state.breaker.open.is_some()) {
+        return None;
+    }
+    let connector = state.map(|state| Slice::Connector(state.connector));
     if connector.is_some_and(|slice| incidents.covers(slice, AnomalyType::HighFailureRate)) {
         return None;
     }
     after.extend(off);
     Some(PriorityMove { profile: profile.clone(), before, after })
+}
+
+/// Whether payments of a list may go to an account now: neither excluded nor in planned maintenance. What it cannot do at all
+/// goes to the next of the list by itself.
+fn in_use(account: &ConnectorAccount, site: &Site<'_>) -> bool {
+    let maintained = site.view.settings.connectors.get(account.connector());
+    maintained.is_none_or(|connector| connector.maintained_until(account, site.view.at).is_none())
+        && site.view.account(account).is_none_or(|(_, state)| state.excluded.is_none())
 }
 
 /// Whether an incident's slice hits an account. One BIN is too little to reorder a whole merchant for.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::RoutingView;
 use super::super::breaker::Breaker;
+use super::super::proof::Proof;
 use crate::domain::rule::{RULES_BYTES_MAX, RULES_MAX, RuleText};
 use crate::domain::{ConnectorAccount, ProfileId, Purpose, Rule, RuleId, Time};
 
@@ -150,7 +151,7 @@ impl RoutingView {
         let merchant = self.profiles.get(profile);
         for number in &accounts {
             if let Some(account) = self.accounts.get_mut(*number as usize) {
-                account.breaker = Breaker::default();
+                (account.breaker, account.proof) = (Breaker::default(), Proof::default());
             }
         }
         self.weights.forget(merchant, &accounts)
