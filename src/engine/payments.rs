@@ -10,6 +10,7 @@ mod remembered;
 mod run;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
@@ -56,7 +57,8 @@ impl Key {
 /// All payments remembered, and the event ids seen.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Payments {
-    open: OrdMap<Key, Payment>,
+    /// Shared one by one: who holds a view makes the neighbours of a payment that is touched no dearer than a count each.
+    open: OrdMap<Key, Arc<Payment>>,
     /// The open ones, by when they were opened.
     by_age: Vector<(Time, Key)>,
     closed: Remembered,
@@ -78,17 +80,17 @@ pub(crate) struct Horizon {
 impl Payments {
     /// The payment, if it is open.
     pub(crate) fn open_mut(&mut self, key: Key) -> Option<&mut Payment> {
-        self.open.get_mut(&key)
+        self.open.get_mut(&key).map(Arc::make_mut)
     }
 
     /// Whether the attempt of a payment that was decided last is still without an answer.
     pub(crate) fn waits(&self, key: Key) -> bool {
-        self.open.get(&key).is_some_and(Payment::waits)
+        self.open.get(&key).is_some_and(|payment| payment.waits())
     }
 
     /// The payment, if it is remembered.
     pub(crate) fn get(&self, key: Key) -> Option<Cow<'_, Payment>> {
-        let open = self.open.get(&key).map(Cow::Borrowed);
+        let open = self.open.get(&key).map(|payment| Cow::Borrowed(&**payment));
         open.or_else(|| self.closed.get(key).map(|closed| Cow::Owned(closed.payment())))
     }
 
@@ -104,9 +106,9 @@ impl Payments {
             let closed = self.closed.get(key);
             new = closed.is_none();
             self.by_age.push_back((at, key));
-            self.open.insert(key, closed.map(|closed| closed.payment()).unwrap_or_default());
+            self.open.insert(key, closed.map(|closed| Arc::new(closed.payment())).unwrap_or_default());
         }
-        (self.open.entry(key).or_default(), new)
+        (Arc::make_mut(self.open.entry(key).or_default()), new)
     }
 
     /// Whether an event id has been seen.
@@ -133,7 +135,7 @@ impl Payments {
                 break;
             }
             self.by_age.pop_front();
-            if let Some(mut payment) = self.open.remove(&key) {
+            if let Some(mut payment) = self.open.remove(&key).map(Arc::unwrap_or_clone) {
                 payment.close(&mut released);
                 self.closed.put(key, Closed::of(&payment), opened);
             }

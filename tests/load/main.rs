@@ -145,8 +145,12 @@ async fn run(args: Args) -> Result<ExitCode> {
     }
     // A moment ahead, so that every connection waits for its first request.
     let start = Instant::now() + Duration::from_millis(50);
-    let schedule =
-        Arc::new(Schedule { start, rate: args.rate, count: args.rate * args.seconds, next: Mutex::new((0, Timer::new()?)) });
+    let schedule = Arc::new(Schedule {
+        start,
+        rate: args.rate,
+        count: args.rate * args.seconds,
+        next: Mutex::new((0, Timer::starting_at(start))),
+    });
     let tasks: Vec<_> = connections
         .into_iter()
         .map(|connection| tokio::spawn(drive(connection, target.clone(), schedule.clone(), (args.call, args.outcomes))))

@@ -1,45 +1,41 @@
-//! A timer that is exact to some ten microseconds: tokio's goes by whole milliseconds, which would send what is due in
-//! bursts, and charge the server for the wait.
+//! A timer finer than tokio's, which goes by whole milliseconds: what is due would be sent in bursts, and the server be
+//! charged for the wait.
 
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use anyhow::{Context as _, Result};
+use tokio::sync::watch;
 
-/// The kernel's timer, waited for in the same place as the answers.
+/// It goes so often. Several requests may come due in between: a wake-up for each would cost the server's processors more
+/// than it tells.
+const TICK: Duration = Duration::from_micros(200);
+
+/// Ticks, counted by a thread that does nothing else.
 #[derive(Debug)]
-pub(crate) struct Timer(AsyncFd<OwnedFd>);
-
-impl Timer {
-    /// A timer that is not set.
-    pub(crate) fn new() -> Result<Self> {
-        let fd = rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        Ok(Self(AsyncFd::with_interest(fd, Interest::READABLE)?))
-    }
-
-    /// Waits until a time; not at all where it has passed.
-    pub(crate) async fn wait_until(&self, due: Instant) -> Result<()> {
-        let left = due.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(());
-        }
-        let value = Itimerspec { it_interval: spec(Duration::ZERO), it_value: spec(left) };
-        rustix::time::timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &value)?;
-        let mut expirations = [0; 8];
-        loop {
-            let mut ready = self.0.readable().await?;
-            match rustix::io::read(self.0.get_ref(), &mut expirations) {
-                Ok(_) => return Ok(()),
-                Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
+pub(crate) struct Timer {
+    start: Instant,
+    ticks: watch::Receiver<u32>,
 }
 
-fn spec(span: Duration) -> Timespec {
-    Timespec { tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX), tv_nsec: span.subsec_nanos().into() }
+impl Timer {
+    /// A timer that starts at a time; its thread ends with it.
+    pub(crate) fn starting_at(start: Instant) -> Self {
+        let (told, ticks) = watch::channel(0);
+        std::thread::spawn(move || {
+            for tick in 1_u32.. {
+                std::thread::sleep((start + TICK * tick).saturating_duration_since(Instant::now()));
+                if told.send(tick).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { start, ticks }
+    }
+
+    /// Waits until the tick at or after a time; not at all where that has passed.
+    pub(crate) async fn wait_until(&mut self, due: Instant) -> Result<()> {
+        let ticks = due.saturating_duration_since(self.start).as_nanos().div_ceil(TICK.as_nanos());
+        self.ticks.wait_for(|tick| u128::from(*tick) >= ticks).await.context("the timer's thread ended")?;
+        Ok(())
+    }
 }
