@@ -430,3 +430,20 @@ fn log_lines(home: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(home.join(".local/state/apos/apos.log")).unwrap();
     text.lines().map(str::to_owned).collect()
 }
+
+#[test]
+fn a_hang_up_that_was_ignored_before_stays_ignored() {
+    let home = Home::new();
+    let mut command = Command::new("/bin/sh");
+    // What nohup does, but for the redirections.
+    command.args(["-c", "trap '' HUP; exec \"$0\" serve", env!("CARGO_BIN_EXE_apos")]).env_clear();
+    command.env("HOME", home.0.path()).env("APOS__API__LISTEN", "127.0.0.1:0").stdin(Stdio::null());
+    let mut running = Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(running.0.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("listening"), "{line}");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.0.id())).unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    assert_eq!(u64::from_str_radix(ignored.trim(), 16).unwrap() & 1, 1, "the mask is {ignored}");
+    assert_eq!(running.end(Signal::TERM), Some(0));
+}
