@@ -146,7 +146,7 @@ async fn an_order_on_an_action_that_is_not_there_is_refused() -> Result<()> {
         ("undo", json!({ "version": 1 })),
     ] {
         let answer = app.post_as(OPERATOR, &format!("/v1/actions/act-9/{verb}"), &body).await?;
-        assert_eq!((answer.status, &answer.body["error"]["code"]), (409, &json!("refused")), "{verb}: {answer:?}");
+        assert_eq!((answer.status, &answer.body["error"]["code"]), (404, &json!("not_found")), "{verb}: {answer:?}");
     }
     let check = async |path: &str, body: Value, status: u16, field: Option<&str>| -> Result<()> {
         let answer = app.post_as(OPERATOR, path, &body).await?;

@@ -409,10 +409,18 @@ fn what_any_command_would_refuse_the_check_refuses() {
 fn serve_refuses_what_it_cannot_do() {
     let home = Home::new();
     let open = home.run(&["serve"], &[("APOS__API__LISTEN", "0.0.0.0:0")]);
-    assert!(open.code == Some(2) && open.err.contains("APOS_API_KEY__ADMIN"), "{}", open.err);
+    assert!(
+        open.code == Some(2) && open.err.contains("APOS_API_KEY__ADMIN") && open.err.contains("(APOS__API__LISTEN)"),
+        "{}",
+        open.err
+    );
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let ran = home.run(&["serve"], &[("APOS__API__LISTEN", &taken.local_addr().unwrap().to_string())]);
-    assert!(ran.code == Some(1) && ran.err.contains("cannot listen on"), "{}", ran.err);
+    assert!(ran.code == Some(1) && ran.err.contains("api.listen: cannot listen on"), "{}", ran.err);
+    assert!(ran.err.contains("or choose another address"), "{}", ran.err);
+    let file = home.write("open.toml", "[api]\nworkers = 1\nlisten = \"0.0.0.0:0\"\n");
+    let ran = home.run(&["serve", "--config", &file], &[]);
+    assert!(ran.code == Some(2) && ran.err.contains("open.toml, line 3"), "{}", ran.err);
     let missing = [("APOS__WEBHOOKS__PROFILES", "[\"pro_1\"]")];
     let ran = home.run(&["serve"], &missing);
     assert!(ran.code == Some(2) && ran.err.contains("APOS_WEBHOOK_KEY__pro_1"), "{}", ran.err);

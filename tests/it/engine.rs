@@ -291,7 +291,7 @@ fn commands_on_what_was_not_shown_are_refused_with_the_reason() {
         assert!(!outcome.accepted && outcome.text.contains(says), "{outcome:?}");
         assert_eq!(before, market.state.view().priority(&profile(0)).map(<[_]>::to_vec));
     };
-    check(&mut market, Order::Approve { action, version: version + 1 }, "changed since it was shown");
+    check(&mut market, Order::Approve { action, version: version + 1 }, &format!("is at version {version}"));
     check(&mut market, Order::Approve { action: ActionId(999), version: 1 }, "not known");
     check(&mut market, Order::Undo { action, version }, "nothing to undo");
     market.order(Order::SetAutonomy { class: None, level: Autonomy::Suggest });
