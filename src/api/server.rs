@@ -23,7 +23,7 @@ const STOP_GRACE_S: u64 = 5;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Everybody on the network could reach it, and it has no keys to tell them apart.
-    #[error("api.listen: {0} is not a loopback address: set APOS_API_KEY__ADMIN first, or listen on 127.0.0.1")]
+    #[error("api.listen: {0} is not a loopback address: set APOS_API_KEY__OPERATOR first, or listen on 127.0.0.1")]
     NeedsKeys(SocketAddr),
     /// The address is taken, or not ours.
     #[error("api.listen: cannot listen on {address}: end what listens there, or choose another address")]
