@@ -14,6 +14,7 @@ pub mod kinds;
 pub mod model;
 pub mod money;
 pub mod payment;
+pub mod personal;
 pub mod rule;
 pub mod settings;
 pub mod time;

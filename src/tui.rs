@@ -1,7 +1,7 @@
 //! The dashboard: a screen drawn from a snapshot, keys that become commands.
 //!
-//! It owns one OS thread (and one for the keys) and shares nothing but a pointer to the latest snapshot: it never
-//! waits on the engine, the network or a lock, and nothing ever waits on it. It draws when something changed, not
+//! It owns one OS thread (one for the keys and one for the writing beside it) and shares nothing but a pointer to the latest snapshot: it never
+//! waits on the engine, the network or a lock, and nothing ever waits on it, signals least of all. It draws when something changed, not
 //! at a rate; what did not change is not sent.
 
 pub mod escape;
@@ -15,8 +15,10 @@ pub mod view;
 pub mod when;
 
 mod input;
+mod tty;
 mod widget;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -80,6 +82,8 @@ pub enum Wake {
     Resized,
     /// A key, from the screen's own input thread.
     Key(Key),
+    /// The terminal has taken the frame, from the screen's own writing thread.
+    Written,
     /// The terminal is gone.
     TerminalLost,
 }
@@ -145,7 +149,7 @@ pub fn run(source: Source, options: Options) -> anyhow::Result<Exit> {
         // With NO_COLOR set, crossterm would swallow bold and reverse together with the colours: the theme has none.
         crossterm::style::force_color_output(true);
     }
-    let terminal = Terminal::open().context("the terminal cannot be taken for the dashboard")?;
+    let terminal = Terminal::open(source.waker.clone()).context("the terminal cannot be taken for the dashboard")?;
     let input = Input::start(source.waker.clone(), options.escape_wait).context("the input thread cannot be started")?;
     let mut screen = Screen::new(source, options, terminal);
     let exit = screen.run();
@@ -174,6 +178,8 @@ struct Screen {
     frame_every: Duration,
     /// What is to be drawn, if anything.
     due: Due,
+    /// What came while the terminal took a frame.
+    held: VecDeque<Wake>,
 }
 
 /// When to draw next.
@@ -204,15 +210,18 @@ impl Screen {
             drawn_at: now,
             frame_every: FRAME_EVERY,
             due: Due::Now,
+            held: VecDeque::new(),
         }
     }
 
     fn run(&mut self) -> Exit {
         loop {
-            if self.draw_if_due().is_err() {
-                return Exit::TerminalLost;
+            match self.draw_if_due() {
+                Ok(None) => {}
+                Ok(Some(exit)) => return exit,
+                Err(_) => return Exit::TerminalLost,
             }
-            let first = match self.source.wakes.recv_timeout(self.patience()) {
+            let first = match self.held.pop_front().map_or_else(|| self.source.wakes.recv_timeout(self.patience()), Ok) {
                 Ok(wake) => Some(wake),
                 Err(RecvTimeoutError::Timeout) => None,
                 // The input thread holds a sender for as long as the terminal is there.
@@ -223,7 +232,7 @@ impl Screen {
                 return exit;
             }
             // What came meanwhile goes into the same frame.
-            while let Ok(wake) = self.source.wakes.try_recv() {
+            while let Some(wake) = self.held.pop_front().or_else(|| self.source.wakes.try_recv().ok()) {
                 if let Some(exit) = self.wake(wake) {
                     return exit;
                 }
@@ -248,6 +257,8 @@ impl Screen {
             }
             Wake::Timeline(timeline) => self.follow(timeline),
             Wake::Resized => self.due = Due::Now,
+            // Waited for where the frame was drawn.
+            Wake::Written => {}
             Wake::Suspend | Wake::Continued => return self.come_back(wake == Wake::Suspend),
             Wake::Terminate(signal) => return Some(Exit::Terminated(signal)),
             Wake::TerminalLost => return Some(Exit::TerminalLost),
@@ -348,7 +359,8 @@ impl Screen {
         }
     }
 
-    fn draw_if_due(&mut self) -> std::io::Result<()> {
+    /// Draws what is due and waits until the terminal has taken it, or until something ends the screen.
+    fn draw_if_due(&mut self) -> std::io::Result<Option<Exit>> {
         let now = self.now();
         if self.newer.is_some() && now >= self.frame_at() {
             self.take_newer(now);
@@ -356,17 +368,37 @@ impl Screen {
         }
         let passed = self.due == Due::Frame && now >= self.drawn_at + self.frame_every;
         if self.due != Due::Now && !passed {
-            return Ok(());
+            return Ok(None);
         }
         let mut pages = 1;
         let (snapshot, ui, theme) = (&self.snapshot, &self.ui, &self.theme);
         let began = self.now();
-        self.terminal.draw(|frame| pages = view::view(frame, snapshot, ui, theme))?;
+        let writes = self.terminal.draw(|frame| pages = view::view(frame, snapshot, ui, theme))?;
+        if writes && let Some(exit) = self.until_written() {
+            return Ok(Some(exit));
+        }
         let ended = self.now();
         self.ui.drawn(pages, ended);
         (self.drawn_at, self.due) = (ended, Due::Not);
         self.judge_link(ended.saturating_sub(began));
-        Ok(())
+        Ok(None)
+    }
+
+    /// Waits until the terminal has taken the frame. Keys wait with it, for they are meant for what it will show; signals
+    /// do not, for a terminal that nobody reads takes nothing.
+    fn until_written(&mut self) -> Option<Exit> {
+        loop {
+            match self.source.wakes.recv() {
+                Ok(Wake::Written) => return None,
+                Ok(signal @ (Wake::Terminate(_) | Wake::TerminalLost | Wake::Suspend | Wake::Continued)) => {
+                    if let Some(exit) = self.wake(signal) {
+                        return Some(exit);
+                    }
+                }
+                Ok(wake) => hold(&mut self.held, wake),
+                Err(_) => return Some(Exit::TerminalLost),
+            }
+        }
     }
 
     /// A link that is slow to take a frame gets fewer of them.
@@ -401,5 +433,31 @@ impl Screen {
 
     fn now(&self) -> Duration {
         (self.source.clock)()
+    }
+}
+
+/// Keeps a wake for later. Of those that only tell how things are now the latest is enough, or a terminal that nobody reads
+/// for a night would fill the memory.
+fn hold(held: &mut VecDeque<Wake>, wake: Wake) {
+    if matches!(wake, Wake::Snapshot | Wake::Degraded(_) | Wake::Pace(_) | Wake::Timeline(_) | Wake::Resized) {
+        held.retain(|earlier| std::mem::discriminant(earlier) != std::mem::discriminant(&wake));
+    }
+    held.push_back(wake);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_only_tells_how_things_are_the_latest_is_held() {
+        let mut held = VecDeque::new();
+        let degraded = |reason: &str| Wake::Degraded(vec![reason.to_owned()]);
+        for wake in [Wake::Snapshot, degraded("tables"), Wake::Note("one".into()), Wake::Snapshot, degraded("log")] {
+            hold(&mut held, wake);
+        }
+        hold(&mut held, Wake::Note("two".into()));
+        let expected = [Wake::Note("one".into()), Wake::Snapshot, degraded("log"), Wake::Note("two".into())];
+        assert_eq!(Vec::from(held), expected);
     }
 }

@@ -19,7 +19,7 @@
 //! | `event_id` | | the sender's id: a repeat of it changes nothing. Absent: the entry's own id |
 //! | `attempt` | | the attempt's number, from 1 |
 //! | `account` | | `connector:merchant_connector_id`, or the connector alone |
-//! | `decline` | on `failed` | `class`: a word of [`DeclineClass`], absent: what is known of the connector's code; `code`: at most 40 visible characters |
+//! | `decline` | on `failed` | `class`: `gateway`, `mixed`, `user`, `sca_required`, `data_error`, `unclassified`; absent: what is known of the connector's code; `code`: at most 40 visible characters |
 //! | `amount`, `currency` | both or none | minor units, 0 to 10¹⁴; ISO 4217 |
 //! | `method`, `network` | | by Hyperswitch's names; an unknown word counts as `other` |
 //! | `country`, `bin` | | ISO 3166-1 alpha-2; six to eight digits |
@@ -135,7 +135,7 @@ struct Own {
 
 fn own(id: &str, own: &Own, tables: &DeclineTables) -> Result<PaymentEvent, Malformed> {
     let kind = required("kind", text("kind", &own.kind)?)?;
-    let kind = EventKind::parse(kind).ok_or(Malformed::Invalid { field: "kind", expected: "a kind such as `authorised`" })?;
+    let kind = EventKind::parse(kind).ok_or(Malformed::Invalid { field: "kind", expected: EventKind::WORDS })?;
     let account = identifier("account", &own.account, ConnectorAccount::parse)?;
     let context = context(own)?;
     let decliner = Decliner::of(account.as_ref().map(ConnectorAccount::connector), &context);
@@ -144,7 +144,7 @@ fn own(id: &str, own: &Own, tables: &DeclineTables) -> Result<PaymentEvent, Malf
         source: Source::Stream,
         event_id: Some(identifier("event_id", &own.event_id, EventId::parse)?.map_or_else(|| entry_id(id), Ok)?),
         profile: required("profile", identifier("profile", &own.profile, ProfileId::parse)?)?,
-        payment: required("payment", identifier("payment", &own.payment, PaymentId::parse)?)?,
+        payment: payment_id("payment", &own.payment)?,
         attempt: whole("attempt", &own.attempt)?,
         account,
         kind,
@@ -170,9 +170,9 @@ fn context(own: &Own) -> Result<Context, Malformed> {
             Value::Bool(asked) => Some(*asked),
             _ => return Err(Malformed::Invalid { field: "three_ds", expected: "true or false" }),
         },
-        initiator: word("initiator", &own.initiator, Initiator::parse, "`customer` or `merchant`")?,
-        credential: word("credential", &own.credential, Credential::parse, "a word such as `network_token`")?,
-        card_type: word("card_type", &own.card_type, CardType::parse, "`credit`, `debit`, `prepaid` or `charge`")?,
+        initiator: word("initiator", &own.initiator, Initiator::parse, Initiator::WORDS)?,
+        credential: word("credential", &own.credential, Credential::parse, Credential::WORDS)?,
+        card_type: word("card_type", &own.card_type, CardType::parse, CardType::WORDS)?,
         issuer: word("issuer", &own.issuer, |name| Issuer::parse(name).ok(), "a bank's name, no card number")?,
     })
 }
@@ -203,7 +203,7 @@ fn decline(
     }
     let invalid = |field, expected| Malformed::Invalid { field, expected };
     let class = text("decline.class", &value["class"])?
-        .map(|word| DeclineClass::parse(word).ok_or(invalid("decline.class", "a class such as `gateway`")))
+        .map(|word| DeclineClass::parse(word).ok_or(invalid("decline.class", DeclineClass::WORDS)))
         .transpose()?;
     let code = text("decline.code", &value["code"])?;
     if code.is_some_and(|code| !super::decline::fit(code)) {
@@ -265,6 +265,14 @@ fn identifier<T>(field: &'static str, value: &Value, parse: fn(&str) -> Result<T
     text(field, value)?.map(|text| parse(text).map_err(|_| Malformed::Invalid { field, expected })).transpose()
 }
 
+/// A payment's id, which is kept and shown: no number of a card and no address of a person.
+fn payment_id(field: &'static str, value: &Value) -> Result<PaymentId, Malformed> {
+    let expected =
+        "the payment's own id: 1 to 128 visible characters without white space, no card number and no e-mail address";
+    let text = required(field, text(field, value)?)?;
+    PaymentId::parse(text).map_err(|_| Malformed::Invalid { field, expected })
+}
+
 fn whole<T: TryFrom<i64>>(field: &'static str, value: &Value) -> Result<Option<T>, Malformed> {
     if value.is_null() {
         return Ok(None);
@@ -324,13 +332,17 @@ mod tests {
     fn a_malformed_event_is_refused_by_field_and_never_quoted() {
         let check = |json: &str, said: &str| {
             let refused = parse(ID, json.as_bytes()).unwrap_err().to_string();
-            assert!(refused.contains(said) && !refused.contains("SECRET"), "{json}: {refused}");
+            let quoted = refused.contains("SECRET") || refused.contains("1111");
+            assert!(refused.contains(said) && !quoted, "{json}: {refused}");
         };
         check("SECRET", "not a JSON object");
         check(r#""SECRET""#, "not a JSON object");
         check("[]", "missing");
         check(r#"{"payment":"pay_1","kind":"started"}"#, "`profile` is missing");
         check(r#"{"profile":"pro_1","payment":"SECRET name","kind":"started"}"#, "`payment` must be");
+        check(r#"{"profile":"pro_1","payment":"4111111111111111","kind":"started"}"#, "no card number");
+        check(r#"{"profile":"pro_1","payment":"SECRET@example.org","kind":"started"}"#, "no e-mail address");
+        check(r#"{"payment_id":"4111-1111-1111-1111","attempt_id":"a_1"}"#, "`payment_id` must be the payment's own id");
         check(r#"{"profile":"pro_1","payment":"p","kind":"SECRET"}"#, "`kind` must be");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","amount":1}"#, "`currency` is missing");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","amount":-1,"currency":"EUR"}"#, "`amount` must be");
@@ -344,6 +356,12 @@ mod tests {
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","attempt":-1}"#, "`attempt` must be");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","initiator":"SECRET"}"#, "`initiator` must be");
         check(r#"{"profile":"pro_1","payment":"p","kind":"started","issuer":"SECRET 4111111111111111"}"#, "`issuer` must be");
+        for class in DeclineClass::ALL {
+            check(
+                r#"{"profile":"pro_1","payment":"p","kind":"failed","decline":{"class":"SECRET"}}"#,
+                &format!("`{}`", class.as_str()),
+            );
+        }
         check(r#"{"profile":"pro_1","payment":"p","kind":"failed","decline":{"code":"SECRET was here"}}"#, "`decline.code`");
         check(&format!(r#"{{"profile":"{}"}}"#, "x".repeat(EVENT_MAX)), "bytes");
     }

@@ -52,8 +52,13 @@ pub(super) async fn order(
 ) -> Result<HttpResponse, ApiError> {
     let operator = api.require(&request, Role::Operator)?;
     let (id, verb) = path.into_inner();
-    let order = read_order(action(&id)?, &verb, json::read(&api.body(body)?)?)?;
-    give(&api, Command { operator, order }).await
+    let id = action(&id)?;
+    let order = read_order(id, &verb, json::read(&api.body(body)?)?)?;
+    let known = |api: &Api| api.handle.snapshot().actions.iter().any(|row| row.id == id);
+    match give(&api, Command { operator, order }).await {
+        Err(ApiError::Refused(reason)) if !known(&api) => Err(ApiError::NotFound(reason)),
+        answer => answer,
+    }
 }
 
 /// Sets the level of autonomy.

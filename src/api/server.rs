@@ -23,10 +23,10 @@ const STOP_GRACE_S: u64 = 5;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Everybody on the network could reach it, and it has no keys to tell them apart.
-    #[error("{0} is not a loopback address: set APOS_API_KEY__OPERATOR first, or listen on 127.0.0.1")]
+    #[error("api.listen: {0} is not a loopback address: set APOS_API_KEY__OPERATOR first, or listen on 127.0.0.1")]
     NeedsKeys(SocketAddr),
     /// The address is taken, or not ours.
-    #[error("cannot listen on {address}")]
+    #[error("api.listen: cannot listen on {address}: end what listens there, or choose another address")]
     Bind {
         /// The address.
         address: SocketAddr,

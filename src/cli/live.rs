@@ -6,6 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Ended, Failure, Setup, wiring};
 use crate::api::{self, Server, StartError};
 use crate::runtime::{Handle, Runtime};
+use crate::tui::signals::{heard_if_any, unless_ignored};
 
 /// A running engine and its listener.
 pub(super) struct Engine {
@@ -67,7 +68,7 @@ pub(super) fn tokio_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 pub(super) struct Endings {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 impl Endings {
@@ -77,7 +78,7 @@ impl Endings {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
-            hangup: listen(SignalKind::hangup())?,
+            hangup: unless_ignored(SignalKind::hangup()).context("signals cannot be listened to")?,
         })
     }
 
@@ -88,7 +89,7 @@ impl Endings {
             tokio::select! {
                 _ = self.interrupt.recv() => return Ended::Interrupted,
                 _ = self.terminate.recv() => return Ended::Fine,
-                _ = self.hangup.recv() => if hangup_ends { return Ended::Fine },
+                () = heard_if_any(&mut self.hangup) => if hangup_ends { return Ended::Fine },
             }
         }
     }

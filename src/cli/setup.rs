@@ -76,8 +76,9 @@ impl Setup {
         let listen = config.api.listen;
         if !listen.ip().is_loopback() && self.secrets.api_keys.is_empty() {
             return Err(Failure::usage(format!(
-                "api.listen is {listen}, which other machines can reach, but there is no API key: set APOS_API_KEY__ADMIN (openssl \
-                 rand -hex 32) or listen on 127.0.0.1"
+                "api.listen is {listen} ({}), which other machines can reach, but there is no API key: set \
+                 APOS_API_KEY__ADMIN (openssl rand -hex 32) or listen on 127.0.0.1",
+                self.loaded.listen_set_by
             )));
         }
         let secrets = &self.secrets;

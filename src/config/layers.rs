@@ -147,6 +147,8 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// The variables that set a key.
     pub variables: Vec<String>,
+    /// Where `api.listen` was set: what other parts of the surroundings may forbid is told with its place.
+    pub listen_set_by: String,
 }
 
 /// Reads and merges the layers.
@@ -172,7 +174,8 @@ pub fn load(file: Option<&Path>, environment: &Environment, flags: &[Override]) 
     }
     let config: Config = merged.try_into().map_err(|error| ConfigError::Contradiction(reason(&error)))?;
     config.check().map_err(|contradiction| ConfigError::Contradiction(origins.explain(&contradiction, &config)))?;
-    Ok(Loaded { config, file: file.map(Path::to_path_buf), variables })
+    let listen_set_by = origins.of("api.listen");
+    Ok(Loaded { config, file: file.map(Path::to_path_buf), variables, listen_set_by })
 }
 
 /// Reads a file alone: that it is TOML, that its keys exist and that each value is allowed.

@@ -5,6 +5,8 @@ use std::fmt;
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::personal;
+
 /// Longest identifier accepted. Hyperswitch's are at most 64 characters; the rest is room for a connector prefix.
 pub const ID_MAX: usize = 128;
 
@@ -29,8 +31,17 @@ const fn is_unseen(c: char) -> bool {
         || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// As [`checked`], and none of a person's data; the refusal does not repeat it. Only where a text is parsed: a log that
+/// holds such an id is read all the same.
+fn impersonal(what: &str, text: &str) -> Result<CompactString, String> {
+    match personal::named(text) {
+        None => checked(what, text),
+        Some(data) => Err(format!("{what} is {data}: send the id that the payment itself has, never data of a person")),
+    }
+}
+
 macro_rules! identifier {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         pub struct $name(CompactString);
@@ -40,9 +51,9 @@ macro_rules! identifier {
             ///
             /// # Errors
             /// A sentence that says what is wrong: empty, longer than [`ID_MAX`], white space, control characters or
-            /// characters that are not seen.
+            /// characters that are not seen; for a payment's also a card number or an e-mail address.
             pub fn parse(text: &str) -> Result<Self, String> {
-                checked($what, text).map(Self)
+                $check($what, text).map(Self)
             }
 
             /// The text.
@@ -91,32 +102,38 @@ macro_rules! identifier {
 identifier!(
     /// A Hyperswitch business profile: what the peer's API calls `merchantId`, and what this product calls a merchant.
     ProfileId,
-    "the merchant (profile) id"
+    "the merchant (profile) id",
+    checked
 );
 identifier!(
     /// A payment, unique within its profile.
     PaymentId,
-    "the payment id"
+    "the payment id",
+    impersonal
 );
 identifier!(
     /// A connector, the payment service provider's name: `stripe`.
     ConnectorName,
-    "the connector name"
+    "the connector name",
+    checked
 );
 identifier!(
     /// A connector account, one merchant's configured instance of a connector: `stripe:mca_…`.
     ConnectorAccount,
-    "the connector account"
+    "the connector account",
+    checked
 );
 identifier!(
     /// The sender's own identifier of an event: a webhook's `event_id`.
     EventId,
-    "the event id"
+    "the event id",
+    checked
 );
 identifier!(
     /// Who gave a command: an operator's name, or `apos` for the engine itself.
     OperatorName,
-    "the operator name"
+    "the operator name",
+    checked
 );
 
 impl ConnectorAccount {
@@ -217,6 +234,17 @@ mod tests {
         }
         assert!(PaymentId::parse("Zahlung-münchen-日本").is_ok());
         assert!(PaymentId::parse(&"x".repeat(129)).unwrap_err().contains("129"));
+    }
+
+    #[test]
+    fn a_payment_is_not_named_by_a_persons_data_but_a_log_that_holds_such_ids_is_read() {
+        for personal in ["4111111111111111", "ada@example.org"] {
+            let refused = PaymentId::parse(personal).unwrap_err();
+            assert!(refused.contains("send the id") && !refused.contains(personal), "{refused}");
+            assert!(serde_json::from_str::<PaymentId>(&format!("\"{personal}\"")).is_err());
+            let stored = postcard::to_allocvec(personal).unwrap();
+            assert_eq!(postcard::from_bytes::<PaymentId>(&stored).unwrap().as_str(), personal);
+        }
     }
 
     #[test]

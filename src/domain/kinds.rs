@@ -17,6 +17,9 @@ macro_rules! vocabulary {
             /// Every word of the vocabulary, in its order.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
+            /// What a sender may write, for a refusal: one of `...` `...`.
+            pub const WORDS: &'static str = concat!("one of", $(" `", $text, "`"),+);
+
             /// The word as Hyperswitch and this product write it.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

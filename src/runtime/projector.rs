@@ -68,6 +68,27 @@ pub(super) enum Place {
     Postgres(String),
 }
 
+impl Place {
+    /// What an operator is told when they fail there: where they are, and by which key. No secret: of an address neither the
+    /// password nor what follows the database's name, which may hold one.
+    fn failed(&self, error: &StoreError) -> String {
+        let reason = wording::chain(error);
+        match self {
+            Self::Sqlite(path) => format!("{reason} ({})", path.display()),
+            Self::Postgres(url) => format!("{reason} (tables.postgres_url: {})", without_secrets(url)),
+        }
+    }
+}
+
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+    match rest.rsplit_once('@') {
+        Some((who, place)) => format!("{scheme}://{}@{place}", who.split(':').next().unwrap_or_default()),
+        None => format!("{scheme}://{rest}"),
+    }
+}
+
 /// Where the tables of a choice are.
 pub(super) fn place(choice: &TablesChoice, data_dir: &Path) -> Place {
     match choice {
@@ -153,7 +174,7 @@ impl Projector {
                     status::write(&self.gauges.tables.cursor, cursor);
                     return Some((tables, cursor));
                 }
-                Err(error) => self.conditions.set("tables", wording::chain(&error)),
+                Err(error) => self.conditions.set("tables", self.place.failed(&error)),
             }
             if !stop.sleep(pause, Phase::Folded).await {
                 return None;
@@ -243,7 +264,7 @@ impl Projector {
                     projection.written();
                     return true;
                 }
-                Err(error) => self.conditions.set("tables", wording::chain(&error)),
+                Err(error) => self.conditions.set("tables", self.place.failed(&error)),
             }
             if !stop.sleep(projection.failed(), Phase::Folded).await {
                 return false;
@@ -279,5 +300,23 @@ impl Folded {
             effects.clear();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failing_tables_are_told_with_their_address_and_key_and_without_secrets() {
+        let refused = || StoreError::from(sqlx::Error::Io(std::io::ErrorKind::ConnectionRefused.into()));
+        let check = |url: &str, shown: &str| {
+            let told = Place::Postgres(url.to_owned()).failed(&refused());
+            assert!(told.ends_with(&format!("(tables.postgres_url: {shown})")), "{told}");
+        };
+        check("postgres://ada:S@ECRET@db:5432/apos?password=SECRET", "postgres://ada@db:5432/apos");
+        check("postgresql://db/apos", "postgresql://db/apos");
+        let told = Place::Sqlite("/data/tables.db".into()).failed(&refused());
+        assert!(told.ends_with("(/data/tables.db)"), "{told}");
     }
 }

@@ -19,7 +19,8 @@ use super::status::SharedGauges;
 use super::supervisor::{Phase, Stop};
 use crate::adapters::decline::DeclineTables;
 use crate::adapters::stream::{self, FIELD, Malformed};
-use crate::domain::{PaymentEvent, wording};
+use crate::domain::personal::is_card_number;
+use crate::domain::{PaymentEvent, PaymentId, wording};
 
 /// Pauses between attempts to reach Redis: short enough that a restart of Redis costs no more than a second, long
 /// enough that one that stays down is not hammered.
@@ -106,7 +107,7 @@ fn dead_letter(
         letter.push(("profile", shown(Some(profile)).to_owned()));
     }
     if let Some(payment) = id_in(["payment", "payment_id"]) {
-        letter.push(("payment", shown(Some(payment)).to_owned()));
+        letter.push(("payment", shown_id(payment).to_owned()));
     }
     letter
 }
@@ -117,8 +118,7 @@ const NAMES_MAX: usize = 32;
 const WORD_MAX: usize = 64;
 /// What stands for a name or an id that may be more than that.
 const MASKED: &str = "[masked]";
-/// From so many digits in a row on, whatever separates them, a text may be a card's or a telephone's number. An id that
-/// is made of one is worth less here than such a number kept out.
+/// From so many digits in a row on, whatever separates them, a name may be a card's or a telephone's number.
 const DIGITS_MAX: usize = 10;
 
 /// A text as it may be kept: a word of letters, digits, `_` and `-`, as the names of fields and the ids of payments are.
@@ -132,6 +132,14 @@ fn shown(text: Option<&str>) -> &str {
                 .all(|part| part.chars().filter(char::is_ascii_digit).count() < DIGITS_MAX)
     };
     text.filter(word).unwrap_or(MASKED)
+}
+
+/// A payment's id as it may be kept: whatever would have been taken as one, for an operator must find the payment again, but
+/// for what has a card number in it beside letters.
+fn shown_id(id: &str) -> &str {
+    let word = id.len() <= WORD_MAX && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'));
+    let card = || id.split(|c: char| c.is_ascii_alphabetic()).any(|part| is_card_number(part.trim_matches('_')));
+    if word && PaymentId::parse(id).is_ok() && !card() { id } else { MASKED }
 }
 
 /// The consumer's shell.
@@ -319,6 +327,17 @@ mod tests {
         assert!(bytes[0].1.contains("no field `event`"), "{bytes:?}");
         assert_eq!((&bytes[2].1, &name[2].1), (&MASKED.to_owned(), &MASKED.to_owned()));
         assert_eq!(payment[3..], [("profile", "pro_1".to_owned()), ("payment", MASKED.to_owned())]);
+    }
+
+    #[test]
+    fn an_ordinary_payment_id_is_kept_so_that_the_payment_is_found_again() {
+        for id in ["pay_LOrSTDvs2fs1rntR8Bv7", "100000000012", "2026-11-27.0042", "550e8400-e29b-41d4-a716-446655440000"] {
+            assert_eq!(shown_id(id), id);
+        }
+        for other in ["", "4111111111111111", "pay_4111-1111-1111-1111", "ada@example.org", "Ada Lovelace", "tel+4917612345678"]
+        {
+            assert_eq!(shown_id(other), MASKED, "{other}");
+        }
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The terminal: entered once, left exactly once, whoever ends first.
 //!
 //! Drop, the panic hook and the signals share one idempotent [`restore`]. A frame is one write of what changed;
-//! nothing changed, nothing is written. The terminal is never asked anything.
+//! nothing changed, nothing is written. The terminal is never asked anything, and nothing here waits for it to be read:
+//! see [`tty`].
 
-use std::io::{self, Write};
+use std::io;
 use std::panic;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
 use std::thread::ThreadId;
+use std::time::Duration;
 
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
@@ -16,13 +19,19 @@ use crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternate
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use rustix::io::Errno;
+
+use super::{Wake, tty};
+
+/// How long a terminal may take to be given back. One that is read takes its bytes in milliseconds, over a slow link in
+/// tenths of a second; one that is not read must hold up neither the end nor the engine's orderly stop.
+const RESTORE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Whether the terminal is ours now.
 static ENTERED: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
 
-/// Gives the terminal back as it was. Safe to call from anywhere, any number of times; only the first one acts.
+/// Gives the terminal back as it was, as well as that goes within half a second. Safe to call from anywhere, any number
+/// of times; only the first one acts.
 pub fn restore() {
     if !ENTERED.swap(false, Ordering::SeqCst) {
         return;
@@ -30,18 +39,25 @@ pub fn restore() {
     let mut bytes = Vec::new();
     // Nothing is left to do about a terminal that does not take its restoring.
     let _ = queue!(bytes, DisableBracketedPaste, Show, LeaveAlternateScreen);
-    let _ = write_all(&bytes);
+    let _ = tty::write_within(bytes, RESTORE_PATIENCE);
     let _ = disable_raw_mode();
 }
 
 /// Takes the terminal: raw mode, alternate screen, no cursor, pastes told apart from keys.
-fn enter() -> io::Result<()> {
+fn enter(waker: &Sender<Wake>) -> io::Result<()> {
     if ENTERED.swap(true, Ordering::SeqCst) {
         return Ok(());
     }
     let mut bytes = Vec::new();
     queue!(bytes, EnterAlternateScreen, Hide, EnableBracketedPaste, Clear(ClearType::All))?;
-    enable_raw_mode().and_then(|()| write_all(&bytes)).inspect_err(|_| restore())
+    let waker = waker.clone();
+    let taken = move |taken: io::Result<()>| {
+        if taken.is_err() {
+            // The screen may have ended meanwhile.
+            let _ = waker.send(Wake::TerminalLost);
+        }
+    };
+    enable_raw_mode().and_then(|()| tty::write(bytes, taken)).inspect_err(|_| restore())
 }
 
 /// A panic of the screen's own thread restores the terminal before it is told; one of another thread must not
@@ -70,15 +86,16 @@ pub(super) struct Terminal {
     shown: Buffer,
     next: Buffer,
     bytes: Vec<u8>,
+    waker: Sender<Wake>,
 }
 
 impl Terminal {
-    /// Takes the terminal.
-    pub(super) fn open() -> io::Result<Self> {
+    /// Takes the terminal. What becomes of it and of each frame is told to `waker`.
+    pub(super) fn open(waker: Sender<Wake>) -> io::Result<Self> {
         install_panic_hook();
-        enter()?;
+        enter(&waker)?;
         let area = size()?;
-        Ok(Self { shown: Buffer::empty(area), next: Buffer::empty(area), bytes: Vec::new() })
+        Ok(Self { shown: Buffer::empty(area), next: Buffer::empty(area), bytes: Vec::new(), waker })
     }
 
     /// Leaves the terminal while the process is stopped, takes it again when it goes on.
@@ -91,7 +108,7 @@ impl Terminal {
     /// Takes the terminal again after the process was stopped: the shell may have changed everything.
     pub(super) fn resume(&mut self) -> io::Result<()> {
         restore();
-        enter()?;
+        enter(&self.waker)?;
         self.forget()
     }
 
@@ -103,8 +120,9 @@ impl Terminal {
         Ok(())
     }
 
-    /// Draws a frame: what `paint` leaves different from the last one, in one write. Returns the bytes written.
-    pub(super) fn draw(&mut self, paint: impl FnOnce(&mut Buffer)) -> io::Result<usize> {
+    /// Draws a frame: what `paint` leaves different from the last one, in one write. Tells whether there is anything to
+    /// write; then [`Wake::Written`] follows, or [`Wake::TerminalLost`].
+    pub(super) fn draw(&mut self, paint: impl FnOnce(&mut Buffer)) -> io::Result<bool> {
         let area = size()?;
         if area != self.shown.area {
             self.forget()?;
@@ -115,8 +133,15 @@ impl Terminal {
         encode(&self.shown, &self.next, &mut self.bytes)?;
         std::mem::swap(&mut self.shown, &mut self.next);
         let bytes = std::mem::take(&mut self.bytes);
-        write_all(&bytes)?;
-        Ok(bytes.len())
+        if bytes.is_empty() {
+            return Ok(false);
+        }
+        let waker = self.waker.clone();
+        tty::write(bytes, move |taken| {
+            // The screen may have ended meanwhile.
+            let _ = waker.send(if taken.is_ok() { Wake::Written } else { Wake::TerminalLost });
+        })?;
+        Ok(true)
     }
 }
 
@@ -138,17 +163,4 @@ fn encode(shown: &Buffer, next: &Buffer, bytes: &mut Vec<u8>) -> io::Result<()> 
 fn size() -> io::Result<Rect> {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout())?;
     Ok(Rect::new(0, 0, size.ws_col.max(1), size.ws_row.max(1)))
-}
-
-/// Writes it all to standard output, past every buffer of the standard library.
-fn write_all(mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match rustix::io::write(rustix::stdio::stdout(), bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = &bytes[written..],
-            Err(Errno::INTR | Errno::AGAIN) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    io::stdout().flush()
 }

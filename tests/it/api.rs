@@ -146,7 +146,7 @@ async fn an_order_on_an_action_that_is_not_there_is_refused() -> Result<()> {
         ("undo", json!({ "version": 1 })),
     ] {
         let answer = app.post_as(OPERATOR, &format!("/v1/actions/act-9/{verb}"), &body).await?;
-        assert_eq!((answer.status, &answer.body["error"]["code"]), (409, &json!("refused")), "{verb}: {answer:?}");
+        assert_eq!((answer.status, &answer.body["error"]["code"]), (404, &json!("not_found")), "{verb}: {answer:?}");
     }
     let check = async |path: &str, body: Value, status: u16, field: Option<&str>| -> Result<()> {
         let answer = app.post_as(OPERATOR, path, &body).await?;
@@ -219,6 +219,8 @@ async fn a_decision_that_cannot_be_asked_for_is_refused_by_its_field() -> Result
     check(&|asked| asked["attempt"] = json!(0), "attempt").await?;
     check(&|asked| asked["attempt"] = json!(70_000), "attempt").await?;
     check(&|asked| asked["payment"] = json!("pay\u{202e}1"), "payment").await?;
+    check(&|asked| asked["payment"] = json!("4111111111111111"), "payment").await?;
+    check(&|asked| asked["payment"] = json!("ada@example.org"), "payment").await?;
     let many: Vec<String> = (0..101).map(|number| format!("psp:{number}")).collect();
     check(&|asked| asked["eligible"] = json!(many), "eligible").await?;
     let list = app.post_as(OPERATOR, "/v1/decisions", &json!([])).await?;

@@ -409,10 +409,18 @@ fn what_any_command_would_refuse_the_check_refuses() {
 fn serve_refuses_what_it_cannot_do() {
     let home = Home::new();
     let open = home.run(&["serve"], &[("APOS__API__LISTEN", "0.0.0.0:0")]);
-    assert!(open.code == Some(2) && open.err.contains("APOS_API_KEY__ADMIN"), "{}", open.err);
+    assert!(
+        open.code == Some(2) && open.err.contains("APOS_API_KEY__ADMIN") && open.err.contains("(APOS__API__LISTEN)"),
+        "{}",
+        open.err
+    );
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let ran = home.run(&["serve"], &[("APOS__API__LISTEN", &taken.local_addr().unwrap().to_string())]);
-    assert!(ran.code == Some(1) && ran.err.contains("cannot listen on"), "{}", ran.err);
+    assert!(ran.code == Some(1) && ran.err.contains("api.listen: cannot listen on"), "{}", ran.err);
+    assert!(ran.err.contains("or choose another address"), "{}", ran.err);
+    let file = home.write("open.toml", "[api]\nworkers = 1\nlisten = \"0.0.0.0:0\"\n");
+    let ran = home.run(&["serve", "--config", &file], &[]);
+    assert!(ran.code == Some(2) && ran.err.contains("open.toml, line 3"), "{}", ran.err);
     let missing = [("APOS__WEBHOOKS__PROFILES", "[\"pro_1\"]")];
     let ran = home.run(&["serve"], &missing);
     assert!(ran.code == Some(2) && ran.err.contains("APOS_WEBHOOK_KEY__pro_1"), "{}", ran.err);
@@ -429,4 +437,21 @@ fn get(address: &str, path: &str) -> String {
 fn log_lines(home: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(home.join(".local/state/apos/apos.log")).unwrap();
     text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_hang_up_that_was_ignored_before_stays_ignored() {
+    let home = Home::new();
+    let mut command = Command::new("/bin/sh");
+    // What nohup does, but for the redirections.
+    command.args(["-c", "trap '' HUP; exec \"$0\" serve", env!("CARGO_BIN_EXE_apos")]).env_clear();
+    command.env("HOME", home.0.path()).env("APOS__API__LISTEN", "127.0.0.1:0").stdin(Stdio::null());
+    let mut running = Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(running.0.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("listening"), "{line}");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.0.id())).unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    assert_eq!(u64::from_str_radix(ignored.trim(), 16).unwrap() & 1, 1, "the mask is {ignored}");
+    assert_eq!(running.end(Signal::TERM), Some(0));
 }

@@ -244,7 +244,7 @@ fn an_event_without_a_decision_says_that_none_stands_behind_it() {
     let mut desk = Desk::new(scenes::outage(), SIZES[0]);
     desk.press(char('5'));
     desk.press(Key::Enter);
-    assert!(desk.text().contains("choose an event first"), "{}", desk.text());
+    assert!(desk.text().contains("choose an event first (Up or Down)"), "{}", desk.text());
     desk.press(Key::Up);
     desk.press(Key::Down);
     desk.press(Key::Enter);

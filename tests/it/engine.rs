@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use apos::domain::settings::Merchant;
 use apos::domain::{
-    Act, ActionId, Approach, Autonomy, Bin, Body, Command, ConnectorAccount, Context, Currency, Decision, Decline,
+    Act, ActionId, Approach, Autonomy, Bin, Body, Change, Command, ConnectorAccount, Context, Currency, Decision, Decline,
     DeclineClass, EffectId, EffectResult, Entry, EventKind, Exclusion, Method, Money, Note, OperatorName, Order, PaymentEvent,
     PaymentId, Position, ProfileId, Request, ResourceSample, Settings, Source, Time,
 };
@@ -282,6 +282,18 @@ fn a_proposal_is_approved_executed_verified_and_undone() {
 }
 
 #[test]
+fn an_override_says_that_it_was_overridden_and_approved() {
+    let (mut market, action, version) = outage();
+    let proposed = snapshot(&market.state).actions.into_iter().find(|row| row.id == action).unwrap().change;
+    let Change::ReorderPriority { moves } = proposed else { panic!("{proposed:?}") };
+    let change = Change::ReorderPriority { moves: moves.into_iter().take(1).collect() };
+    market.order(Order::Override { action, version, change });
+    let outcome = snapshot(&market.state).outcomes.last().cloned().unwrap();
+    assert!(outcome.accepted, "{outcome:?}");
+    assert!(outcome.text.starts_with(&format!("{action} overridden and approved by ")), "{outcome:?}");
+}
+
+#[test]
 fn commands_on_what_was_not_shown_are_refused_with_the_reason() {
     let (mut market, action, version) = outage();
     let check = |market: &mut Market, order: Order, says: &str| {
@@ -291,7 +303,10 @@ fn commands_on_what_was_not_shown_are_refused_with_the_reason() {
         assert!(!outcome.accepted && outcome.text.contains(says), "{outcome:?}");
         assert_eq!(before, market.state.view().priority(&profile(0)).map(<[_]>::to_vec));
     };
-    check(&mut market, Order::Approve { action, version: version + 1 }, "changed since it was shown");
+    check(&mut market, Order::Approve { action, version: version + 1 }, &format!("is at version {version}"));
+    let of_another_kind = Change::Scale { from: 1, to: 2 };
+    let says = "the override is `scale`, the action `reorder_priority`";
+    check(&mut market, Order::Override { action, version, change: of_another_kind }, says);
     check(&mut market, Order::Approve { action: ActionId(999), version: 1 }, "not known");
     check(&mut market, Order::Undo { action, version }, "nothing to undo");
     market.order(Order::SetAutonomy { class: None, level: Autonomy::Suggest });

@@ -241,6 +241,15 @@ async fn a_body_that_does_not_parse_names_the_field_in_the_peers_shape() -> Resu
     no_id["paymentInfo"].as_object_mut().unwrap().remove("paymentId");
     let mut no_money = decide_request("pro_1", "pay_1", &["stripe:mca_1"]);
     no_money["paymentInfo"]["currency"] = json!("USDT");
+    let a_card = decide_request("pro_1", "4111111111111111", &["stripe:mca_1"]);
+    let an_address = decide_request("pro_1", "ada@example.org", &["stripe:mca_1"]);
+    for (body, field) in [(a_card, "card number"), (an_address, "e-mail address")] {
+        let refused = app.post_as_switch("/decide-gateway", &body).await?;
+        let told = refused.body["error_message"].as_str().unwrap();
+        assert!(refused.status == 400 && told.starts_with("paymentInfo.paymentId: ") && told.contains(field), "{refused:?}");
+        let quoted = told.contains("4111") || told.contains("ada@");
+        assert!(!quoted, "{told}");
+    }
     for (body, field) in [(no_id, "paymentInfo.paymentId: missing"), (no_money, "paymentInfo.currency: `USDT`")] {
         let refused = app.post_as_switch("/decide-gateway", &body).await?;
         let told = refused.body["error_message"].as_str().unwrap();

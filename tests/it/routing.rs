@@ -349,6 +349,8 @@ async fn a_reset_forgets_how_the_merchants_accounts_did() -> Result<()> {
     let after = stripe("pay_after").await?;
     assert!(after["excluded"].is_null(), "{after}");
     assert!(after["expected"].as_f64().unwrap() > before["expected"].as_f64().unwrap(), "{before} {after}");
+    let in_one_word = app.post_as_switch("/gateway-score/reset", &json!({ "merchantId": "pro_1" })).await?;
+    assert_eq!((in_one_word.status, &in_one_word.body["merchant_id"]), (200, &json!("pro_1")), "{in_one_word:?}");
     let unknown = app.post_as_switch("/gateway-score/reset", &json!({ "merchant_id": "pro_none" })).await?;
     assert_eq!(unknown.status, 404);
     app.stop().await?;

@@ -1,13 +1,17 @@
 //! The program on a real pseudo-terminal: first frame, resize, split keys, signals, loss, restore.
 #![expect(clippy::disallowed_methods, reason = "deadlines of a test run in wall time")]
 
-use std::io::{Read, Write};
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read, Write};
 use std::num::NonZero;
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Long enough for a loaded machine; every wait ends as soon as what it waits for is there.
@@ -21,7 +25,8 @@ struct Pty {
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<Mutex<Seen>>,
-    hung_up: Arc<AtomicBool>,
+    unread: Arc<AtomicBool>,
+    reading: JoinHandle<()>,
     home: tempfile::TempDir,
 }
 
@@ -63,9 +68,9 @@ impl Pty {
         let seen =
             Arc::new(Mutex::new(Seen { screen: vt100::Parser::new(nonzero(rows), nonzero(cols), 0), bytes: Vec::new() }));
         let mut reader = pair.master.try_clone_reader().unwrap();
-        let (record, hung_up) = (Arc::clone(&seen), Arc::new(AtomicBool::new(false)));
-        let done = Arc::clone(&hung_up);
-        std::thread::Builder::new()
+        let (record, unread) = (Arc::clone(&seen), Arc::new(AtomicBool::new(false)));
+        let done = Arc::clone(&unread);
+        let reading = std::thread::Builder::new()
             .name("pty".into())
             .spawn(move || {
                 let mut chunk = [0; 8_192];
@@ -79,7 +84,7 @@ impl Pty {
             })
             .unwrap();
         let keys = pair.master.take_writer().unwrap();
-        Self { master: Some(pair.master), keys, child, seen, hung_up, home }
+        Self { master: Some(pair.master), keys, child, seen, unread, reading, home }
     }
 
     /// The demo, once its world runs.
@@ -115,9 +120,22 @@ impl Pty {
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
+    /// Stops reading the terminal, as a frozen SSH session does, and fills what it still takes. A flag of our own file
+    /// keeps the filling from waiting; the program's is another.
+    fn freeze(&mut self) {
+        self.unread.store(true, Ordering::SeqCst);
+        let slave = self.master.as_ref().unwrap().tty_name().unwrap();
+        let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap();
+        let mut slave = OpenOptions::new().write(true).custom_flags(flags).open(slave).unwrap();
+        // The recording thread may take one chunk more, and then there is room again: full is when it has ended, too.
+        while !(slave.write(&[b' '; 1_024]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+            && self.reading.is_finished())
+        {}
+    }
+
     /// Takes the terminal away: all that holds it, the recording thread after the next frame.
     fn hang_up(&mut self) {
-        self.hung_up.store(true, Ordering::SeqCst);
+        self.unread.store(true, Ordering::SeqCst);
         self.keys = Box::new(std::io::sink());
         self.master = None;
     }
@@ -178,12 +196,42 @@ fn leaving_asks_and_gives_the_terminal_back() {
 }
 
 #[test]
-fn sigterm_gives_the_terminal_back() {
-    let mut pty = Pty::running();
+fn sigterm_and_sigquit_give_the_terminal_back() {
+    for signal in [Signal::TERM, Signal::QUIT] {
+        let mut pty = Pty::running();
+        pty.signal(signal);
+        assert_eq!(pty.ended(), 0);
+        pty.wait("the restored screen", |seen| !seen.screen.screen().alternate_screen());
+        assert_eq!(pty.modes_left_on(), Vec::<u16>::new());
+    }
+}
+
+#[test]
+fn a_terminal_that_nobody_reads_does_not_hold_up_the_end() {
+    for signal in [Signal::TERM, Signal::HUP] {
+        let mut pty = Pty::running();
+        pty.freeze();
+        pty.signal(signal);
+        assert_eq!(pty.ended(), 0);
+    }
+}
+
+#[test]
+fn a_terminal_that_nobody_reads_does_not_hold_up_the_engines_orderly_stop() {
+    let mut pty = Pty::start((80, 24), &["run"], &[("APOS__API__LISTEN", "127.0.0.1:0")]);
+    let log = pty.home.path().join("apos/apos.log");
+    let told = |text: &'static str| {
+        let log = log.clone();
+        move |_: &Seen| std::fs::read_to_string(&log).is_ok_and(|log| log.contains(text))
+    };
+    pty.wait("word that it listens", told("listening"));
+    pty.freeze();
+    // The screen is lost, the engine goes on; then it is asked to end.
+    pty.signal(Signal::HUP);
+    pty.wait("word that it goes on", told("going on without a screen"));
     pty.signal(Signal::TERM);
-    pty.ended();
-    pty.wait("the restored screen", |seen| !seen.screen.screen().alternate_screen());
-    assert_eq!(pty.modes_left_on(), Vec::<u16>::new());
+    assert_eq!(pty.ended(), 0);
+    pty.wait("word of the orderly stop", told("\"stopped\""));
 }
 
 #[test]

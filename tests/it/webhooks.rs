@@ -219,6 +219,16 @@ async fn personal_data_stays_outside() -> Result<()> {
         let answer = webhook.post(&app).await?;
         clean("an answer", &answer.body.to_string());
     }
+    // The identifiers of payments are kept: none may be a card's number or an address.
+    for personal in ["4242424242424242", "jane.canary@example.org"] {
+        let body = String::from_utf8(RECORDED[4].body.to_vec())?.replace("pay_6vacj5lnQX9BKSLeXYUy", personal).into_bytes();
+        let signature = sign(&body);
+        let answer = app.post_webhook(PROFILE, body, Some(&signature)).await?;
+        let told = &answer.body["error"];
+        assert_eq!((answer.status, told["field"].as_str()), (400, Some("content.object.payment_id")), "{answer:?}");
+        assert!(told["message"].as_str().is_some_and(|told| told.contains("send the id that the payment itself has")));
+        assert!(!told.to_string().contains(personal), "{told}");
+    }
     app.until_events(5).await?;
     for path in ["/status", "/analytics", "/anomalies", "/healing", "/v1/actions"] {
         clean(path, &app.read(path).await?.to_string());

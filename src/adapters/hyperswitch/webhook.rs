@@ -427,6 +427,7 @@ mod tests {
     fn every_status_of_the_switch_has_a_meaning_or_none() {
         assert_eq!(kind_of("requires_capture", "payment_authorized"), Some(EventKind::Authorised));
         assert_eq!(kind_of("of_a_later_version", "payment_failed"), Some(EventKind::Failed));
+        assert_eq!(kind_of("of_a_later_version", "payment_succeeded"), Some(EventKind::Captured));
         assert_eq!(kind_of("of_a_later_version", "of_a_later_version"), None);
     }
 

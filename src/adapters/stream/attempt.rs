@@ -7,7 +7,7 @@ use compact_str::CompactString;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Malformed, entry_time, identifier, money, required, text, whole};
+use super::{Malformed, entry_time, identifier, money, payment_id, required, text, whole};
 use crate::adapters::card as card_terms;
 use crate::adapters::decline::{Codes, DeclineTables, Decliner};
 use crate::domain::{
@@ -45,7 +45,7 @@ pub(super) fn parse(id: &str, attempt: &Attempt, tables: &DeclineTables) -> Resu
     if attempt.sign_flag.as_i64() == Some(-1) {
         return Ok(None);
     }
-    let payment = required("payment_id", identifier("payment_id", &attempt.payment_id, PaymentId::parse)?)?;
+    let payment = payment_id("payment_id", &attempt.payment_id)?;
     let attempt_id = required("attempt_id", text("attempt_id", &attempt.attempt_id)?)?;
     let status = required("status", text("status", &attempt.status)?)?;
     let kind = kind(status).ok_or(Malformed::Invalid { field: "status", expected: "an attempt status of Hyperswitch" })?;

@@ -11,6 +11,8 @@ use crate::domain::{Body, ProfileId};
 
 #[derive(Deserialize)]
 struct Asked {
+    /// The peer's other calls write it as one word; both are understood.
+    #[serde(alias = "merchantId")]
     merchant_id: ProfileId,
 }
 

@@ -60,7 +60,7 @@ impl Healer {
         let what = if overrides { "overrode the change and approved" } else { "approved" };
         self.start(id, who, what, asking);
         self.tabulate(id, asking);
-        Ok(format!("{id} {what} by {who}"))
+        Ok(format!("{id} {} by {who}", if overrides { "overridden and approved" } else { "approved" }))
     }
 
     fn reject(&mut self, shown: &Shown<'_>, reason: &str, asking: &mut Asking<'_>) -> Result<String, String> {
@@ -114,11 +114,17 @@ fn unknown(id: ActionId) -> String {
 
 /// The operator must have seen the action as it is now.
 fn current(action: &super::Action, version: u32) -> Result<(), String> {
-    if action.row.version == version {
+    let (id, now) = (action.row.id, action.row.version);
+    if version == now {
         return Ok(());
     }
     let last = action.row.history.last().map(|h| format!(" ({} {})", h.who, h.what)).unwrap_or_default();
-    Err(format!("{} has changed since it was shown: it is {}{last}; look again", action.row.id, action.row.status.as_str()))
+    let status = action.row.status.as_str();
+    Err(if version > now {
+        format!("{id} has no version {version} yet: it is at version {now}, {status}{last}; look again")
+    } else {
+        format!("{id} has changed since version {version} was shown: it is at version {now}, {status}{last}; look again")
+    })
 }
 
 fn pending(action: &super::Action, version: u32) -> Result<(), String> {

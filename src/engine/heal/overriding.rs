@@ -22,7 +22,7 @@ pub(super) fn checked(proposed: &Change, given: &Change, site: &Site<'_>) -> Res
             Err("what becomes of an arm is as its figures say: approve the action or reject it".to_owned())
         }
         _ => Err(format!(
-            "the override is a {}, the action a {}: an override must be of the same kind",
+            "the override is `{}`, the action `{}`: an override must be of the same kind",
             given.name(),
             proposed.name()
         )),

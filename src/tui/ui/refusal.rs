@@ -32,7 +32,7 @@ impl Ui {
 
     fn event_refusal(&self) -> Option<String> {
         match self.events.cursor() {
-            None => Some("choose an event first (Up)".into()),
+            None => Some("choose an event first (Up or Down)".into()),
             Some(event) if self.decision_behind(*event).is_none() => {
                 Some("no decision of an open payment stands behind this event".into())
             }

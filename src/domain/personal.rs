@@ -1,0 +1,91 @@
+//! Personal data where an id belongs: what no sender may name a payment by, since ids are stored, logged and shown.
+//!
+//! Ids that only resemble it must pass, so a text is judged as a whole: `pay_…`, UUIDs and order numbers are fine.
+
+/// Digits of a card number, by ISO/IEC 7812: shorter ones are order numbers.
+const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
+
+/// What of a person's this text is, in words; `None` for an ordinary id.
+pub(super) fn named(text: &str) -> Option<&'static str> {
+    if is_card_number(text) {
+        Some("a card number")
+    } else if is_email(text) {
+        Some("an e-mail address")
+    } else {
+        None
+    }
+}
+
+/// Whether a text is a card number: 13 to 19 digits that pass Luhn's check, however they are grouped. A row that begins with 0,
+/// or with 1 but for the 15 digits of airlines' cards, is none: cards have no such numbers, and times in
+/// milliseconds and microseconds, which merchants do make ids of, begin so.
+#[must_use]
+pub fn is_card_number(text: &str) -> bool {
+    if !text.chars().all(|c| c.is_ascii_digit() || is_grouping(c)) {
+        return false;
+    }
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
+    let issued = match digits.first() {
+        None | Some(0) => false,
+        Some(1) => digits.len() == 15,
+        Some(_) => true,
+    };
+    issued && CARD_DIGITS.contains(&digits.len()) && passes_luhn(&digits)
+}
+
+/// What people put between groups of digits.
+const fn is_grouping(c: char) -> bool {
+    matches!(c, '-' | '.' | '_' | '/')
+}
+
+/// Luhn's check (ISO/IEC 7812-1, annex B): every second digit from the right counts twice, its digits added up.
+fn passes_luhn(digits: &[u32]) -> bool {
+    let twice = |digit: u32| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
+    let from_right = digits.iter().rev().enumerate();
+    let sum: u32 = from_right.map(|(place, &digit)| if place % 2 == 1 { twice(digit) } else { digit }).sum();
+    sum.is_multiple_of(10)
+}
+
+/// Whether a text is an address: something, one `@`, and a domain with a dot in it.
+fn is_email(text: &str) -> bool {
+    let Some((name, domain)) = text.rsplit_once('@') else { return false };
+    let labels = domain.rsplit_once('.');
+    !name.is_empty() && labels.is_some_and(|(domain, top)| !domain.is_empty() && !top.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn card_numbers_and_addresses_are_known_and_ids_are_not_taken_for_them() {
+        for card in [
+            "4111111111111111",
+            "4111-1111-1111-1111",
+            "378282246310005",
+            "4222222222222",
+            "6304000000000000000",
+            "135410014004955",
+        ] {
+            assert_eq!(named(card), Some("a card number"), "{card}");
+        }
+        for address in ["ada@example.org", "ada+shop@mail.example.co.uk"] {
+            assert_eq!(named(address), Some("an e-mail address"), "{address}");
+        }
+        for id in [
+            "pay_LOrSTDvs2fs1rntR8Bv7",
+            "4111111111111112",
+            "411111111112",
+            "100000000008",
+            "1786652670254",
+            "0000000000000000",
+            "550e8400-e29b-41d4-a716-446655440000",
+            "41111111-1111-4111-8111-111111111111",
+            "order@shop",
+            "@example.org",
+            "",
+        ] {
+            assert_eq!(named(id), None, "{id}");
+        }
+    }
+}
