@@ -19,6 +19,7 @@ use super::{Ended, Failure, Setup, output};
 use crate::runtime::clock::instant;
 use crate::sim::Deciding;
 use crate::sim::scenario::parse_duration;
+use crate::sim::trial::Report;
 use crate::sim::{Policy, Scenario, Trial};
 use crate::telemetry;
 
@@ -121,18 +122,13 @@ pub(super) fn run(arguments: &SimulateArguments, setup: &Setup) -> Result<Ended,
     let _logs = setup.start_logs();
     let config = setup.config().settings();
     let keeper = arguments.keep.as_deref().map(keep::Keeper::begin).transpose()?.map(Mutex::new);
-    let reports = matrix::play(&trials, keeper.as_ref(), &|world| within(world, config.clone()));
+    let mut see = |report: &Report| if arguments.report == ReportForm::Json { tell(report) } else { Ok(()) };
+    let reports = matrix::play(&trials, keeper.as_ref(), &|world| within(world, config.clone()), &mut see)?;
     if let Some(keeper) = keeper {
         keeper.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?;
     }
-    match arguments.report {
-        ReportForm::Text => _ = output::data(text::of(&reports).as_bytes())?,
-        ReportForm::Json => {
-            for report in &reports {
-                let line = serde_json::to_string(report).context("the report has no JSON form")? + "\n";
-                output::data(line.as_bytes())?;
-            }
-        }
+    if arguments.report == ReportForm::Text {
+        output::data(text::of(&reports).as_bytes())?;
     }
     if telemetry::errors() > 0 {
         return Err(anyhow::anyhow!("{} errors were logged: the log files say which", telemetry::errors()).into());
@@ -142,6 +138,13 @@ pub(super) fn run(arguments: &SimulateArguments, setup: &Setup) -> Result<Ended,
         return Ok(Ended::Fine);
     }
     Err(anyhow::anyhow!("not as the scenarios expect:\n  {}", failed.join("\n  ")).into())
+}
+
+/// Writes a run's line.
+fn tell(report: &Report) -> anyhow::Result<()> {
+    let line = serde_json::to_string(report).context("the report has no JSON form")? + "\n";
+    output::data(line.as_bytes())?;
+    Ok(())
 }
 
 /// Every scenario under every seed and policy.
