@@ -55,7 +55,9 @@ pub struct SimulateArguments {
     /// this none is
     #[arg(long)]
     pub model: bool,
-    /// The report's form; json is one object a line and run
+    /// The report's form; json is one object a line and run, written as soon as those before it are. In it
+    /// `expected_success_rate` is of attempts, luck apart: it disregards that customers abandon some and try others again, so
+    /// compare it with that of other runs, not with `success_rate`
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub report: ReportForm,
     /// Keep the log of a single run in this folder: apos replay --data-dir FOLDER shows it

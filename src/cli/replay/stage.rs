@@ -237,9 +237,10 @@ impl Show {
         };
         let covered = self.player.index().covered();
         match (after, covered.percent) {
-            (false, _) => format!("no {what} before"),
+            (false, 100) => format!("no {what} before"),
             (true, 100) => format!("no later {what}"),
-            (true, percent) => format!("no later {what} is known yet: the index is at {percent} %"),
+            (false, percent) => format!("no {what} before is known yet: the index is being made, at {percent} %"),
+            (true, percent) => format!("no later {what} is known yet: the index is being made, at {percent} %"),
         }
     }
 
