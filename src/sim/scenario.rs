@@ -263,7 +263,9 @@ pub struct MerchantProfile {
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// No embedded scenario has the name.
-    #[error("no scenario is called `{name}`{nearest}; there are {known}. Give one of these names, or the path of a scenario file")]
+    #[error(
+        "no scenario is called `{name}`{nearest}; there are {known}. Give one of these names, or the path of a scenario file"
+    )]
     UnknownName {
         /// What was asked for.
         name: String,

@@ -397,3 +397,18 @@ fn a_repair_that_lapses_keeps_the_evidence_it_was_proposed_on() {
     }
     panic!("it waits on: {:#?}", market.row(action));
 }
+
+/// What failed is not what was not made: the history says that the change is in force.
+#[test]
+fn a_repair_that_does_not_help_says_that_its_change_stands() {
+    let (mut market, action, version) = outage();
+    market.order(Order::Approve { action, version });
+    market.all_down = true;
+    market.run(60);
+    let row = market.row(action);
+    assert_eq!((row.status, row.undoable), (ActionStatus::Failed, true), "{:#?}", row.history);
+    let last = &row.history.last().unwrap().what;
+    assert!(last.starts_with("did not help; its change stands until it is put back: attempt rate"), "{last}");
+    assert!(row.verification.unwrap().starts_with("did not help: "), "what was seen stays as it was");
+    assert_ne!(market.first_choice(0), "adyen");
+}
