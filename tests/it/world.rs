@@ -329,7 +329,7 @@ fn errors_name_the_file_the_line_and_the_remedy() {
         "EUR, GBP, USD",
     );
     check("[[fault]]\nkind = \"webhook_storm\"\nat = \"1s\"\nfor = \"5m\"\nshape = \"flap\"\nperiod = \"1s\"", 7, "2s to");
-    check("[[expect]]\nfalse_incidents_at_most = 0\nsuccess_rate_at_least = 0.5", 2, "says one thing");
+    check("[[expect]]\nfalse_incidents_at_most = 0\nsuccess_rate_at_least = 0.5", 4, "says one thing");
     check("[[expect]]\ndetected_within = \"1m\"", 2, "this scenario has none: add a [[fault]]");
     check("[[expect]]\nneeds = \"ears\"\nfalse_incidents_at_most = 0", 3, "eyes");
     check("[[expect]]\nsaved_share_at_least = 60", 3, "0 to 1");

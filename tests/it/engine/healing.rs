@@ -402,6 +402,7 @@ fn a_repair_that_lapses_keeps_the_evidence_it_was_proposed_on() {
 #[test]
 fn a_repair_that_does_not_help_says_that_its_change_stands() {
     let (mut market, action, version) = outage();
+    market.run(60);
     market.order(Order::Approve { action, version });
     market.all_down = true;
     market.run(60);
