@@ -27,7 +27,7 @@ pub use payments::Hidden;
 pub use route::{NoCandidate, RoutingView, decide};
 pub use snapshot::{Snapshot, snapshot};
 pub use state::{RestoreError, State};
-pub(crate) use tally::{Attempted, Tally};
+pub(crate) use tally::{Attempted, Tally, Uncertain, to_money};
 
 use crate::domain::{Act, EffectId};
 

@@ -255,7 +255,7 @@ impl Screen {
                 self.ui.pace = pace;
                 self.due = Due::Now;
             }
-            Wake::Timeline(timeline) => self.follow(timeline),
+            Wake::Timeline(timeline) => self.follow(timeline, now),
             Wake::Resized => self.due = Due::Now,
             // Waited for where the frame was drawn.
             Wake::Written => {}
@@ -328,10 +328,10 @@ impl Screen {
     }
 
     /// While time runs the bar moves with the snapshots; a jump's progress and its end are drawn at once.
-    fn follow(&mut self, timeline: Timeline) {
+    fn follow(&mut self, timeline: Timeline, now: Duration) {
         let runs = timeline.folding.is_none() && !self.ui.pace.paused;
         self.due = self.due.max(if runs { Due::Frame } else { Due::Now });
-        self.ui.timeline = Some(timeline);
+        self.ui.travelled(timeline, now);
     }
 
     fn say(&mut self, text: String, refused: bool, now: Duration) {

@@ -3,7 +3,8 @@
 //! Both begin with the same state. In the second fold every recorded decision is made anew by `decide`, with the draw
 //! that was made then; where it falls on the same account, what became of the attempt is known and teaches. Where it falls
 //! elsewhere nothing is known: the attempt ends without an answer, so that this engine learns, detects and repairs from
-//! what is known alone, and its success is estimated ([`Report::success`], [`Report::turned`]). What this engine asks to
+//! what is known alone, and its success is estimated ([`Report::turned`]): every figure of success and money follows from
+//! that. What this engine asks to
 //! be done succeeds at once; what operators ordered is ordered of the action that answers the same trouble here.
 
 mod compare;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use compare::Comparison;
 use orders::Actions;
-pub use report::{Amount, Both, Count, Example, Executed, Flow, Report, Success, Told};
+pub use report::{Amount, Became, Both, Count, Example, Executed, Flow, Report, SecondOpinion, Success, Told};
 pub use rules::OtherRules;
 use rules::{Ids, Met};
 

@@ -67,6 +67,12 @@ pub(super) fn run(arguments: &IncidentArguments, setup: &Setup) -> Result<Ended,
     let mut player = Player::open(source.history.clone(), source.index.clone(), runtime.handle().clone())
         .with_context(|| format!("{} cannot be read", source.name))?;
     let mut report = gather::gather(&mut player, arguments.incident)?;
+    if let Some(begins) = report.known_from {
+        output::talk(&format!(
+            "apos: {} begins at {begins}, after {} was noticed: its cost is told from there on alone",
+            source.name, arguments.incident
+        ));
+    }
     report.export = export.clone().or_else(|| arguments.file.clone()).map(|file| file.display().to_string());
     if let Some(file) = export {
         let (from, to) = (Some(report.from.to_string()), Some(report.to.to_string()));

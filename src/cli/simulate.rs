@@ -19,6 +19,7 @@ use super::{Ended, Failure, Setup, output};
 use crate::runtime::clock::instant;
 use crate::sim::Deciding;
 use crate::sim::scenario::parse_duration;
+use crate::sim::trial::Report;
 use crate::sim::{Policy, Scenario, Trial};
 use crate::telemetry;
 
@@ -54,7 +55,9 @@ pub struct SimulateArguments {
     /// this none is
     #[arg(long)]
     pub model: bool,
-    /// The report's form; json is one object a line and run
+    /// The report's form; json is one object a line and run, written as soon as those before it are. In it
+    /// `expected_success_rate` is of attempts, luck apart: it disregards that customers abandon some and try others again, so
+    /// compare it with that of other runs, not with `success_rate`
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub report: ReportForm,
     /// Keep the log of a single run in this folder: apos replay --data-dir FOLDER shows it
@@ -121,18 +124,13 @@ pub(super) fn run(arguments: &SimulateArguments, setup: &Setup) -> Result<Ended,
     let _logs = setup.start_logs();
     let config = setup.config().settings();
     let keeper = arguments.keep.as_deref().map(keep::Keeper::begin).transpose()?.map(Mutex::new);
-    let reports = matrix::play(&trials, keeper.as_ref(), &|world| within(world, config.clone()));
+    let mut see = |report: &Report| if arguments.report == ReportForm::Json { tell(report) } else { Ok(()) };
+    let reports = matrix::play(&trials, keeper.as_ref(), &|world| within(world, config.clone()), &mut see)?;
     if let Some(keeper) = keeper {
         keeper.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?;
     }
-    match arguments.report {
-        ReportForm::Text => _ = output::data(text::of(&reports).as_bytes())?,
-        ReportForm::Json => {
-            for report in &reports {
-                let line = serde_json::to_string(report).context("the report has no JSON form")? + "\n";
-                output::data(line.as_bytes())?;
-            }
-        }
+    if arguments.report == ReportForm::Text {
+        output::data(text::of(&reports).as_bytes())?;
     }
     if telemetry::errors() > 0 {
         return Err(anyhow::anyhow!("{} errors were logged: the log files say which", telemetry::errors()).into());
@@ -142,6 +140,13 @@ pub(super) fn run(arguments: &SimulateArguments, setup: &Setup) -> Result<Ended,
         return Ok(Ended::Fine);
     }
     Err(anyhow::anyhow!("not as the scenarios expect:\n  {}", failed.join("\n  ")).into())
+}
+
+/// Writes a run's line.
+fn tell(report: &Report) -> anyhow::Result<()> {
+    let line = serde_json::to_string(report).context("the report has no JSON form")? + "\n";
+    output::data(line.as_bytes())?;
+    Ok(())
 }
 
 /// Every scenario under every seed and policy.

@@ -46,8 +46,11 @@ pub(super) fn run(arguments: &VoprArguments) -> Result<Ended, Failure> {
     if arguments.seeds == 0 {
         return Err(Failure::usage("--seeds must be at least 1"));
     }
+    if arguments.threads == Some(0) {
+        return Err(Failure::usage("--threads must be at least 1"));
+    }
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = arguments.threads.unwrap_or(processors).max(1);
+    let threads = arguments.threads.unwrap_or(processors);
     let run = Run {
         next: AtomicU64::new(arguments.from),
         end,

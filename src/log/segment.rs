@@ -94,6 +94,19 @@ pub enum SegmentError {
         /// Its format.
         found: u8,
     },
+    /// Something was written behind what it holds.
+    #[error(
+        "{} ends at byte {offset}, and {bytes} bytes follow that are not its own: all its records can be read; cut them off",
+        path.display()
+    )]
+    Trailing {
+        /// The file.
+        path: PathBuf,
+        /// Where it ends.
+        offset: u64,
+        /// How many bytes follow.
+        bytes: u64,
+    },
     /// The bytes are not those that were written.
     #[error(
         "{} is damaged at byte {offset}: {what}; record {record} and what follows in it cannot be read, all before can",

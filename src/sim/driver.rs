@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::baseline::Baseline;
 use super::scenario::Fault;
 use super::world::{World, WorldEvent};
 use crate::domain::entry::ENCODING;
@@ -32,7 +33,7 @@ use around::Tables;
 use forks::Forks;
 use ledger::Ledger;
 use operator::{Deciding, Operator};
-use savings::{Chances, Savings};
+use savings::{Prospects, Savings};
 use split::{Clock, Part, Split, Stopwatch};
 
 /// The fencing epoch of a simulation: it never loses a lease, so its first leadership is its only one.
@@ -353,14 +354,31 @@ impl Driver {
         self.score.routed += 1;
         self.score.best += best;
         self.score.expected += chosen;
-        if let Some(usual) = self.world.usual(request)
-            && let Some(harm) = self.world.harm(request, usual, at)
-        {
-            let usual = self.world.probability(request, usual, at);
-            self.savings.routed(harm, Chances { usual, best, chosen }, at);
-        }
+        self.save(request, account, at);
         if let Some(forks) = &mut self.forks {
             forks.pass(at, self.score.expected);
+        }
+    }
+
+    /// Counts what a choice adds to a harmed payment's prospects.
+    fn save(&mut self, request: &Request, account: &ConnectorAccount, at: Time) {
+        let (world, again) = (&self.world, request.attempt > 1);
+        let Some(usual) = world.usual(request) else { return };
+        let harm = world.harm(request, usual, at).filter(|(_, share)| Savings::harms(*share));
+        if if again { !self.savings.knows(&request.payment) } else { harm.is_none() } {
+            return;
+        }
+        let best = Baseline::Oracle.choose(world, request, at).unwrap_or(usual);
+        let of = Prospects {
+            usual: Baseline::Priority.prospect(world, request, usual, at),
+            best: Baseline::Oracle.prospect(world, request, best, at),
+            chosen: Baseline::Priority.prospect(world, request, account, at),
+        };
+        match harm {
+            Some((fault, _)) if !again => {
+                self.savings.routed((&request.payment, world.tried_again(request.attempt).is_some()), fault, of, at);
+            }
+            _ => self.savings.routed_again(&request.payment, of),
         }
     }
 

@@ -94,6 +94,17 @@ pub(super) struct Chances {
     pub abandoned: f64,
 }
 
+/// How an attempt may end, each with its probability; what they lack to one is abandoned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Ends {
+    /// It is approved.
+    pub approved: f64,
+    /// A gateway fails it, so that the switch may try another by itself.
+    pub technical: f64,
+    /// It fails for another reason.
+    pub otherwise: f64,
+}
+
 /// What became of an attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Outcome {
@@ -152,6 +163,25 @@ impl Chances {
         if self.handled && !self.throttled { self.customer * self.honest * self.survives * self.approves } else { 0.0 }
     }
 
+    /// The probabilities of how it ends, the customer's patience included.
+    pub(super) fn ends(&self) -> Ends {
+        if !self.handled {
+            return Ends { approved: 0.0, technical: 0.0, otherwise: 1.0 };
+        }
+        if self.throttled {
+            return Ends { approved: 0.0, technical: 1.0, otherwise: 0.0 };
+        }
+        let comes = 1.0 - self.abandoned.min(1.0);
+        let untroubled = comes * self.survives;
+        let believed = untroubled * self.honest;
+        let able = believed * self.customer;
+        let technical = (comes - untroubled) * technical_share(codes_of(self.trouble))
+            + (untroubled - believed) * technical_share(codes_of(self.special))
+            + able * (1.0 - self.approves) * self.technical;
+        let approved = able * self.approves;
+        Ends { approved, technical, otherwise: comes - approved - technical }
+    }
+
     /// What the luck makes of the chances: the first part that goes wrong names the decline.
     pub(super) fn outcome(&self, luck: &Luck, method: Method, three_ds: bool) -> Outcome {
         let codes = if !self.handled {
@@ -189,6 +219,11 @@ const fn codes_of(fault: Option<FaultKind>) -> &'static Codes {
         Some(FaultKind::BillingRun) => NO_FUNDS,
         _ => OUTAGE,
     }
+}
+
+/// The share of such declines that are a gateway's.
+fn technical_share(codes: &Codes) -> f64 {
+    codes.iter().filter(|(class, ..)| *class == DeclineClass::Gateway).map(|(.., share)| share).sum()
 }
 
 fn decline(codes: &Codes, luck: f64) -> Decline {
@@ -229,6 +264,29 @@ mod tests {
                 (0..50_000).filter(|n| chances.outcome(&luck(*n), Method::Card, false).kind == EventKind::Authorised).count();
             let rate = f64::from(u32::try_from(won).unwrap()) / 50_000.0;
             assert!((rate - chances.success()).abs() < 0.011, "{rate} {chances:?}");
+        }
+    }
+
+    #[test]
+    fn how_attempts_end_is_as_often_as_stated() {
+        let family = super::super::chance::Family::new(1, "luck");
+        let currency = Chances { survives: 0.4, trouble: Some(FaultKind::CurrencyFailure), ..FINE };
+        for chances in [FINE, Chances { survives: 0.4, abandoned: 0.1, ..FINE }, currency, Chances { throttled: true, ..FINE }]
+        {
+            let outcomes: Vec<Outcome> =
+                (0..50_000).map(|n| chances.outcome(&Luck::draw(&mut family.stream(n)), Method::Card, false)).collect();
+            let rate = |is: &dyn Fn(&Outcome) -> bool| {
+                f64::from(u32::try_from(outcomes.iter().filter(|outcome| is(outcome)).count()).unwrap()) / 50_000.0
+            };
+            let ends = chances.ends();
+            let failed = |outcome: &Outcome| outcome.kind == EventKind::Failed && !outcome.is_technical();
+            for (stated, seen) in [
+                (ends.approved, rate(&Outcome::is_approved)),
+                (ends.technical, rate(&Outcome::is_technical)),
+                (ends.otherwise, rate(&failed)),
+            ] {
+                assert!((stated - seen).abs() < 0.011, "{seen}: {ends:?} {chances:?}");
+            }
         }
     }
 

@@ -10,6 +10,7 @@ mod everyday;
 pub mod expect;
 pub mod fault;
 mod field;
+mod place;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -262,22 +263,26 @@ pub struct MerchantProfile {
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// No embedded scenario has the name.
-    #[error("no scenario is called `{name}`; there are {known}. Give one of these names, or the path of a scenario file")]
+    #[error(
+        "no scenario is called `{name}`{nearest}; there are {known}. Give one of these names, or the path of a scenario file"
+    )]
     UnknownName {
         /// What was asked for.
         name: String,
+        /// The name that was probably meant, as a question; empty where none is near.
+        nearest: String,
         /// The names there are.
         known: String,
     },
     /// The file could not be read.
-    #[error("the scenario file {} cannot be read; check the path, or give the name of an embedded scenario: {known}", file.display())]
+    #[error("the scenario file {} cannot be read: {cause}; check the path, or give the name of an embedded scenario: {known}", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,
         /// The names there are.
         known: String,
         /// What the operating system says.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file says something that cannot be.
     #[error("{file}:{line}: {message}. Correct that line; config/scenarios/calm.toml shows every key with its default")]
@@ -321,7 +326,11 @@ impl Scenario {
     pub fn named(name: &str) -> Result<Self, ScenarioError> {
         match embedded::ALL.iter().find(|(known, _)| *known == name) {
             Some((_, text)) => Self::parse(&format!("config/scenarios/{name}.toml"), text),
-            None => Err(ScenarioError::UnknownName { name: name.to_owned(), known: Self::names().join(", ") }),
+            None => Err(ScenarioError::UnknownName {
+                name: name.to_owned(),
+                nearest: place::nearest(name, &Self::names()),
+                known: Self::names().join(", "),
+            }),
         }
     }
 
@@ -330,10 +339,10 @@ impl Scenario {
     /// # Errors
     /// When the file cannot be read or says something that cannot be; the error names the line.
     pub fn load(file: &Path) -> Result<Self, ScenarioError> {
-        let text = std::fs::read_to_string(file).map_err(|source| ScenarioError::Unreadable {
+        let text = std::fs::read_to_string(file).map_err(|cause| ScenarioError::Unreadable {
             file: file.to_owned(),
             known: Self::names().join(", "),
-            source,
+            cause,
         })?;
         Self::parse(&file.display().to_string(), &text)
     }
@@ -349,8 +358,8 @@ impl Scenario {
             message: message.trim_end_matches('.').replace('\n', "; "),
         };
         let scenario: Self =
-            toml::from_str(text).map_err(|e| refused((e.span().unwrap_or_default(), e.message().to_owned())))?;
-        scenario.check().map_err(refused)?;
+            toml::from_str(text).map_err(|e| refused((e.span().unwrap_or_default(), place::in_words(e.message()))))?;
+        scenario.check().map_err(|(span, message)| refused((place::of_key(text, span, &message), message)))?;
         Ok(scenario)
     }
 

@@ -75,8 +75,8 @@ impl Trial {
     pub fn play(&self, settings: &dyn Fn(&World) -> Settings, see: &mut dyn FnMut(Seen<'_>)) -> Report {
         let mut report = self.blank();
         match self.policy {
-            Policy::Priority => report.take(Baseline::Priority.play(self.world(), self.end())),
-            Policy::Oracle => report.take(Baseline::Oracle.play(self.world(), self.end())),
+            Policy::Priority => self.play_baseline(Baseline::Priority, &mut report),
+            Policy::Oracle => self.play_baseline(Baseline::Oracle, &mut report),
             Policy::Bandit | Policy::Healing => self.play_engine(settings, see, &mut report),
         }
         report
@@ -105,6 +105,19 @@ impl Trial {
         let learning = Learning { enabled: usual.learning.enabled || self.trainer.is_some(), ..usual.learning };
         let settings = Settings { autonomy: deciding.levels(&usual.autonomy), learning, ..usual };
         Driver::start(world, settings, &mut |record| see(Seen::Record(record))).decided_by(deciding)
+    }
+
+    /// Without an engine nothing is detected, and nothing can be expected of it; the other baseline goes beside where the
+    /// run is compared.
+    fn play_baseline(&self, baseline: Baseline, report: &mut Report) {
+        report.take(baseline.play(self.world(), self.end()));
+        let own = report.success_rate;
+        let rate = |other: Baseline| {
+            if other == baseline { own } else { self.compared.then(|| share(other.play(self.world(), self.end()))).flatten() }
+        };
+        report.priority_success_rate = rate(Baseline::Priority);
+        report.oracle_success_rate = rate(Baseline::Oracle);
+        report.expectations = self.not_judged(if baseline == Baseline::Priority { "fixed priority" } else { "the oracle" });
     }
 
     fn play_engine(&self, settings: &dyn Fn(&World) -> Settings, see: &mut dyn FnMut(Seen<'_>), report: &mut Report) {
@@ -186,9 +199,9 @@ impl Trial {
             regret_per_1000: None,
             priority_success_rate: None,
             bandit_success_rate: None,
-            savable: 0.0,
+            savable: None,
             saved_share: None,
-            savable_at_fault: 0.0,
+            savable_at_fault: None,
             saved_share_at_fault: None,
             incidents: Vec::new(),
             missed: Vec::new(),

@@ -16,7 +16,7 @@ use self::schedule::{Due, Scheduled};
 use super::chance::{Family, Stream, whole};
 use super::limits::Limits;
 use super::market::{Market, Place};
-use super::outcome::{Chances, Luck, Outcome};
+use super::outcome::{Chances, Ends, Luck, Outcome};
 use super::scenario::{Fault, FaultKind, Scenario};
 use super::switch::Switch;
 use super::trouble::{Trouble, Troubles};
@@ -260,14 +260,27 @@ impl World {
 
     /// The switch's own next attempt, on the merchant's next account: nobody asks us, nobody tells us of the first.
     fn retry_hidden(&mut self, request: &Request, failed: &ConnectorAccount, at: Time) -> Option<(ConnectorAccount, Sent)> {
-        let shop = self.market.shop(request)?;
-        let able = |account: &&ConnectorAccount| {
-            *account != failed && self.market.handles(request, self.market.place(request, account))
-        };
-        let next = shop.usual.iter().find(able)?.clone();
+        let next = self.next_on_the_list(request, failed)?.clone();
         let again = Request { attempt: request.attempt + 1, ..request.clone() };
         let sent = self.send(&again, &next, at + AUTO_RETRY_AFTER);
         Some((next, sent))
+    }
+
+    fn next_on_the_list(&self, request: &Request, failed: &ConnectorAccount) -> Option<&ConnectorAccount> {
+        let able = |account: &&ConnectorAccount| {
+            *account != failed && self.market.handles(request, self.market.place(request, account))
+        };
+        self.market.shop(request)?.usual.iter().find(able)
+    }
+
+    /// Where the switch itself would send a payment next that a gateway failed; none where it does not.
+    pub(super) fn tried_next(&self, request: &Request, failed: &ConnectorAccount) -> Option<&ConnectorAccount> {
+        self.scenario.auto_retry.then(|| self.next_on_the_list(request, failed)).flatten()
+    }
+
+    /// How a request's attempt on an account may end if sent at this time.
+    pub(super) fn ends(&self, request: &Request, account: &ConnectorAccount, at: Time) -> Ends {
+        self.chances(request, self.market.place(request, account), at).ends()
     }
 
     /// What the switch would tell of an attempt of its own, were it asked.

@@ -197,6 +197,12 @@ pub fn second(at: Time, zone: &TimeZone) -> String {
     zoned(at, zone).strftime("%H:%M:%S").to_string()
 }
 
+/// The millisecond: `03:14:07.120`.
+#[must_use]
+pub fn instant(at: Time, zone: &TimeZone) -> String {
+    zoned(at, zone).strftime("%H:%M:%S.%3f").to_string()
+}
+
 /// The day: `2026-08-13`.
 #[must_use]
 pub fn date(at: Time, zone: &TimeZone) -> String {
@@ -263,5 +269,6 @@ mod tests {
         let zone = TimeZone::fixed(jiff::tz::offset(-3));
         let at = Time::parse_rfc3339("2026-08-13T02:04:05Z").unwrap();
         assert_eq!([minute(at, &zone), second(at, &zone), offset(at, &zone)], ["23:04", "23:04:05", "-03:00"]);
+        assert_eq!(instant(at + Duration::from_micros(120_999), &zone), "23:04:05.120");
     }
 }

@@ -18,8 +18,9 @@ use jiff::tz::TimeZone;
 use self::dialog::Dialog;
 use self::list::List;
 use self::timeline::{Timeline, Travel};
+use super::format;
 use super::keys::Scope;
-use crate::domain::{ActionId, ConnectorName, IncidentId, OperatorName, Order, Position, Role};
+use crate::domain::{ActionId, ConnectorName, Decision, IncidentId, OperatorName, Order, Position, Role, Time};
 use crate::engine::Snapshot;
 use crate::engine::snapshot::{ActionRow, Health};
 
@@ -153,6 +154,8 @@ pub struct Ui {
     pub pace: Pace,
     /// Where a replay stands.
     pub timeline: Option<Timeline>,
+    /// Whether Enter explains the decision that a jump has just come to: until another key is pressed.
+    explains: bool,
     /// Whether the terminal takes its bytes slowly.
     pub slow_link: bool,
     /// For how long nothing has come from the engine, when that is worth saying.
@@ -208,6 +211,7 @@ impl Ui {
             notice: None,
             pace: Pace { speed: 1.0, paused: false },
             timeline: None,
+            explains: false,
             slow_link: false,
             stale: None,
             degraded: Vec::new(),
@@ -272,6 +276,32 @@ impl Ui {
             Panel::Actions if self.actions.cursor().is_none() => self.actions.step(0),
             _ => {}
         }
+    }
+
+    /// A replay stands elsewhere. A decision that it was moved to is named: its own events come only after it.
+    pub fn travelled(&mut self, timeline: Timeline, now: Duration) {
+        let before = self.decided().map(Arc::as_ptr);
+        self.timeline = Some(timeline);
+        let Some(decision) = self.decided().cloned() else {
+            self.explains = false;
+            return;
+        };
+        if before != Some(Arc::as_ptr(&decision)) {
+            self.explains = true;
+            self.say(self.came_to(&decision), false, now);
+        }
+    }
+
+    /// The decision that a replay was moved to, while it stands there.
+    #[must_use]
+    pub fn decided(&self) -> Option<&Arc<Decision>> {
+        self.timeline.as_ref()?.decided.as_ref()
+    }
+
+    fn came_to(&self, decision: &Decision) -> String {
+        let at = decision.decided_at.or(self.timeline.as_ref().map(|timeline| timeline.at)).unwrap_or(Time::ZERO);
+        let (payment, account) = (&decision.request.payment, &decision.chosen().account);
+        format!("decision {payment} to {} at {}; Enter explains", account.connector(), format::instant(at, &self.session.zone))
     }
 
     /// The screen was drawn, the dialog with so many pages: from here its keys' quiet time counts.

@@ -250,7 +250,7 @@ fn what_a_run_did_not_come_to_is_told_and_never_counted_as_met() {
     let (runs, waiting) = counted.split_once("; ").unwrap_or_else(|| panic!("{}", ran.out));
     let waiting: usize = waiting.strip_suffix(" expectations not yet").unwrap().parse().unwrap();
     let met: usize = lines.iter().filter_map(|line| line.split_once(" met")?.0.rsplit(' ').next()?.parse::<usize>().ok()).sum();
-    assert_eq!((runs, waiting + met), ("2 of 2 runs as expected", 2 * expected), "{}", ran.out);
+    assert_eq!((runs, waiting + met), ("2 of 2 runs as they expect", 2 * expected), "{}", ran.out);
     assert!(waiting >= expected, "{}", ran.out);
 }
 

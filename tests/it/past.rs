@@ -212,10 +212,10 @@ fn every_jump_comes_to_the_state_of_a_fold() {
     player.seek(at, &mut |_| true).unwrap();
     let number = records.iter().take_while(|record| record.at <= at).count();
     assert_eq!(player.state().fingerprint(), folded(&records[..number]).fingerprint());
-    player.next_decision(&mut |_| true).unwrap();
+    let (reached, decided) = player.next_decision(&mut |_| true).unwrap();
     let position = player.state().position();
     let record = &records[usize::try_from(position.record).unwrap() - 1];
-    assert!(matches!(record.bodies[position.index as usize], Body::Decided(_)));
+    assert_eq!((reached, &record.bodies[position.index as usize]), (Reached::There, &Body::Decided(decided.unwrap())));
     assert!(position.record > number as u64 && record.at >= at);
 }
 

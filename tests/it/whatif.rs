@@ -99,8 +99,10 @@ fn the_same_configuration_changes_nothing() {
     assert_eq!((same["decisions"].as_u64(), same["differ"].as_u64()), (Some(decided as u64), Some(0)));
     assert!(decided > 3_000, "{decided}");
     let success = &same["success"];
-    let apart = (number(&success["was"]) - number(&success["other"])).abs();
-    assert!(apart < 0.002, "{success}");
+    assert_eq!(success["was"], success["other"], "{success}");
+    assert_eq!(success["other_range"], Value::from(vec![success["was"].clone(); 2]), "nothing is estimated: {success}");
+    let apart = (number(&success["was"]) - number(&same["second_opinion"]["other"])).abs();
+    assert!(apart < 0.002, "{}", same["second_opinion"]);
     assert!(same["incidents"].as_array().unwrap().iter().all(|told| told["later_s"] == 0.0), "{}", same["incidents"]);
     assert_eq!(same["actions_was"], same["actions_other"]);
     assert!(executed(&same["actions_was"]) >= 1, "the operator's approval is given again: {}", same["actions_was"]);
@@ -124,6 +126,16 @@ fn more_autonomy_would_have_turned_the_pinned_merchants_earlier() {
     let (low, high) = (number(&turned["payments_range"][0]), number(&turned["payments_range"][1]));
     let gained = number(&turned["payments"]);
     assert!(low > 0.0 && low < gained && gained < high, "{turned}");
+    // One answer: what those turned bring is what the success is higher by, and the amounts.
+    let outcomes = number(&auto["success"]["outcomes"]);
+    assert!((other - was - gained / outcomes).abs() < 1e-9, "{}: {turned}", auto["success"]);
+    let range = &auto["success"]["other_range"];
+    assert!((number(&range[0]) - was - low / outcomes).abs() < 1e-9 && number(&range[1]) > other, "{range}");
+    for (amount, more) in auto["amounts"].as_array().unwrap().iter().zip(turned["amount"].as_array().unwrap()) {
+        let minor = |money: &Value| number(&money["minor"]);
+        assert!((minor(&amount["other"]) - minor(&amount["was"]) - minor(more)).abs() <= 1.0, "{amount}: {more}");
+        assert!(minor(&amount["other_range"][0]) < minor(&amount["other"]), "{amount}");
+    }
     let warnings = auto["warnings"].to_string();
     assert!(warnings.contains("no propensity speaks for them"), "a fixed list leaves nothing to chance: {warnings}");
     let examples = auto["examples"].as_array().unwrap();
@@ -143,6 +155,7 @@ fn an_action_is_not_taken_back_for_what_was_sent_before_it() {
     let away = auto["flows"].as_array().unwrap().iter().filter(|flow| flow["to"] == "adyen");
     assert!(away.map(|flow| number(&flow["count"])).sum::<f64>() < 50.0, "nothing goes where it fails: {}", auto["flows"]);
     assert!(auto["warnings"].to_string().contains("could not be verified"), "{}", auto["warnings"]);
+    assert!(made.iter().any(|row| row["status"] == "not_verified"), "no failure is told of what nothing is known of: {made:?}");
 }
 
 #[test]
@@ -152,7 +165,7 @@ fn another_detector_notices_later_and_people_read_it() {
     let from = NIGHT.start.to_string();
     let ran = apos(folder.path(), &["replay", "--with", &file, "--from", &from]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    for told in ["would not be noticed", "orders of operators had nothing to act on", "doubly robust", "slow.toml"] {
+    for told in ["would not be noticed", "orders of operators had nothing to act on", "intervals of 95 %", "slow.toml"] {
         assert!(ran.out.contains(told), "{told}: {}", ran.out);
     }
 }
@@ -227,6 +240,32 @@ fn a_stretch_reports_what_was_open_when_it_began() {
     let noticed = Time::parse_rfc3339(first.split(' ').next().unwrap()).unwrap();
     let later = incidents(noticed + Duration::from_secs(1));
     assert!(later.iter().any(|told| told.contains(" inc-1 ")), "{later:?}");
+}
+
+/// A part of what an incident cost is not told as all of it.
+#[test]
+fn a_record_that_begins_within_an_incident_tells_its_cost_from_there_on() {
+    let folder = folder();
+    let json = |arguments: &[&str]| -> Value {
+        let ran = apos(folder.path(), &[&["report", "inc-1", "--format", "json", "--out", "-"], arguments].concat());
+        serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.err))
+    };
+    let whole = json(&[]);
+    assert_eq!(whole["known_from"], Value::Null);
+    let noticed = Time::parse_rfc3339(whole["incident"]["detected_at"].as_str().unwrap()).unwrap();
+    let from = (noticed + Duration::from_mins(1)).to_string();
+    let file = folder.path().join("part.seg").to_str().unwrap().to_owned();
+    let exported = apos(folder.path(), &["log", "export", &file, "--from", &from]);
+    assert_eq!(exported.code, Some(0), "{}", exported.err);
+    let part = json(&["--file", &file]);
+    let begins = Time::parse_rfc3339(part["known_from"].as_str().unwrap_or_else(|| panic!("{part}"))).unwrap();
+    assert!(begins > noticed, "{begins}");
+    let minor = |report: &Value| report["cost"].as_array().unwrap().iter().map(|sum| number(&sum["minor"])).sum::<f64>();
+    assert!(minor(&part) < minor(&whole), "{} {}", part["cost"], whole["cost"]);
+    let people = apos(folder.path(), &["report", "inc-1", "--out", "-", "--file", &file]);
+    assert!(people.out.contains(&format!("| cost from {begins} on | about ")), "{}", people.out);
+    assert!(people.out.contains("the cost in all is higher") && !people.out.contains("| cost in all |"), "{}", people.out);
+    assert!(people.err.contains("its cost is told from there on alone"), "{}", people.err);
 }
 
 #[test]

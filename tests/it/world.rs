@@ -303,38 +303,41 @@ fn errors_name_the_file_the_line_and_the_remedy() {
     check("pinned = 13", 2, "0 to 12");
     check("merchants = 0\npinned = 0", 3, "1 or more");
     check("pinned_first = \"paypal\"", 2, "adyen, braintree, checkout, stripe, worldpay");
-    check("[methods]\ncard = -1.0", 2, "above 0");
+    check("[methods]\ncard = -1.0", 3, "above 0");
     check("[methods]\ncards = 1.0", 3, "wallet");
     check("[countries]\nGermany = 1.0", 3, "two-letter country code");
-    check("[connectors.stripe]\nsuccess = 1.0", 2, "0.01 to 0.965");
+    check("[connectors.stripe]\nsuccess = 1.0", 3, "0.01 to 0.965");
     check("[connectors.stripe]\nsuccess = 1.5", 3, "0 to 1");
-    check("[connectors.stripe]\nlatency_ms_p95 = 10.0", 2, "latency_ms");
+    check("[connectors.stripe]\nlatency_ms_p95 = 10.0", 3, "latency_ms");
     check("[connectors.stripe]\nmethods = [\"card\"]", 2, "no connector handles pay_later in EUR");
-    check("[[merchant]]\nprofile = \"pro_x\"\n[[merchant]]\nprofile = \"pro_x\"", 4, "twice");
-    check("[[merchant]]\nprofile = \"pro_x\"\npriority = [\"paypal\"]", 2, "no connector is called");
+    check("[[merchant]]\nprofile = \"pro_x\"\n[[merchant]]\nprofile = \"pro_x\"", 5, "twice");
+    check("[[merchant]]\nprofile = \"pro_x\"\npriority = [\"paypal\"]", 4, "no connector is called");
     check("[[bin]]\nbin = \"4242\"\ncountry = \"DE\"", 3, "six to eight digits");
     check("\n[[fault]]\nkind = \"outage\"\nat = \"20s\"\nfor = \"8m\"", 3, "needs a `connector`");
     check("[[fault]]\nkind = \"outrage\"\nat = \"20s\"\nfor = \"8m\"", 3, "outage");
-    check("[[fault]]\nkind = \"outage\"\nat = \"20s\"\nfor = \"8m\"\nconnector = \"paypal\"", 2, "no connector is called");
-    check("[[fault]]\nkind = \"brownout\"\nat = \"20s\"\nfor = \"8m\"\nconnector = \"adyen\"\nstrength = 2.0", 2, "0 to 1");
-    check("[[fault]]\nkind = \"traffic_spike\"\nat = \"20s\"\nfor = \"8m\"\nbin = \"424242\"", 2, "no `bin`");
-    check("[[fault]]\nkind = \"bin_failure\"\nat = \"20s\"\nfor = \"8m\"\nbin = \"999999\"", 2, "424242");
-    check("[[fault]]\nkind = \"traffic_spike\"\nat = \"20s\"\nfor = \"8m\"\nmerchant = \"pro_y\"", 2, "pro_lumen");
-    check("[[fault]]\nkind = \"traffic_spike\"\nat = \"20s\"\nfor = \"0s\"", 2, "1ms or more");
-    check("[[fault]]\nkind = \"log_down\"\nat = \"20s\"\nfor = \"1m\"\nshape = \"ramp\"", 2, "`step` or `flap`");
+    check("[[fault]]\nkind = \"outage\"\nat = \"20s\"\nfor = \"8m\"\nconnector = \"paypal\"", 6, "no connector is called");
+    check("[[fault]]\nkind = \"brownout\"\nat = \"20s\"\nfor = \"8m\"\nconnector = \"adyen\"\nstrength = 2.0", 7, "0 to 1");
+    check("[[fault]]\nkind = \"traffic_spike\"\nat = \"20s\"\nfor = \"8m\"\nbin = \"424242\"", 6, "no `bin`");
+    check("[[fault]]\nkind = \"bin_failure\"\nat = \"20s\"\nfor = \"8m\"\nbin = \"999999\"", 6, "424242");
+    check("[[fault]]\nkind = \"traffic_spike\"\nat = \"20s\"\nfor = \"8m\"\nmerchant = \"pro_y\"", 6, "pro_lumen");
+    check("[[fault]]\nkind = \"traffic_spike\"\nat = \"20s\"\nfor = \"0s\"", 5, "1ms or more");
+    check("[[fault]]\nkind = \"log_down\"\nat = \"20s\"\nfor = \"1m\"\nshape = \"ramp\"", 6, "`step` or `flap`");
     check("[[fault]]\nkind = \"scheme_outage\"\nat = \"20s\"\nfor = \"1m\"", 2, "needs a `network`");
     check(
         "[[fault]]\nkind = \"currency_failure\"\nat = \"1s\"\nfor = \"1m\"\nconnector = \"adyen\"\ncurrency = \"JPY\"",
-        2,
+        7,
         "EUR, GBP, USD",
     );
-    check("[[fault]]\nkind = \"webhook_storm\"\nat = \"1s\"\nfor = \"5m\"\nshape = \"flap\"\nperiod = \"1s\"", 2, "2s to");
-    check("[[expect]]\nfalse_incidents_at_most = 0\nsuccess_rate_at_least = 0.5", 2, "says one thing");
-    check("[[expect]]\ndetected_within = \"1m\"", 2, "there is no fault 1: this scenario has 0");
+    check("[[fault]]\nkind = \"webhook_storm\"\nat = \"1s\"\nfor = \"5m\"\nshape = \"flap\"\nperiod = \"1s\"", 7, "2s to");
+    check("[[expect]]\nfalse_incidents_at_most = 0\nsuccess_rate_at_least = 0.5", 4, "says one thing");
+    check("[[expect]]\ndetected_within = \"1m\"", 2, "this scenario has none: add a [[fault]]");
     check("[[expect]]\nneeds = \"ears\"\nfalse_incidents_at_most = 0", 3, "eyes");
-    check("[[expect]]\nsaved_share_at_least = 60", 2, "0 to 1");
+    check("[[expect]]\nsaved_share_at_least = 60", 3, "0 to 1");
+    check("[[expect]]\nfalse_incidents_at_most = -1", 3, "-1 is out of range: allowed are whole numbers from 0 on");
+    check("seed = -1", 2, "-1 is out of range: allowed are whole numbers from 0 on");
+    check("merchants = -1", 2, "whole numbers from 0 on");
     check("duration = \"0s\"", 2, "from 1ms to 365d");
-    check("duration = \"1m\"\n[[fault]]\nkind = \"log_down\"\nat = \"60s\"\nfor = \"1m\"", 3, "ends after 60 s");
+    check("duration = \"1m\"\n[[fault]]\nkind = \"log_down\"\nat = \"60s\"\nfor = \"1m\"", 5, "ends after 60 s");
     let outage =
         "[[fault]]\nkind = \"outage\"\nat = \"20s\"\nfor = \"8m\"\nconnector = \"adyen\"\n[[expect]]\ndetected_within = \"1m\"";
     for (slice, allowed) in [
@@ -344,7 +347,7 @@ fn errors_name_the_file_the_line_and_the_remedy() {
         ("adyen × BIN 999999", "424242"),
         ("adyen", "`connector adyen`, `account adyen:mca_7`"),
     ] {
-        check(&format!("{outage}\nslice = \"{slice}\""), 7, allowed);
+        check(&format!("{outage}\nslice = \"{slice}\""), 9, allowed);
     }
     let nameless = Scenario::parse("my.toml", "").unwrap_err().to_string();
     assert!(nameless.starts_with("my.toml:1: the scenario has no name"), "{nameless}");

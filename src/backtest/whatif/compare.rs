@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Noticed;
-use super::report::{Amount, Count, Example, Flow, Report, Success, side_by_side};
+use super::report::{Amount, Count, Example, Flow, Report, SecondOpinion, Success, side_by_side};
 use crate::backtest::doubly_robust::{Choice, DoublyRobust};
 use crate::domain::settings::Rates;
-use crate::domain::{Approach, Currency, Decision, Money, ProfileId, Time};
-use crate::engine::{Attempted, Tally};
+use crate::domain::{Approach, Currency, Decision, ProfileId, Time};
+use crate::engine::snapshot::Estimate;
+use crate::engine::{Attempted, Tally, Uncertain, to_money};
 
 /// Examples told: more than these nobody reads.
 const EXAMPLES: usize = 10;
@@ -33,7 +34,8 @@ pub(super) struct Comparison {
     outcomes: u64,
     approved: u64,
     robust: DoublyRobust,
-    amounts: BTreeMap<Currency, (f64, f64)>,
+    /// Amounts approved, major units.
+    amounts: BTreeMap<Currency, f64>,
     turned: Tally,
     /// Differing attempts with an outcome, and those of them that the log could never have sent there.
     judged: u64,
@@ -94,11 +96,9 @@ impl Comparison {
         self.outcomes += 1;
         self.approved += u64::from(approved);
         let propensity = (recorded.propensity, other.propensity);
-        let worth = self.robust.observe(&Choice { same, propensity, value, expected });
+        self.robust.observe(&Choice { same, propensity, value, expected });
         let amount = recorded.request.amount;
-        let (was, would) = self.amounts.entry(amount.currency).or_default();
-        *was += value * amount.major();
-        *would += worth * amount.major();
+        *self.amounts.entry(amount.currency).or_default() += value * amount.major();
         let attempted = Attempted { decision: recorded, approved, amount: None };
         self.turned.learn(&attempted);
         if let Some(instead) = instead.filter(|_| !same) {
@@ -116,7 +116,8 @@ impl Comparison {
     }
 
     pub(super) fn report(self, (from, to): (Time, Time), (was, other): (&Noticed, &Noticed), rates: &Rates) -> Report {
-        let success = self.success();
+        let turned = self.turned.estimate(rates);
+        let (success, second_opinion, amounts) = (self.success(&turned), self.second_opinion(), self.amounts());
         let mut warnings = self.warnings();
         warnings.extend(super::report::unverified(from, other).filter(|_| self.differ > 0));
         let count = |(name, count): (String, u64)| Count { name, count };
@@ -126,12 +127,6 @@ impl Comparison {
         merchants.sort_by_key(|row| core::cmp::Reverse(row.count));
         let mut methods: Vec<Count> = self.methods.into_iter().map(|(name, n)| count((name.to_owned(), n))).collect();
         methods.sort_by_key(|row| core::cmp::Reverse(row.count));
-        let amounts = self.amounts.into_iter();
-        let money = |currency, major: f64| {
-            #[expect(clippy::cast_possible_truncation, reason = "an estimate; saturates")]
-            let minor = (major * f64::from(10_u32.pow(Currency::exponent(currency)))).round() as i64;
-            Money::new(minor, currency)
-        };
         Report {
             from,
             to,
@@ -145,26 +140,45 @@ impl Comparison {
             actions_was: super::report::actions(from, was),
             actions_other: super::report::actions(from, other),
             success,
-            amounts: amounts.map(|(of, (was, other))| Amount { was: money(of, was), other: money(of, other) }).collect(),
-            turned: self.turned.estimate(rates),
+            second_opinion,
+            amounts,
+            turned,
             warnings,
             orders_left_out: self.orders_left_out,
             configurations_left_out: self.configurations_left_out,
         }
     }
 
-    fn success(&self) -> Success {
-        let outcomes = as_f64(self.outcomes);
-        let can_say = self.robust.can_say();
-        let doubt = self.doubt.values().map(|sum| sum * sum).sum::<f64>().sqrt() / outcomes.max(1.0);
-        let half = || self.robust.half_width().hypot(Z95 * doubt);
+    /// What was, and with what those turned would have brought.
+    fn success(&self, turned: &Estimate) -> Success {
+        let share = |approved: f64| (self.outcomes > 0).then(|| (approved / as_f64(self.outcomes)).clamp(0.0, 1.0));
+        let (approved, (low, high)) = (as_f64(self.approved), turned.payments_range);
         Success {
             outcomes: self.outcomes,
-            was: (self.outcomes > 0).then(|| as_f64(self.approved) / outcomes),
-            other: can_say.then(|| self.robust.mean()),
-            half_width_95: can_say.then(half),
-            effective_samples: can_say.then(|| self.robust.effective()),
+            was: share(approved),
+            other: share(approved + turned.payments),
+            other_range: share(approved + low).zip(share(approved + high)),
         }
+    }
+
+    fn second_opinion(&self) -> Option<SecondOpinion> {
+        let doubt = self.doubt.values().map(|sum| sum * sum).sum::<f64>().sqrt() / as_f64(self.outcomes.max(1));
+        self.robust.can_say().then(|| SecondOpinion {
+            other: self.robust.mean(),
+            half_width_95: self.robust.half_width().hypot(Z95 * doubt),
+            effective_samples: self.robust.effective(),
+        })
+    }
+
+    fn amounts(&self) -> Vec<Amount> {
+        let turned: BTreeMap<Currency, Uncertain> = self.turned.money().into_iter().collect();
+        let amount = |(&currency, &was): (&Currency, &f64)| {
+            let more = turned.get(&currency).copied().unwrap_or_default();
+            let (low, high) = more.range();
+            let money = |more| to_money(currency, was + more);
+            Amount { was: money(0.0), other: money(more.mean), other_range: (money(low), money(high)) }
+        };
+        self.amounts.iter().map(amount).collect()
     }
 
     /// Where the data cannot say, in words.

@@ -1,6 +1,6 @@
 //! What the comparison came to.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Noticed;
 use crate::domain::{Approach, ConnectorAccount, Money, PaymentId, ProfileId, Time};
@@ -36,7 +36,9 @@ pub struct Report {
     pub actions_other: Vec<Executed>,
     /// Attempts that succeeded, and would have.
     pub success: Success,
-    /// Amounts approved, and that would have been (doubly robust), by currency.
+    /// What the doubly robust estimate says of the same, by the recorded propensities; none where nothing can be said.
+    pub second_opinion: Option<SecondOpinion>,
+    /// Amounts approved, and that would have been, by currency.
     pub amounts: Vec<Amount>,
     /// What the attempts that differ would have brought: the model's word, corrected by what went there meanwhile.
     pub turned: Estimate,
@@ -112,8 +114,37 @@ pub struct Executed {
     pub sentence: String,
     /// Whether its change was made.
     pub executed: bool,
-    /// Its state at the end.
-    pub status: ActionStatus,
+    /// What became of it.
+    pub status: Became,
+}
+
+/// What became of an action by the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Became {
+    /// Its state.
+    Known(ActionStatus),
+    /// Its change was made and stands; whether it helped, the record cannot say.
+    NotVerified,
+}
+
+impl Became {
+    /// In words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Known(status) => status.as_str(),
+            Self::NotVerified => "not verified",
+        }
+    }
+}
+
+impl Serialize for Became {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Known(status) => status.serialize(serializer),
+            Self::NotVerified => serializer.serialize_str("not_verified"),
+        }
+    }
 }
 
 /// Attempts that succeeded, and would have.
@@ -123,12 +154,30 @@ pub struct Success {
     pub outcomes: u64,
     /// Share of them approved.
     pub was: Option<f64>,
-    /// Share that would have been: doubly robust, by the recorded propensities.
+    /// Share that would have been: that, and what those turned would have brought ([`Report::turned`]).
     pub other: Option<f64>,
-    /// Half of that one's 95 % interval, the model's own doubt in it where no propensity speaks.
-    pub half_width_95: Option<f64>,
+    /// Its 95 % interval.
+    pub other_range: Option<(f64, f64)>,
+}
+
+/// The doubly robust estimate: another way to the same figure. It weights what happened by the recorded propensities, so that
+/// it is wide where the stretch rarely chose what would be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SecondOpinion {
+    /// Share that would have been approved.
+    pub other: f64,
+    /// Half of its 95 % interval, the model's own doubt in it where no propensity speaks.
+    pub half_width_95: f64,
     /// How many equally weighted attempts the weighted ones are worth (Kish).
-    pub effective_samples: Option<f64>,
+    pub effective_samples: f64,
+}
+
+impl SecondOpinion {
+    /// Whether it says anything: an interval wider than two points each way holds every difference that anybody ponders.
+    #[must_use]
+    pub fn says_something(&self) -> bool {
+        self.half_width_95 <= 0.02
+    }
 }
 
 /// Approved amounts of one currency.
@@ -136,8 +185,10 @@ pub struct Success {
 pub struct Amount {
     /// As it was.
     pub was: Money,
-    /// As it would have been, estimated.
+    /// As it would have been: that, and what those turned would have brought.
     pub other: Money,
+    /// Its 95 % interval.
+    pub other_range: (Money, Money),
 }
 
 /// Two figures of the same thing.
@@ -214,7 +265,7 @@ pub(super) fn actions(from: Time, noticed: &Noticed) -> Vec<Executed> {
         at: row.proposed_at,
         sentence: row.sentence.clone(),
         executed: executed(row),
-        status: row.status,
+        status: if row.is_unverified() { Became::NotVerified } else { Became::Known(row.status) },
     })
     .collect()
 }

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use super::told;
 use crate::cli::pacer::Pacer;
 use crate::cli::screen::{self, Fall};
-use crate::domain::{Time, wording};
+use crate::domain::{Decision, Time, wording};
 use crate::engine::Snapshot;
 use crate::log::ladder::{self, MarkKind};
 use crate::runtime::past::{Covered, Index, PastError, Player, Progress, Reached};
@@ -63,6 +63,7 @@ impl Stage {
             snapshot: self.snapshot,
             waker: self.waker,
             asked: self.asked,
+            decided: None,
             waiting: VecDeque::new(),
             covered: Covered::default(),
             clock,
@@ -101,6 +102,8 @@ struct Show {
     snapshot: Arc<ArcSwap<Snapshot>>,
     waker: Sender<Wake>,
     asked: Receiver<Ask>,
+    /// The decision that a jump has just come to.
+    decided: Option<Arc<Decision>>,
     /// Asked while a jump went on.
     waiting: VecDeque<Ask>,
     covered: Covered,
@@ -133,6 +136,7 @@ impl Show {
         if self.pacer.pace().paused {
             return;
         }
+        self.decided = None;
         let target = self.pacer.target((self.clock)()).min(self.to);
         let until = (self.clock)() + STEP;
         let clock = &self.clock;
@@ -183,17 +187,21 @@ impl Show {
         let mut watch = Watch::new(self.timeline(), self.waker.clone(), &self.clock, &self.asked);
         watch.begin();
         let reached = match target {
-            Some(time) => self.player.seek(time, &mut |progress| watch.see(progress)),
+            Some(time) => self.player.seek(time, &mut |progress| watch.see(progress)).map(|reached| (reached, None)),
             None => self.player.next_decision(&mut |progress| watch.see(progress)),
         };
         let asked = watch.asked;
         self.waiting.extend(asked);
         self.at = match (&reached, target) {
-            (Ok(Reached::There | Reached::End), Some(time)) => time,
+            (Ok((Reached::There | Reached::End, _)), Some(time)) => time,
             _ => self.player.state().at().clamp(self.from, self.to),
         };
-        if let Err(error) = &reached {
-            self.say(error);
+        match reached {
+            Ok((_, decided)) => self.decided = decided,
+            Err(error) => {
+                self.decided = None;
+                self.say(&error);
+            }
         }
         self.pacer.begin((self.clock)(), self.at);
         self.publish();
@@ -229,9 +237,10 @@ impl Show {
         };
         let covered = self.player.index().covered();
         match (after, covered.percent) {
-            (false, _) => format!("no {what} before"),
+            (false, 100) => format!("no {what} before"),
             (true, 100) => format!("no later {what}"),
-            (true, percent) => format!("no later {what} is known yet: the index is at {percent} %"),
+            (false, percent) => format!("no {what} before is known yet: the index is being made, at {percent} %"),
+            (true, percent) => format!("no later {what} is known yet: the index is being made, at {percent} %"),
         }
     }
 
@@ -260,7 +269,8 @@ impl Show {
         };
         let index = self.player.index();
         let marks = index.marks().into_iter().map(mark).collect();
-        Timeline { from: self.from, to: self.to, at: self.at, marks, folding: None, indexed: index.covered().percent }
+        let (decided, indexed) = (self.decided.clone(), index.covered().percent);
+        Timeline { from: self.from, to: self.to, at: self.at, marks, folding: None, indexed, decided }
     }
 
     fn say(&self, error: &PastError) {

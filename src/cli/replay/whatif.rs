@@ -7,11 +7,11 @@ use std::{fmt, fs};
 use anyhow::Context;
 
 use super::ReportForm;
-use crate::backtest::whatif::{Both, Count, Executed, OtherRules, Report, Told, WhatIf};
+use crate::backtest::whatif::{Amount, Both, Count, Executed, OtherRules, Report, SecondOpinion, Told, WhatIf};
 use crate::cli::bar::Bar;
 use crate::cli::{Ended, Failure, output};
 use crate::config;
-use crate::domain::{Settings, Time};
+use crate::domain::{Money, Settings, Time};
 use crate::runtime::past::{Player, Progress};
 
 /// Rows of a list that people are shown; the JSON report has all.
@@ -140,21 +140,31 @@ fn text(report: &Report, other: &Other<'_>) -> String {
 fn success(report: &Report, line: &mut impl FnMut(String)) {
     let success = &report.success;
     let percent = |share: Option<f64>| share.map_or("not known".to_owned(), |share| format!("{:.2} %", share * 100.0));
-    let half = success.half_width_95.map_or(String::new(), |half| format!(" ± {:.2} (95 %)", half * 100.0));
-    let worth = success.effective_samples.map_or(String::new(), |worth| format!(", worth {worth:.0} attempts"));
+    let range =
+        success.other_range.map_or(String::new(), |(low, high)| format!(" ({:.2} to {:.2})", low * 100.0, high * 100.0));
     line(format!(
-        "\nsuccess        {} of {} attempts; would be {}{half}: doubly robust by the recorded propensities{worth}",
+        "\nsuccess        {} of {} attempts; would be {}{range}",
         percent(success.was),
         success.outcomes,
         percent(success.other)
     ));
-    for amount in &report.amounts {
-        line(format!("amount         {} approved; would be {}", amount.was.grouped(), amount.other.grouped()));
+    for Amount { was, other, other_range: (low, high) } in &report.amounts {
+        let bare = |money: &Money| money.grouped().replacen(&format!("{} ", money.currency), "", 1);
+        let (was, other) = (was.grouped(), other.grouped());
+        line(format!("amount         {was} approved; would be {other} ({} to {})", bare(low), bare(high)));
     }
     if report.turned.attempts > 0 {
         let sign = if report.turned.payments >= 0.0 { "saved" } else { "lost" };
-        line(format!("those turned   would have {sign} {}", report.turned.worth()));
+        line(format!("those turned   would have {sign} {}; intervals of 95 %", report.turned.in_full()));
         line(format!("               {}", report.turned.basis));
+    }
+    if let Some(opinion) = report.second_opinion.filter(SecondOpinion::says_something) {
+        line(format!(
+            "second opinion {:.2} % ± {:.2} (95 %), doubly robust by the recorded propensities: worth {:.0} attempts",
+            opinion.other * 100.0,
+            opinion.half_width_95 * 100.0,
+            opinion.effective_samples
+        ));
     }
 }
 

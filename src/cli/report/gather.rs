@@ -30,6 +30,8 @@ pub(super) struct Incident {
     pub(super) to: Time,
     /// What it cost, by currency: what was at risk a minute, summed over every second it was open.
     pub(super) cost: Vec<Money>,
+    /// Where the record begins after the incident was noticed: the cost is from here on alone, and so are the orders.
+    pub(super) known_from: Option<Time>,
     /// The actions that answer it.
     pub(super) actions: Vec<ActionRow>,
     /// What those of them that were not executed would have brought.
@@ -70,7 +72,8 @@ pub(super) fn gather(player: &mut Player, id: IncidentId) -> Result<Incident, Fa
     let hindsights = snapshot.hindsights.into_iter().filter(|row| of_it(row.action)).collect();
     let (cost, orders) = (followed.cost(), followed.orders);
     let timeline = timeline(&incident, &actions, orders);
-    Ok(Incident { incident, from, to, cost, actions, hindsights, timeline, export: None })
+    let known_from = (incident.detected_at < span.from).then_some(span.from);
+    Ok(Incident { incident, from, to, cost, known_from, actions, hindsights, timeline, export: None })
 }
 
 /// The incident, in the state at the end or, where that has forgotten it, by a fold of everything.

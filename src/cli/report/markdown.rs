@@ -38,11 +38,17 @@ fn summary(report: &Incident, line: &mut impl FnMut(String)) {
         None => line(format!("| over | not yet, by {} |", report.to)),
     }
     line(format!("| cost at its worst | {} a minute |", amounts(at_worst)));
-    line(format!(
-        "| cost in all | about {}: what was at risk a minute (expected less observed approvals × mean ticket), summed over every \
-         second it was open |",
-        amounts(&report.cost)
-    ));
+    let cost = amounts(&report.cost);
+    let measure =
+        "what was at risk a minute (expected less observed approvals × mean ticket), summed over every second it was open";
+    match report.known_from {
+        None => line(format!("| cost in all | about {cost}: {measure} |")),
+        Some(begins) => line(format!(
+            "| cost from {begins} on | about {cost}: {measure} from there on. The record begins {} after it was noticed: what it \
+             cost before is not known here, the cost in all is higher |",
+            span(begins.since(*detected_at).as_secs())
+        )),
+    }
 }
 
 fn evidence(seen: &Evidence, line: &mut impl FnMut(String)) {

@@ -1,5 +1,7 @@
-//! Many trials on all processors, their reports in the order they were asked for, and how far they have come.
+//! Many trials on all processors, their reports in the order they were asked for, and how far they have come. A report is
+//! handed over as soon as it and all before it are there: whoever waits for thousands sees the first at once.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -15,14 +17,18 @@ use crate::sim::trial::{Report, Seen, Trial};
 /// Cells of the progress bar.
 const BAR: usize = 24;
 
-/// Plays every trial.
+/// Plays every trial; `see` is handed each report in order, and ends everything by an error.
+///
+/// # Errors
+/// What `see` says.
 pub(super) fn play(
     trials: &[Trial],
     keeper: Option<&Mutex<Keeper>>,
     settings: &(dyn Fn(&World) -> Settings + Sync),
-) -> Vec<Report> {
+    see: &mut (dyn FnMut(&Report) -> anyhow::Result<()> + Send),
+) -> anyhow::Result<Vec<Report>> {
     let progress = Progress::new(trials);
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(InOrder::new(see)));
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(trials.len());
     std::thread::scope(|scope| {
         for _ in 0..workers {
@@ -37,15 +43,43 @@ pub(super) fn play(
                     });
                     report.wall_s = instant().duration_since(began).as_secs_f64();
                     progress.reached(number, trial.span);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((number, report));
+                    if !done.lock().unwrap_or_else(PoisonError::into_inner).take(number, report) {
+                        next.store(trials.len(), Ordering::Relaxed);
+                    }
                 }
             });
         }
     });
     progress.clear();
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(number, _)| *number);
-    done.into_iter().map(|(_, report)| report).collect()
+    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.failed.map_or(Ok(done.told), Err)
+}
+
+/// Reports that come in any order and are told in theirs.
+struct InOrder<'s> {
+    see: &'s mut (dyn FnMut(&Report) -> anyhow::Result<()> + Send),
+    told: Vec<Report>,
+    /// Those that an earlier one is waited for.
+    waiting: BTreeMap<usize, Report>,
+    failed: Option<anyhow::Error>,
+}
+
+impl<'s> InOrder<'s> {
+    fn new(see: &'s mut (dyn FnMut(&Report) -> anyhow::Result<()> + Send)) -> Self {
+        Self { see, told: Vec::new(), waiting: BTreeMap::new(), failed: None }
+    }
+
+    /// Takes the report of that number; whether to go on.
+    fn take(&mut self, number: usize, report: Report) -> bool {
+        self.waiting.insert(number, report);
+        while self.failed.is_none()
+            && let Some(report) = self.waiting.remove(&self.told.len())
+        {
+            self.failed = (self.see)(&report).err();
+            self.told.push(report);
+        }
+        self.failed.is_none()
+    }
 }
 
 fn keep(keeper: Option<&Mutex<Keeper>>, record: &Record) {
@@ -94,5 +128,42 @@ impl<'t> Progress<'t> {
         if self.watched {
             output::progress("");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::{Deciding, Policy, Scenario};
+
+    /// The report of a seed, over no time at all.
+    fn report(seed: u64) -> Report {
+        let scenario = Scenario { warm_up: Duration::ZERO, ..Scenario::default() };
+        let trial = Trial {
+            span: Duration::ZERO,
+            scenario,
+            seed,
+            policy: Policy::Priority,
+            deciding: Deciding::default(),
+            clock: None,
+            compared: false,
+            trainer: None,
+        };
+        trial.play(&World::settings, &mut |_| {})
+    }
+
+    #[test]
+    fn a_report_is_told_as_soon_as_all_before_it_are() {
+        let mut seen = Vec::new();
+        let mut see = |report: &Report| -> anyhow::Result<()> {
+            seen.push(report.seed);
+            if report.seed == 2 { Err(anyhow::anyhow!("nobody reads on")) } else { Ok(()) }
+        };
+        let mut ordered = InOrder::new(&mut see);
+        assert!(ordered.take(1, report(1)) && ordered.told.is_empty());
+        assert!(ordered.take(0, report(0)) && ordered.told.len() == 2);
+        assert!(!ordered.take(2, report(2)) && ordered.failed.is_some());
+        ordered.take(3, report(3));
+        assert_eq!(seen, [0, 1, 2], "nothing is told after a failure");
     }
 }

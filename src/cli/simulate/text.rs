@@ -31,14 +31,7 @@ fn full(report: &Report) -> String {
         format!("  {:<44} {}", "with the bandit alone", rate(report.bandit_success_rate)),
         format!("  {:<44} {}", "with the best account every time", rate(report.oracle_success_rate)),
         format!("  {:<44} {}", "lost of a thousand attempts, against the best", number(report.regret_per_1000, 2)),
-        format!(
-            "  {:<44} {} of {:.0} savable from detection on, {} of {:.0} from the faults' start",
-            "saved against fixed priority",
-            rate(report.saved_share),
-            report.savable,
-            rate(report.saved_share_at_fault),
-            report.savable_at_fault
-        ),
+        format!("  {:<44} {}", "saved against fixed priority", saved(report)),
     ];
     lines.push(titled("incidents", report.incidents.iter().map(incident)));
     if !report.missed.is_empty() {
@@ -59,6 +52,19 @@ fn full(report: &Report) -> String {
         report.split.map(split).unwrap_or_default()
     ));
     lines.join("\n")
+}
+
+/// What was saved, of how much; a share of next to nothing would be chance.
+fn saved(report: &Report) -> String {
+    let (Some(savable), Some(at_fault)) = (report.savable, report.savable_at_fault) else {
+        return "not judged: no engine detects anything".to_owned();
+    };
+    let share = |share: Option<f64>| share.map_or("too little to tell".to_owned(), |share| rate(Some(share)));
+    format!(
+        "{} of {savable:.0} savable from detection on, {} of {at_fault:.0} from the faults' start",
+        share(report.saved_share),
+        share(report.saved_share_at_fault)
+    )
 }
 
 fn model(row: &ModelRow) -> String {
@@ -94,14 +100,20 @@ fn table(reports: &[Report]) -> String {
         "expected"
     )];
     lines.extend(reports.iter().map(row));
-    let met = reports.iter().filter(|report| report.is_met()).count();
+    let judged = reports.iter().filter(|report| report.is_judged()).count();
+    let met = reports.iter().filter(|report| report.is_judged() && report.is_met()).count();
+    let nothing = match reports.len() - judged {
+        0 => String::new(),
+        1 => "; 1 has nothing to judge yet".to_owned(),
+        many => format!("; {many} have nothing to judge yet"),
+    };
     let all = reports.iter().flat_map(|report| &report.expectations);
     let waiting = match all.filter(|held| held.verdict == Verdict::NotYet).count() {
         0 => String::new(),
         1 => "; 1 expectation not yet".to_owned(),
         many => format!("; {many} expectations not yet"),
     };
-    lines.push(format!("\n{met} of {} runs as expected{waiting}", reports.len()));
+    lines.push(format!("\n{met} of {judged} runs as they expect{nothing}{waiting}"));
     lines.join("\n") + "\n"
 }
 
@@ -127,7 +139,8 @@ fn row(report: &Report) -> String {
 /// `3 met, 1 not yet`.
 fn verdicts(expectations: &[Held]) -> String {
     let count = |verdict| expectations.iter().filter(|held| held.verdict == verdict).count();
-    let words = [(Verdict::Failed, "failed"), (Verdict::Met, "met"), (Verdict::NotYet, "not yet")];
+    let words =
+        [(Verdict::Failed, "failed"), (Verdict::Met, "met"), (Verdict::NotYet, "not yet"), (Verdict::NotJudged, "not judged")];
     let said: Vec<String> =
         words.into_iter().filter(|(verdict, _)| count(*verdict) > 0).map(|(v, word)| format!("{} {word}", count(v))).collect();
     if said.is_empty() { "nothing".to_owned() } else { said.join(", ") }
@@ -158,8 +171,9 @@ fn expectation(held: &Held) -> String {
         Verdict::Met => "met",
         Verdict::Failed => "FAILED",
         Verdict::NotYet => "not yet",
+        Verdict::NotJudged => "not judged",
     };
-    format!("  {word:<8} {}; seen: {}", held.expectation, held.seen)
+    format!("  {word:<10} {}; seen: {}", held.expectation, held.seen)
 }
 
 /// Where the run's own time went; the runs it is compared with went beside it.

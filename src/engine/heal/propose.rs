@@ -22,6 +22,12 @@ pub(super) use priority::chosen as chosen_moves;
 pub(super) use scaling::chosen as chosen_scale;
 pub(super) use way_back::hindrance;
 
+/// How a measurement is told that speaks less for a repair than the one it was proposed on.
+const BETTER: &str = "it looks better now: ";
+/// The part of the worst drop below which a drop is clearly less bad: half would still show a connector that mostly works
+/// again, and nearly all of it would be left by chance.
+const LESS_BAD: f64 = 0.75;
+
 /// What proposals are made from.
 pub(crate) struct Site<'s> {
     pub(crate) view: &'s RoutingView,
@@ -70,7 +76,8 @@ impl Healer {
         for draft in drafts {
             let incident = draft.incident;
             if let Some(open) = self.open_about(&draft.subject) {
-                self.refresh(open, draft, site, asking);
+                let better = draft.looks_better(incidents);
+                self.refresh(open, (draft, better), site, asking);
                 continue;
             }
             let Some(action) = self.propose(draft, site, asking) else { continue };
@@ -89,14 +96,29 @@ impl Healer {
     }
 
     /// Brings a proposal that still waits up to date. Its version is raised, and the time for a veto starts again, only
-    /// when the change itself is another one: a person must then look again.
-    fn refresh(&mut self, id: ActionId, draft: Draft, site: &Site<'_>, asking: &mut super::Asking<'_>) {
+    /// when the change itself is another one: a person must then look again. Where the trouble looks better now, that is
+    /// told, and the evidence stays what the repair was proposed on: it may be over before anybody answers.
+    fn refresh(
+        &mut self,
+        id: ActionId,
+        (draft, better): (Draft, Option<String>),
+        site: &Site<'_>,
+        asking: &mut super::Asking<'_>,
+    ) {
         let Some(action) = self.actions.get_mut(&id).filter(|action| action.phase == Phase::Waiting) else { return };
         let other = draft.change != action.row.change;
         let repair =
             Followed { subject: &draft.subject, change: &draft.change, incident: draft.incident, action: Some(action.row.id) };
         self.shadowed.follow(&repair, asking.position, asking.at);
-        draft.renew(action, site);
+        if better.is_none() || other {
+            let evidence = better.as_ref().and(action.row.evidence.clone());
+            draft.renew(action, site);
+            action.row.evidence = evidence.or(action.row.evidence.take());
+        }
+        action.row.against.retain(|one| !one.starts_with(BETTER));
+        if let Some(better) = better {
+            action.row.against.insert(0, better);
+        }
         if other {
             action.row.version += 1;
             if action.row.executes_by_itself {
@@ -138,6 +160,13 @@ fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>, resting: 
 }
 
 impl Draft {
+    /// What is measured now of the incident it repairs, where that is clearly less bad than it was at its worst.
+    fn looks_better(&self, incidents: &Incidents) -> Option<String> {
+        let (seen, worst) = (self.evidence.as_ref()?, &incidents.get(self.incident?)?.row.evidence);
+        let better = seen.baseline - seen.observed < LESS_BAD * (worst.baseline - worst.observed);
+        better.then(|| format!("{BETTER}{:.0} % of {} attempts", seen.observed * 100.0, seen.samples))
+    }
+
     /// Replaces what an action says of the change and its evidence.
     pub(super) fn renew(self, action: &mut Action, site: &Site<'_>) {
         action.undo.clone_from(&self.undo);

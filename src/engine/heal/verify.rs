@@ -82,7 +82,10 @@ impl Healer {
                 action.row.recovery_time_ms = u64::try_from(recovery).ok();
                 action.finish(ActionStatus::Succeeded, asking.at, "apos", what);
             }
-            Verdict::Useless(what) => action.finish(ActionStatus::Failed, asking.at, "apos", what),
+            Verdict::Useless(what) => {
+                let told = action.and_stands(what);
+                action.finish(ActionStatus::Failed, asking.at, "apos", &told);
+            }
             Verdict::Harmed(what) => {
                 if let Some(reason) = action.stays(level, site) {
                     action.finish(ActionStatus::Failed, asking.at, "apos", &format!("{what}; not rolled back: {reason}"));
@@ -105,6 +108,15 @@ impl Action {
         match &self.standing {
             Some(standing) => stale(&standing.inverse(), site),
             None => Some("a later action took over".to_owned()),
+        }
+    }
+
+    /// That a change which proved nothing is in force all the same, where it is: what failed is not what was not made.
+    fn and_stands(&self, what: &str) -> String {
+        let stands = self.standing.is_some() && !matches!(self.row.change, Change::Scale { .. });
+        match what.split_once(": ").filter(|_| stands) {
+            Some((found, seen)) => format!("{found}; its change stands until it is put back: {seen}"),
+            None => what.to_owned(),
         }
     }
 

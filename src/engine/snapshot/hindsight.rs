@@ -107,16 +107,37 @@ impl ShadowSum {
 }
 
 impl Estimate {
+    /// "612 payments (500 to 700), EUR 41,200 (35,100 to 47,300)": both with their intervals; less is told as lost.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        let told = if self.payments >= 0.0 { self.clone() } else { self.negated() };
+        let (low, high) = told.payments_range;
+        let payments = format!("{:.0} payments ({low:.0} to {high:.0})", told.payments);
+        match told.total.zip(told.total_range) {
+            Some((total, (low, high))) => format!("{payments}, {} ({} to {})", total.grouped(), bare(low), bare(high)),
+            None => payments,
+        }
+    }
+
     /// "EUR 41,200 (35,100 to 47,300), 612 payments": what more would have succeeded; less is told as lost.
     #[must_use]
     pub fn worth(&self) -> String {
-        if self.payments >= 0.0 {
-            return worth(self.payments, self.payments_range, self.total, self.total_range);
-        }
-        let negated = |money: Money| Money::new(money.minor.saturating_neg(), money.currency);
-        let range = self.total_range.map(|(low, high)| (negated(high), negated(low)));
+        let told = if self.payments >= 0.0 { self.clone() } else { self.negated() };
+        worth(told.payments, told.payments_range, told.total, told.total_range)
+    }
+
+    /// The same the other way round.
+    fn negated(&self) -> Self {
+        let money = |money: Money| Money::new(money.minor.saturating_neg(), money.currency);
         let (low, high) = self.payments_range;
-        worth(-self.payments, (-high, -low), self.total.map(negated), range)
+        Self {
+            payments: -self.payments,
+            payments_range: (-high, -low),
+            amount: self.amount.iter().copied().map(money).collect(),
+            total: self.total.map(money),
+            total_range: self.total_range.map(|(low, high)| (money(high), money(low))),
+            ..self.clone()
+        }
     }
 }
 
@@ -139,6 +160,21 @@ fn bare(money: Money) -> String {
 mod tests {
     use super::*;
     use crate::domain::Currency;
+
+    #[test]
+    fn what_is_lost_is_told_with_both_its_intervals() {
+        let eur = |minor| Money::new(minor, Currency::parse("EUR").unwrap());
+        let lost = Estimate {
+            payments: -612.4,
+            payments_range: (-700.0, -500.0),
+            total: Some(eur(-4_120_000)),
+            total_range: Some((eur(-4_730_000), eur(-3_510_000))),
+            ..Estimate::default()
+        };
+        assert_eq!(lost.in_full(), "612 payments (500 to 700), EUR 41,200 (35,100 to 47,300)");
+        assert_eq!(lost.worth(), "EUR 41,200 (35,100 to 47,300), 612 payments");
+        assert_eq!(Estimate { total: None, ..lost }.in_full(), "612 payments (500 to 700)");
+    }
 
     #[test]
     fn a_row_says_what_was_left_in_one_sentence() {

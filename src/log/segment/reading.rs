@@ -217,11 +217,11 @@ impl Segment {
         if body.len() != 48 || records != next - self.header.first || Chain::from_bytes(take(&mut bytes)) != chain {
             return Err(self.damaged(frame.offset, next, "its end does not fit what it holds"));
         }
-        if frame.after() != self.size {
-            return Err(self.damaged(frame.after(), next, "bytes follow its end"));
-        }
         self.entries = Some(entries);
-        Ok(())
+        match self.size.saturating_sub(frame.after()) {
+            0 => Ok(()),
+            bytes => Err(SegmentError::Trailing { path: PathBuf::from(&*self.path), offset: frame.after(), bytes }),
+        }
     }
 
     /// The frame at an offset, as far as it lies within the file.

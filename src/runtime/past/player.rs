@@ -1,13 +1,14 @@
 //! Moves through the past: jumps, and folds on from there.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
 use super::ahead::{Ahead, Open};
 use super::index::{self, Index};
 use super::{News, PastError, Progress, Reached, Span, Watch};
-use crate::domain::{Body, Entry, Position, Record, Time};
+use crate::domain::{Body, Decision, Entry, Position, Record, Time};
 use crate::engine::{self, Effect, Snapshot, State};
 use crate::log::{History, LogError};
 use crate::runtime::poison::{Poisoned, Skips};
@@ -187,24 +188,23 @@ impl Player {
         Ok(None)
     }
 
-    /// Folds on until just after the next routing decision.
+    /// Folds on until just after the next routing decision; that one, unless the fold ended before.
     ///
     /// # Errors
     /// As [`Player::seek`].
-    pub fn next_decision(&mut self, watch: Watch<'_>) -> Result<Reached, PastError> {
+    pub fn next_decision(&mut self, watch: Watch<'_>) -> Result<(Reached, Option<Arc<Decision>>), PastError> {
         let (mut folded, last) = (0_u64, self.span.last);
         while let Some(entry) = self.next_entry(&mut |number, _| number > last)? {
-            let decided = matches!(entry.body, Body::Decided(_));
             self.fold(&entry)?;
             folded += 1;
-            if decided {
-                return Ok(Reached::There);
+            if let Body::Decided(decision) = entry.body {
+                return Ok((Reached::There, Some(decision)));
             }
             if folded.is_multiple_of(LOOK_EVERY) && !watch(Progress { done: folded, of: folded }) {
-                return Ok(Reached::BrokenOff);
+                return Ok((Reached::BrokenOff, None));
             }
         }
-        Ok(Reached::End)
+        Ok((Reached::End, None))
     }
 
     /// Folds on until so many events and decisions are folded, at most through a record.

@@ -63,7 +63,9 @@ impl Scenario {
         self.check_arm(&expectation.expected(self.faults.len())?)?;
         match &expectation.slice {
             // What waits for a later part may name slices that there are none of yet.
-            Some(slice) if expectation.needs.is_none() => self.check_slice(slice),
+            Some(slice) if expectation.needs.is_none() => {
+                self.check_slice(slice).map_err(|message| format!("slice: {message}"))
+            }
             _ => Ok(()),
         }
     }
@@ -148,7 +150,7 @@ impl Scenario {
         }
         for merchant in &self.listed {
             for name in &merchant.get_ref().priority {
-                self.known_connector(name).map_err(|message| (merchant.span(), message))?;
+                self.known_connector(name).map_err(|message| (merchant.span(), format!("priority: {message}")))?;
             }
         }
         Ok(())
@@ -183,7 +185,7 @@ impl Scenario {
             && !self.currencies.get_ref().contains_key(&currency)
         {
             let known: Vec<String> = self.currencies.get_ref().keys().map(ToString::to_string).collect();
-            return Err(format!("nobody sells in {currency} in this scenario: there are {}", known.join(", ")));
+            return Err(format!("no currency {currency} is sold in in this scenario: there are {}", known.join(", ")));
         }
         if let Some(bin) = fault.bin {
             self.known_bin(bin)?;
@@ -194,7 +196,7 @@ impl Scenario {
             let known: BTreeSet<String> =
                 self.bins.iter().filter_map(|range| range.issuer).map(|issuer| issuer.to_string()).collect();
             let known: Vec<String> = known.into_iter().collect();
-            return Err(format!("no card of {issuer} is met in this scenario: there are {}", known.join(", ")));
+            return Err(format!("no issuer {issuer} has a card in this scenario: there are {}", known.join(", ")));
         }
         Ok(())
     }

@@ -122,14 +122,16 @@ impl Expectation {
             return Err("`slice` belongs to `detected_within`: take it out".to_owned());
         }
         match expected {
-            Expected::Detected { fault, .. } | Expected::Proposed { fault, .. } if *fault >= faults => {
-                Err(format!("there is no fault {}: this scenario has {faults}", fault.saturating_add(1)))
-            }
+            Expected::Detected { fault, .. } | Expected::Proposed { fault, .. } if *fault >= faults => Err(match faults {
+                0 => "it is about a fault, and this scenario has none: add a [[fault]], or take it out".to_owned(),
+                _ => format!("there is no fault {}: this scenario has {faults}", fault.saturating_add(1)),
+            }),
             Expected::Proposed { change, .. } if !CHANGES.contains(&change.as_str()) => {
                 Err(format!("no action is called `{change}`: there are {}", CHANGES.join(", ")))
             }
             Expected::SavedShare(share) | Expected::SuccessRate(share) if !(0.0..=1.0).contains(share) => {
-                Err(format!("{share} is out of range: allowed are 0 to 1"))
+                let key = if self.saved_share_at_least.is_some() { "saved_share_at_least" } else { "success_rate_at_least" };
+                Err(format!("{key} {share} is out of range: allowed are 0 to 1"))
             }
             _ => Ok(()),
         }

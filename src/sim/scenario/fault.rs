@@ -222,7 +222,7 @@ impl Fault {
             return Err("`for` is out of range: a fault lasts 1ms or more".to_owned());
         }
         if self.shape == Shape::Ramp && !self.kind.comes_gradually() {
-            return Err("this kind of fault is there or not: its shape is `step` or `flap`".to_owned());
+            return Err("such a fault is there or not: its shape is `step` or `flap`".to_owned());
         }
         if self.period < Duration::from_secs(2) || self.period > self.lasts.max(a_minute()) {
             return Err("`period` is out of range: allowed are 2s to the fault's own length".to_owned());
@@ -241,10 +241,10 @@ impl Fault {
         ];
         for ((name, given), takes) in given.into_iter().zip(self.kind.targets()) {
             if takes == Takes::Must && !given {
-                return Err(format!("this kind of fault needs a `{name}`: say which one it hits"));
+                return Err(format!("such a fault needs a `{name}`: say which one it hits"));
             }
             if takes == Takes::Never && given {
-                return Err(format!("this kind of fault has no `{name}`: take the key out"));
+                return Err(format!("such a fault has no `{name}`: take the key out"));
             }
         }
         Ok(())

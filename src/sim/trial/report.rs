@@ -35,7 +35,8 @@ pub struct Report {
     pub succeeded: u64,
     /// Their share.
     pub success_rate: Option<f64>,
-    /// The share to be expected of the choices made, for each first and further attempt, luck apart.
+    /// The share of attempts, first and further ones, to be expected to succeed by the choices made: luck apart, and as if
+    /// nobody abandoned one. None without an engine.
     pub expected_success_rate: Option<f64>,
     /// The share that choosing the best account every time comes to, under the same luck.
     pub oracle_success_rate: Option<f64>,
@@ -45,12 +46,13 @@ pub struct Report {
     pub priority_success_rate: Option<f64>,
     /// The share of the bandit alone.
     pub bandit_success_rate: Option<f64>,
-    /// Payments that a perfect reaction at the faults' detection saves, against fixed priority, in expectation.
-    pub savable: f64,
+    /// Payments that a perfect reaction at the faults' detection saves, against fixed priority, in expectation, each counted
+    /// by its end; none without an engine, which alone detects.
+    pub savable: Option<f64>,
     /// The share of them that was saved; none where there are fewer than 200.
     pub saved_share: Option<f64>,
     /// The same against a perfect reaction at the faults' start.
-    pub savable_at_fault: f64,
+    pub savable_at_fault: Option<f64>,
     /// Its share.
     pub saved_share_at_fault: Option<f64>,
     /// What was noticed.
@@ -139,6 +141,8 @@ pub enum Verdict {
     Failed,
     /// It waits for a later part of the product, or for a time that the run did not come to.
     NotYet,
+    /// No engine ran that it could be expected of.
+    NotJudged,
 }
 
 impl Report {
@@ -153,8 +157,14 @@ impl Report {
         self.regret_per_1000 = score.lost_per_thousand();
         self.expected_success_rate = score.expected_rate();
         let (detection, start) = (savings.since_detection(), savings.since_start());
-        (self.savable, self.saved_share) = (detection.savable, detection.share(SAVABLE_ENOUGH));
-        (self.savable_at_fault, self.saved_share_at_fault) = (start.savable, start.share(SAVABLE_ENOUGH));
+        (self.savable, self.saved_share) = (Some(detection.savable), detection.share(SAVABLE_ENOUGH));
+        (self.savable_at_fault, self.saved_share_at_fault) = (Some(start.savable), start.share(SAVABLE_ENOUGH));
+    }
+
+    /// Whether anything was judged: else there is nothing that could have failed.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        self.expectations.iter().any(|held| matches!(held.verdict, Verdict::Met | Verdict::Failed))
     }
 
     /// Whether no expectation failed.

@@ -95,6 +95,14 @@ impl World {
         self.schedule(arrives, Due::Event(told));
     }
 
+    /// The share of customers who try again when an attempt of this number failed, and after how long as a rule; none where
+    /// none does.
+    pub(in crate::sim) fn tried_again(&self, attempt: u16) -> Option<(f64, Duration)> {
+        let share = self.scenario.customer_retries;
+        let pause = Duration::from_secs_f64(f64::midpoint(RETRY_AFTER.0, RETRY_AFTER.1));
+        (share > 0.0 && attempt <= RETRIES).then_some((share, pause))
+    }
+
     /// What follows an outcome: another try by the customer, or a capture, a refund, a dispute.
     pub(super) fn follow_up(&mut self, request: &Request, account: &ConnectorAccount, sent: &Sent) {
         let mut luck = self.deliveries.stream(!luck_number(request));

@@ -53,6 +53,8 @@ pub enum Kind {
     Connector(ConnectorName),
     /// The decision of the payment that an event is about.
     Decision(Position),
+    /// The decision that a replay was moved to.
+    Decided,
     /// The resource manager.
     Resources,
     /// The learnt model.
@@ -231,6 +233,7 @@ impl Dialog {
             | Kind::Incident(_)
             | Kind::Connector(_)
             | Kind::Decision(_)
+            | Kind::Decided
             | Kind::Resources
             | Kind::Model
             | Kind::Keys

@@ -29,6 +29,12 @@ impl Ui {
         }
         let Session { role, mode, .. } = &self.session;
         let does = keys::find(key, self.scope(snapshot), *role, mode)?;
+        let explains = std::mem::take(&mut self.explains);
+        if does == Does::Open && explains {
+            self.notice = None;
+            self.dialog = Some(Dialog::open(Kind::Decided));
+            return None;
+        }
         if let Some(reason) = self.refusal(does, snapshot) {
             // A stray `p` or `K` deserves no sermon; the bar says how it is armed.
             if !matches!(does, Does::FirePanic | Does::Kill) || self.panic_armed() {

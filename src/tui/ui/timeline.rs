@@ -1,9 +1,11 @@
 //! The stretch of time a replay plays, and how a person moves in it.
 
-use crate::domain::Time;
+use std::sync::Arc;
+
+use crate::domain::{Decision, Time};
 
 /// Where a replay stands, and what is known of its stretch. What moves it comes back as a newer one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Timeline {
     /// The first time that can be shown.
     pub from: Time,
@@ -17,6 +19,8 @@ pub struct Timeline {
     pub folding: Option<u8>,
     /// How far the marks and checkpoints of the stretch are known, 0 to 100.
     pub indexed: u8,
+    /// The decision that a jump came to, while it stands there.
+    pub decided: Option<Arc<Decision>>,
 }
 
 /// Something one may want to go to.
@@ -86,7 +90,7 @@ mod tests {
         let mark = |second, what| Mark { at: at(second), what };
         let marks =
             vec![mark(5, Marked::Incident), mark(12, Marked::Action), mark(20, Marked::Incident), mark(99, Marked::Incident)];
-        let timeline = Timeline { from: at(0), to: at(40), at: at(20), marks, folding: None, indexed: 100 };
+        let timeline = Timeline { from: at(0), to: at(40), at: at(20), marks, folding: None, indexed: 100, decided: None };
         assert_eq!(timeline.mark(Marked::Incident, false), Some(at(5)));
         assert_eq!(timeline.mark(Marked::Incident, true), None, "beyond the end");
         assert_eq!(timeline.mark(Marked::Action, false), Some(at(12)));

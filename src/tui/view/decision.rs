@@ -8,18 +8,17 @@
 //! ```
 
 use super::Scene;
-use crate::domain::Position;
+use crate::domain::Decision;
 use crate::domain::decision::Explanation;
 use crate::tui::widget::sheet::{Sheet, paragraph};
 
-/// The sheet of the decision behind an event of the stream; none where there is none, or no longer.
-pub(super) fn sheet(event: Position, columns: usize, scene: &Scene<'_>) -> Option<Sheet> {
-    let decision = scene.ui.decision_behind(event)?;
+/// The sheet of a decision.
+pub(super) fn sheet(decision: &Decision, columns: usize, scene: &Scene<'_>) -> Sheet {
     let explanation = Explanation::of(decision);
-    Some(Sheet {
+    Sheet {
         title: format!("Decision: {}, attempt {}", explanation.payment, explanation.attempt),
         tag: explanation.chosen.to_string(),
         paged: paragraph(&explanation.text(), scene.theme.text, columns),
         ..Sheet::default()
-    })
+    }
 }

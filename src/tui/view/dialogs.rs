@@ -31,7 +31,12 @@ fn sheet(dialog: &Dialog, columns: usize, scene: &Scene<'_>) -> Sheet {
         Kind::Incident(id) => incident(*id, columns, scene),
         Kind::Connector(name) => connector(name.as_str(), columns, scene),
         Kind::Decision(event) => {
-            decision::sheet(*event, columns, scene).unwrap_or_else(|| gone("the decision", columns, scene))
+            let behind = scene.ui.decision_behind(*event);
+            behind.map_or_else(|| gone("the decision", columns, scene), |behind| decision::sheet(behind, columns, scene))
+        }
+        Kind::Decided => {
+            let decided = scene.ui.decided();
+            decided.map_or_else(|| gone("the decision", columns, scene), |decided| decision::sheet(decided, columns, scene))
         }
         Kind::Resources => resources(columns, scene),
         Kind::Model => model::sheet(columns, scene),

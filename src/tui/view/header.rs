@@ -53,8 +53,13 @@ fn banner(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
         String::new()
     } else {
         let (now, zone) = (scene.now(), &ui.session.zone);
-        let past = matches!(ui.session.mode, Mode::Past { .. });
-        let clock = if past { format::second(now, zone) } else { format::minute(now, zone) };
+        // Where time stands still it may be stepped on, a second at a time.
+        let exact = match ui.session.mode {
+            Mode::Past { .. } => true,
+            Mode::Simulation { .. } => ui.pace.paused,
+            Mode::Live => false,
+        };
+        let clock = if exact { format::second(now, zone) } else { format::minute(now, zone) };
         format!(" · {clock} {} ", format::offset(now, zone))
     };
     let autonomy = snapshot.header.autonomy.as_ref().map_or_else(String::new, autonomy);

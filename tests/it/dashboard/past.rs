@@ -1,5 +1,7 @@
 //! The past on the screen: marked as such, moved in by keys, and without one that acts.
 
+use std::sync::Arc;
+
 use apos::domain::{Role, Time};
 use apos::tui::escape::Key;
 use apos::tui::theme::Theme;
@@ -26,6 +28,7 @@ fn timeline() -> Timeline {
         ],
         folding: None,
         indexed: 100,
+        decided: None,
     }
 }
 
@@ -155,4 +158,27 @@ fn a_jump_shows_everything_of_its_moment_at_once() {
     desk.see(scenes::calm());
     let drawn = desk.text();
     assert!(drawn.contains("0 open") && !drawn.contains("■ down") && !drawn.contains("new: g"), "{drawn}");
+}
+
+/// Just after a decision none of its events is in the stream yet: the footer names it, and Enter explains it.
+#[test]
+fn the_next_decision_is_named_and_explained() {
+    let mut desk = desk(SIZES[1]);
+    let decided = Arc::new(scenes::decision("pay_77", at("2026-08-13T03:14:07.120Z")));
+    let there = Timeline { decided: Some(decided), ..timeline() };
+    desk.ui.travelled(there.clone(), desk.now);
+    assert!(desk.text().contains("decision pay_77 to checkout at 03:14:07.120; Enter explains"), "{}", desk.text());
+    // The same place told again says nothing anew; another key, and Enter opens what is under the cursor.
+    desk.press(char('1'));
+    desk.ui.travelled(there.clone(), desk.now);
+    desk.press(Key::Enter);
+    assert!(desk.text().contains("Connector "), "{}", desk.text());
+    desk.press(Key::Esc);
+    desk.ui.travelled(timeline(), desk.now);
+    desk.ui.travelled(there, desk.now);
+    desk.press(Key::Enter);
+    let drawn = desk.text();
+    assert!(drawn.contains("Decision: pay_77, attempt 1"), "{drawn}");
+    desk.press(Key::Esc);
+    assert!(desk.ui.dialog.is_none());
 }

@@ -133,7 +133,7 @@ fn aggregate(key: &str, attempts: u64, latency_ms: f64) -> AggregateRow {
 }
 
 /// A decision by expected value: adyen would succeed more often, checkout is cheaper.
-fn decision(payment: &str, at: Time) -> Decision {
+pub(super) fn decision(payment: &str, at: Time) -> Decision {
     let names = ["checkout:mca_1", "adyen:mca_1", "stripe:mca_1", "worldpay:mca_1"];
     let expected = [0.906, 0.914, 0.881, 0.842];
     let reasons = [None, None, Some(Exclusion::Maintenance), Some(Exclusion::Network)];

@@ -374,3 +374,42 @@ fn what_an_override_moved_rests_when_it_is_undone_and_the_others_are_offered_the
     let Change::ReorderPriority { moves: offered } = offered.change else { panic!("no reorder") };
     assert_eq!(offered, moves[1..], "all but the one that was taken back");
 }
+
+/// A proposal that nobody answered before the trouble went by shows what it was proposed on, not what came after it.
+#[test]
+fn a_repair_that_lapses_keeps_the_evidence_it_was_proposed_on() {
+    let (mut market, action, version) = outage();
+    let proposed = market.row(action).evidence.unwrap();
+    assert!(proposed.observed < 0.5, "{proposed:?}");
+    market.adyen_down = false;
+    for _ in 0..60 {
+        market.run(10);
+        let row = market.row(action);
+        if row.status == ActionStatus::Expired {
+            let seen = row.evidence.unwrap();
+            assert!(seen.observed < 0.6 && seen.probability < 0.001, "{seen:?}");
+            assert!(row.against[0].starts_with("it looks better now: "), "{:?}", row.against);
+            assert_eq!(row.against.iter().filter(|one| one.starts_with("it looks better")).count(), 1, "{:?}", row.against);
+            assert!(row.history.last().unwrap().what.contains("the incident is over"), "{:?}", row.history);
+            return;
+        }
+        assert_eq!((row.status, row.version), (ActionStatus::Pending, version));
+    }
+    panic!("it waits on: {:#?}", market.row(action));
+}
+
+/// What failed is not what was not made: the history says that the change is in force.
+#[test]
+fn a_repair_that_does_not_help_says_that_its_change_stands() {
+    let (mut market, action, version) = outage();
+    market.run(60);
+    market.order(Order::Approve { action, version });
+    market.all_down = true;
+    market.run(60);
+    let row = market.row(action);
+    assert_eq!((row.status, row.undoable), (ActionStatus::Failed, true), "{:#?}", row.history);
+    let last = &row.history.last().unwrap().what;
+    assert!(last.starts_with("did not help; its change stands until it is put back: attempt rate"), "{last}");
+    assert!(row.verification.unwrap().starts_with("did not help: "), "what was seen stays as it was");
+    assert_ne!(market.first_choice(0), "adyen");
+}

@@ -148,6 +148,24 @@ fn a_cut_export_is_imported_up_to_the_cut() {
     assert_eq!(runtime.block_on(log.read(1, 5_000)).unwrap(), records[..1_024]);
 }
 
+/// All its records are read: nothing says that one of them cannot be.
+#[test]
+fn what_follows_an_exports_end_costs_no_record() {
+    let (runtime, records, elsewhere) = (runtime(), few(300), TempDir::new().unwrap());
+    let folder = kept(&runtime, &records);
+    let (file, into) = (path(&elsewhere, "x.seg"), path(&elsewhere, "imported"));
+    assert_eq!(apos(folder.path(), &["log", "export", &file]).code, Some(0));
+    let mut bytes = fs::read(&file).unwrap();
+    let end = bytes.len();
+    bytes.extend(b"more");
+    fs::write(&file, bytes).unwrap();
+    let imported = apos(folder.path(), &["log", "import", &file, "--into", &into]);
+    assert_eq!(imported.code, Some(1));
+    let told = format!("ends at byte {end}, and 4 bytes follow that are not its own: all its records can be read");
+    assert!(imported.err.contains(&told) && imported.err.contains("300 records imported"), "{}", imported.err);
+    assert!(!imported.err.contains("cannot be read"), "{}", imported.err);
+}
+
 #[test]
 fn a_replay_of_an_export_without_a_whole_block_says_where_it_is_damaged() {
     let (runtime, records, elsewhere) = (runtime(), few(300), TempDir::new().unwrap());
