@@ -16,9 +16,9 @@ pub(super) fn named(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether a text is a card number: 13 to 19 digits that pass Luhn's check, however they are grouped. A row that begins with 0,
-/// or with 1 but for the 15 digits of airlines' cards, is none: cards have no such numbers, and times in
-/// milliseconds and microseconds, which merchants do make ids of, begin so.
+/// Whether a text is a card number: 13 to 19 digits that pass Luhn's check, however they are grouped, in a range
+/// that cards are issued in (ISO/IEC 7812: 3 to 6, of 2 those from 2221 to 2720, of 1 the 15 digits of airlines). Others are order
+/// numbers, and times in milliseconds and microseconds, which merchants do make ids of.
 #[must_use]
 pub fn is_card_number(text: &str) -> bool {
     if !text.chars().all(|c| c.is_ascii_digit() || is_grouping(c)) {
@@ -26,9 +26,10 @@ pub fn is_card_number(text: &str) -> bool {
     }
     let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
     let issued = match digits.first() {
-        None | Some(0) => false,
         Some(1) => digits.len() == 15,
-        Some(_) => true,
+        Some(2) => (2_221..=2_720).contains(&digits.iter().take(4).fold(0, |number, digit| 10 * number + digit)),
+        Some(3..=6) => true,
+        _ => false,
     };
     issued && CARD_DIGITS.contains(&digits.len()) && passes_luhn(&digits)
 }
@@ -66,6 +67,7 @@ mod tests {
             "4222222222222",
             "6304000000000000000",
             "135410014004955",
+            "2223003122003222",
         ] {
             assert_eq!(named(card), Some("a card number"), "{card}");
         }
@@ -78,6 +80,8 @@ mod tests {
             "411111111112",
             "100000000008",
             "1786652670254",
+            "2026112700000002",
+            "9000000000000001",
             "0000000000000000",
             "550e8400-e29b-41d4-a716-446655440000",
             "41111111-1111-4111-8111-111111111111",
