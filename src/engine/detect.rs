@@ -10,7 +10,7 @@ mod rate;
 mod risk;
 mod volume;
 
-pub(crate) use incident::{Incident, Incidents, scaled};
+pub(crate) use incident::{Incident, Incidents, Turn, scaled};
 pub(crate) use rate::{as_f64, measure as measure_rate, of as rate_of};
 pub(crate) use risk::at_risk;
 
@@ -36,8 +36,8 @@ pub(crate) struct Anomaly {
     pub(crate) evidence: Evidence,
 }
 
-/// Judges all slices with news at the view's time. Returns the incidents that were opened or resolved.
-pub(crate) fn tick(incidents: &mut Incidents, monitor: &mut Monitor, view: &RoutingView) -> Vec<IncidentRow> {
+/// Judges all slices with news at the view's time. Returns the incidents of which there is something to tell, with what it is.
+pub(crate) fn tick(incidents: &mut Incidents, monitor: &mut Monitor, view: &RoutingView) -> Vec<(Turn, IncidentRow)> {
     let touched = monitor.take_touched();
     monitor.advance(Slice::All, view.at);
     for &slice in &touched {

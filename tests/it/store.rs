@@ -69,6 +69,7 @@ on_every_database! {
     writing_again_changes_nothing,
     rows_behind_the_cursor_change_nothing,
     an_older_row_never_replaces_a_newer_one,
+    an_open_incident_is_followed,
     a_failed_write_leaves_nothing,
     a_large_batch_is_written_whole,
     pruning_keeps_the_audit,
@@ -255,6 +256,27 @@ async fn an_older_row_never_replaces_a_newer_one(home: Home) -> Result<()> {
     assert_eq!((anomaly[0].position, anomaly[0].resolved_at), (at(9, 1), Some(resolved)));
     tables.write(&[incident(at(10, 0), None)], at(3, 0)).await?;
     assert_eq!(tables.recent_anomalies(10).await?[0].position, at(10, 0));
+    Ok(())
+}
+
+async fn an_open_incident_is_followed(home: Home) -> Result<()> {
+    let warned = |position| match incident(position, None) {
+        Row::Incident { position, mut row } => {
+            row.severity = Severity::Warning;
+            row.sentence = "adyen degraded: 88 % of 387 attempts approved in 60 s, expected 96 %".to_owned();
+            Row::Incident { position, row }
+        }
+        other => other,
+    };
+    let tables = &home.tables;
+    tables.write(&[warned(at(1, 0))], at(1, 0)).await?;
+    // Each is written twice, as after a crash before the cursor was known.
+    for _ in 0..2 {
+        tables.write(&[warned(at(1, 0)), incident(at(2, 0), None)], at(1, 0)).await?;
+        let row = tables.recent_anomalies(10).await?.pop().context("one anomaly")?;
+        assert_eq!((row.severity.as_str(), row.status.as_str(), row.position), ("critical", "open", at(2, 0)));
+        assert!(row.sentence.starts_with("adyen fails: 12 %"), "{}", row.sentence);
+    }
     Ok(())
 }
 

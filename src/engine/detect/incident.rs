@@ -22,6 +22,21 @@ const MIN_RECOVERY_ATTEMPTS: u64 = 5;
 /// Attempts from which on the window is asked, and below which the latest ones are, whenever they were: where traffic
 /// has left, there is a probe each ten seconds, three in a window.
 const WINDOW_ATTEMPTS: u64 = 10;
+/// While an incident grows worse its row is told anew no more often than this: six rows a minute for the tables.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// What became of an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It was opened.
+    Opened,
+    /// It is graver than it was.
+    Graver,
+    /// What its row says is out of date: its worst is worse than was told, or another action answers it.
+    Renewed,
+    /// It is over.
+    Over,
+}
 
 /// One incident.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +51,10 @@ pub(crate) struct Incident {
     pub(crate) now: Evidence,
     /// The latest attempts since it was opened.
     latest: Latest,
+    /// When its row was told last, and how grave it was then.
+    told: (Time, Severity),
+    /// Whether its row says more than was told.
+    untold: bool,
 }
 
 /// All incidents that are open or lately resolved.
@@ -115,11 +134,12 @@ impl Incidents {
     pub(crate) fn link(&mut self, id: IncidentId, action: ActionId) {
         if let Some(incident) = self.by_id.get_mut(&id) {
             incident.row.actions.push(action);
+            incident.untold = true;
         }
     }
 
     /// Opens an incident. A wider one replaces the narrower ones of its connector.
-    pub(crate) fn open(&mut self, anomaly: Anomaly, monitor: &mut Monitor, view: &RoutingView) -> Vec<IncidentRow> {
+    pub(crate) fn open(&mut self, anomaly: Anomaly, monitor: &mut Monitor, view: &RoutingView) -> Vec<(Turn, IncidentRow)> {
         self.numbered += 1;
         let id = IncidentId(self.numbered);
         let mut row = IncidentRow {
@@ -141,11 +161,18 @@ impl Incidents {
         row.sentence = sentence(&row);
         let now = row.evidence.clone();
         let mut changed = self.absorb(anomaly.slice, anomaly.kind, view.at);
-        changed.push(row.clone());
-        self.by_id.insert(
-            id,
-            Incident { row, slice: anomaly.slice, last_bad: view.at, looks_recovered: false, now, latest: Latest::default() },
-        );
+        changed.push((Turn::Opened, row.clone()));
+        let incident = Incident {
+            told: (view.at, row.severity),
+            untold: false,
+            row,
+            slice: anomaly.slice,
+            last_bad: view.at,
+            looks_recovered: false,
+            now,
+            latest: Latest::default(),
+        };
+        self.by_id.insert(id, incident);
         if anomaly.kind == AnomalyType::HighFailureRate {
             freeze(monitor, anomaly.slice, true);
         }
@@ -153,9 +180,9 @@ impl Incidents {
         changed
     }
 
-    /// Measures every open incident again; returns those that are resolved now.
-    pub(crate) fn follow(&mut self, monitor: &mut Monitor, view: &RoutingView) -> Vec<IncidentRow> {
-        let mut resolved = Vec::new();
+    /// Measures every open incident again; returns those that are resolved now, and those whose row is to be told anew.
+    pub(crate) fn follow(&mut self, monitor: &mut Monitor, view: &RoutingView) -> Vec<(Turn, IncidentRow)> {
+        let (mut changed, mut resolved) = (Vec::new(), Vec::new());
         for incident in self.by_id.values_mut().filter(|incident| incident.is_open()) {
             monitor.advance(incident.slice, view.at);
             incident.measure(monitor, view);
@@ -163,11 +190,14 @@ impl Incidents {
             let over = view.at.since(incident.last_bad);
             if (incident.looks_recovered && over >= quiet) || over >= SILENT {
                 incident.resolve(view.at);
-                resolved.push((incident.slice, incident.row.clone()));
+                changed.push((Turn::Over, incident.row.clone()));
+                resolved.push((incident.slice, incident.row.kind));
+            } else if let Some(turn) = incident.tell(view.at) {
+                changed.push((turn, incident.row.clone()));
             }
         }
-        for (slice, row) in &resolved {
-            if row.kind == AnomalyType::HighFailureRate {
+        for (slice, kind) in &resolved {
+            if *kind == AnomalyType::HighFailureRate {
                 freeze(monitor, *slice, false);
             }
         }
@@ -176,11 +206,11 @@ impl Incidents {
             let failing = self.open_ones().filter(|incident| incident.row.kind == AnomalyType::HighFailureRate);
             failing.for_each(|incident| freeze(monitor, incident.slice, true));
         }
-        resolved.into_iter().map(|(_, row)| row).collect()
+        changed
     }
 
     /// Ends the narrower incidents of a connector when one on the whole connector opens, and says so on them.
-    fn absorb(&mut self, slice: Slice, kind: AnomalyType, at: Time) -> Vec<IncidentRow> {
+    fn absorb(&mut self, slice: Slice, kind: AnomalyType, at: Time) -> Vec<(Turn, IncidentRow)> {
         let Slice::Connector(connector) = slice else { return Vec::new() };
         let mut ended = Vec::new();
         for incident in self.by_id.values_mut().filter(|i| i.row.resolved_at.is_none() && i.row.kind == kind) {
@@ -188,7 +218,7 @@ impl Incidents {
                 incident.row.sentence = format!("{}; the whole connector fails", sentence(&incident.row));
                 incident.row.resolved_at = Some(at);
                 incident.row.at_risk.clear();
-                ended.push(incident.row.clone());
+                ended.push((Turn::Over, incident.row.clone()));
             }
         }
         ended
@@ -228,10 +258,23 @@ impl Incident {
         }
         if harm(kind, &evidence) > harm(kind, &self.row.evidence) {
             self.row.evidence = evidence.clone();
+            self.untold = true;
         }
         self.row.at_risk.iter().for_each(|money| raise(&mut self.row.at_worst, *money));
         self.now = evidence;
         self.row.sentence = format!("{}{}", sentence(&self.row), self.since());
+    }
+
+    /// What its row says that was not told yet: a graver incident at once, a worse one now and then.
+    fn tell(&mut self, at: Time) -> Option<Turn> {
+        let (told_at, severity) = self.told;
+        let graver = self.row.severity > severity;
+        if !graver && !(self.untold && at.since(told_at) >= TOLD_EVERY) {
+            return None;
+        }
+        self.told = (at, self.row.severity);
+        self.untold = false;
+        Some(if graver { Turn::Graver } else { Turn::Renewed })
     }
 
     /// Judges whether a window looks recovered.
