@@ -108,7 +108,7 @@ fn incident(position: Position, resolved_at: Option<Time>) -> Row {
         id: IncidentId(1),
         kind: AnomalyType::HighFailureRate,
         slice: "connector adyen".to_owned(),
-        sentence: "adyen fails: 12 % of 83 attempts approved in 30 s, expected 91 %".to_owned(),
+        sentence: "adyen fails: 12 % of 83 judged attempts approved in 30 s, expected 91 %".to_owned(),
         severity: Severity::Critical,
         detected_at: second(4),
         resolved_at,
@@ -148,6 +148,7 @@ fn action(position: Position, status: ActionStatus, version: u32, history: Vec<H
         expires_at: second(605),
         executes_by_itself: false,
         undoable: false,
+        rests_until: None,
         history,
         verification: None,
         recovery_time_ms: (status == ActionStatus::Succeeded).then_some(7_000),
@@ -263,7 +264,7 @@ async fn an_open_incident_is_followed(home: Home) -> Result<()> {
     let warned = |position| match incident(position, None) {
         Row::Incident { position, mut row } => {
             row.severity = Severity::Warning;
-            row.sentence = "adyen degraded: 88 % of 387 attempts approved in 60 s, expected 96 %".to_owned();
+            row.sentence = "adyen degraded: 88 % of 387 judged attempts approved in 60 s, expected 96 %".to_owned();
             Row::Incident { position, row }
         }
         other => other,

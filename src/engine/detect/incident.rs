@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::latest::Latest;
+use super::shared::alike;
 use super::{Anomaly, latency, parts_of, rate, volume};
 use crate::domain::settings::Detection;
 use crate::domain::{ActionId, DeclineClass, IncidentId, Money, Time};
@@ -73,9 +74,14 @@ impl Incident {
 }
 
 impl Incident {
-    /// How it does now: `connector adyen 0 % of 32 attempts`.
+    /// Whether most of what should be approved fails, and nothing shows yet that this is over.
+    pub(crate) fn is_critical(&self) -> bool {
+        self.row.kind == AnomalyType::HighFailureRate && self.row.severity == Severity::Critical && !self.looks_recovered
+    }
+
+    /// How it does now: `connector adyen 0 % of 32 judged attempts`.
     pub(crate) fn in_short(&self) -> String {
-        format!("{} {} of {} attempts", self.row.slice, percent(self.now.observed), self.now.samples)
+        format!("{} {} of {} judged attempts", self.row.slice, percent(self.now.observed), self.now.samples)
     }
 }
 
@@ -142,6 +148,7 @@ impl Incidents {
     pub(crate) fn open(&mut self, anomaly: Anomaly, monitor: &mut Monitor, view: &RoutingView) -> Vec<(Turn, IncidentRow)> {
         self.numbered += 1;
         let id = IncidentId(self.numbered);
+        let mut changed = self.absorb(&anomaly, view.at);
         let mut row = IncidentRow {
             id,
             kind: anomaly.kind,
@@ -160,7 +167,6 @@ impl Incidents {
         row.at_worst.clone_from(&row.at_risk);
         row.sentence = sentence(&row);
         let now = row.evidence.clone();
-        let mut changed = self.absorb(anomaly.slice, anomaly.kind, view.at);
         changed.push((Turn::Opened, row.clone()));
         let incident = Incident {
             told: (view.at, row.severity),
@@ -209,17 +215,20 @@ impl Incidents {
         changed
     }
 
-    /// Ends the narrower incidents of a connector when one on the whole connector opens, and says so on them.
-    fn absorb(&mut self, slice: Slice, kind: AnomalyType, at: Time) -> Vec<(Turn, IncidentRow)> {
-        let Slice::Connector(connector) = slice else { return Vec::new() };
+    /// Ends the narrower incidents that a wider one explains when it opens, and says so on them: those of a connector's
+    /// parts, and merchants' volumes that do what all traffic does.
+    fn absorb(&mut self, wider: &Anomaly, at: Time) -> Vec<(Turn, IncidentRow)> {
         let mut ended = Vec::new();
-        for incident in self.by_id.values_mut().filter(|i| i.row.resolved_at.is_none() && i.row.kind == kind) {
-            if matches!(incident.slice, Slice::Account(c, _) | Slice::Bin(c, _) if c == connector) {
-                incident.row.sentence = format!("{}; the whole connector fails", sentence(&incident.row));
-                incident.row.resolved_at = Some(at);
-                incident.row.at_risk.clear();
-                ended.push((Turn::Over, incident.row.clone()));
-            }
+        for incident in self.by_id.values_mut().filter(|i| i.is_open() && i.row.kind == wider.kind) {
+            let why = match (wider.slice, incident.slice) {
+                (Slice::Connector(whole), Slice::Account(c, _) | Slice::Bin(c, _)) if c == whole => "the whole connector fails",
+                (Slice::All, Slice::Merchant(_)) if alike(wider.kind, &incident.now, &wider.evidence) => "all traffic does",
+                _ => continue,
+            };
+            incident.row.sentence = format!("{}; {why}", sentence(&incident.row));
+            incident.row.resolved_at = Some(at);
+            incident.row.at_risk.clear();
+            ended.push((Turn::Over, incident.row.clone()));
         }
         ended
     }
@@ -342,10 +351,12 @@ impl Incident {
         }
     }
 
-    /// `: 90 % of the latest 10 attempts`, where there were enough.
+    /// `: 90 % of the latest 10 judged attempts`, where there were enough.
     fn latest_words(&self) -> String {
         let rate = (self.row.kind == AnomalyType::HighFailureRate).then(|| self.latest.rate()).flatten();
-        rate.map_or_else(String::new, |rate| format!(": {} of the latest {} attempts", percent(rate), self.latest.count()))
+        rate.map_or_else(String::new, |rate| {
+            format!(": {} of the latest {} judged attempts", percent(rate), self.latest.count())
+        })
     }
 }
 
@@ -415,13 +426,14 @@ fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-/// The one sentence a person reads first: how it was at its worst.
+/// The one sentence a person reads first: how it was at its worst. Judged attempts are those that were approved or failed;
+/// what was declined for the customer's own reasons says nothing of a connector, and is in no number here.
 fn sentence(row: &IncidentRow) -> String {
     let e = &row.evidence;
     let subject = row.slice.strip_prefix("connector ").unwrap_or(&row.slice);
     match row.kind {
         AnomalyType::HighFailureRate => format!(
-            "{subject} {}: {} of {} attempts approved in {} s, expected {}",
+            "{subject} {}: {} of {} judged attempts approved in {} s, expected {}",
             if row.severity == Severity::Critical { "fails" } else { "degraded" },
             percent(e.observed),
             e.samples,
