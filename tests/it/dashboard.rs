@@ -259,6 +259,31 @@ fn before_anything_is_usual_nothing_is_said_to_be() {
 }
 
 #[test]
+fn what_rests_says_until_when_and_is_reopened_by_a_key() {
+    for size in SIZES {
+        let mut snapshot = scenes::outage();
+        let row = &mut snapshot.actions[0];
+        row.status = ActionStatus::Rejected;
+        row.rests_until = Some(scenes::now() + Duration::from_mins(7));
+        let order = Order::Reopen { action: row.id, version: row.version };
+        let mut desk = Desk::new(snapshot.clone(), size);
+        desk.press(char('3'));
+        desk.press(Key::Enter);
+        let drawn = desk.text();
+        assert!(drawn.contains("not proposed again for 7:00; a proposes it now"), "{drawn}");
+        assert!(drawn.contains("a propose again"), "{drawn}");
+        assert_eq!(desk.press(char('a')), Some(Deed::Order(order)));
+        snapshot.actions[0].rests_until = None;
+        let mut desk = Desk::new(snapshot, size);
+        desk.press(char('3'));
+        desk.press(Key::Enter);
+        assert!(!desk.text().contains("propose again"), "{}", desk.text());
+        assert_eq!(desk.press(char('a')), None);
+        assert!(desk.text().contains("nothing of it rests"), "{}", desk.text());
+    }
+}
+
+#[test]
 fn a_scale_is_not_counted_among_the_actions_that_wait() {
     let mut snapshot = scenes::outage();
     let mut scale = snapshot.actions[0].clone();

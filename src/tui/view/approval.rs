@@ -238,8 +238,11 @@ pub(super) fn evidence(seen: &Evidence, columns: usize, scene: &Scene<'_>) -> Ve
     } else if !seen.series.is_empty() {
         lines.push(labelled("", spark::heights(&seen.series, width, seen.at), theme.text, theme));
     }
-    let judged = if seen.metric == "attempt rate" { " without customers' own declines" } else { "" };
-    let age = format!("judged {}{judged}, {} s of samples", format::ago(scene.since(seen.at)), seen.window_s);
+    let of = match seen.metric.as_str() {
+        "attempt rate" => "without customers' own declines".to_owned(),
+        _ => format!("{} s of samples", seen.window_s),
+    };
+    let age = format!("judged {}, {of}", format::ago(scene.since(seen.at)));
     lines.push(labelled("", age, theme.quiet, theme));
     lines
 }
