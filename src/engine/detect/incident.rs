@@ -278,7 +278,8 @@ impl Incident {
     fn tell(&mut self, at: Time) -> Option<Turn> {
         let (told_at, severity) = self.told;
         let graver = self.row.severity > severity;
-        if !graver && !(self.untold && at.since(told_at) >= TOLD_EVERY) {
+        let due = self.untold && at.since(told_at) >= TOLD_EVERY;
+        if !(graver || due) {
             return None;
         }
         self.told = (at, self.row.severity);

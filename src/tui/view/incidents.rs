@@ -46,8 +46,7 @@ pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
 /// is ordinary before it is known what is usual.
 fn none(scene: &Scene<'_>) -> (String, Style) {
     let Scene { snapshot, theme, .. } = scene;
-    let unwell: Vec<String> =
-        snapshot.connectors.iter().filter(|row| row.health > Health::Healthy).map(|row| unwell(row)).collect();
+    let unwell: Vec<String> = snapshot.connectors.iter().filter(|row| row.health > Health::Healthy).map(unwell).collect();
     let learning = snapshot.header.baseline_rate.is_none();
     match (unwell.is_empty(), learning) {
         (false, true) => (format!("{}; what is usual is still being learnt", unwell.join(", ")), theme.warning),
