@@ -264,7 +264,7 @@ async fn an_open_incident_is_followed(home: Home) -> Result<()> {
     let warned = |position| match incident(position, None) {
         Row::Incident { position, mut row } => {
             row.severity = Severity::Warning;
-            row.sentence = "adyen degraded: 88 % of 387 judged attempts approved in 60 s, expected 96 %".to_owned();
+            "adyen degraded: 88 % of 387 judged attempts approved in 60 s, expected 96 %".clone_into(&mut row.sentence);
             Row::Incident { position, row }
         }
         other => other,
