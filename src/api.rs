@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /health /health/ready`, also under `/v1` | everybody |
 //! | `GET /status /analytics /anomalies /healing`, also under `/v1`; `GET /v1/actions /v1/connectors /v1/models /v1/decisions/{payment}` | on loopback everybody, else a viewer's key |
-//! | `POST /v1/decisions /v1/outcomes`, `POST /v1/actions/{id}/approve, reject, override, undo` | an operator's key |
+//! | `POST /v1/decisions /v1/outcomes`, `POST /v1/actions/{id}/approve, reject, override, undo, reopen` | an operator's key |
 //! | `GET /v1/adoption /v1/experiments` | as `GET /status` |
 //! | `PUT /v1/kill-switch` | an operator's key |
 //! | `PUT /v1/autonomy /v1/adoption` | an admin's key |

@@ -41,7 +41,8 @@ pub enum Effect {
         /// What to do.
         act: Act,
     },
-    /// A row for the tables: an incident as it now stands.
+    /// A row for the tables: an incident as it now stands. While it is open, on each change of its severity, and when its
+    /// worst is worse or an action was proposed against it, at most every ten seconds.
     Incident(Box<snapshot::IncidentRow>),
     /// A row for the tables: an action as it now stands.
     Action(Box<snapshot::ActionRow>),

@@ -1,4 +1,4 @@
-//! `/v1/actions`: approve, reject, override, undo; `/v1/autonomy`: how much is done without asking.
+//! `/v1/actions`: approve, reject, override, undo, reopen; `/v1/autonomy`: how much is done without asking.
 //!
 //! Every order carries the version of the action its giver was shown; the engine refuses one that is out of date.
 
@@ -43,7 +43,7 @@ pub(super) async fn get(path: web::Path<String>, request: HttpRequest, api: web:
     row.map(reply::ok).ok_or_else(|| ApiError::NotFound(format!("there is no action {id}")))
 }
 
-/// Approves, rejects, overrides or undoes an action.
+/// Approves, rejects, overrides, undoes or reopens an action.
 pub(super) async fn order(
     path: web::Path<(String, String)>,
     request: HttpRequest,
@@ -99,7 +99,8 @@ fn read_order(action: ActionId, verb: &str, body: OrderBody) -> Result<Order, Ap
             Ok(Order::Override { action, version, change })
         }
         "undo" => Ok(Order::Undo { action, version }),
-        _ => Err(ApiError::NotFound(format!("`{verb}` is none of approve, reject, override, undo"))),
+        "reopen" => Ok(Order::Reopen { action, version }),
+        _ => Err(ApiError::NotFound(format!("`{verb}` is none of approve, reject, override, undo, reopen"))),
     }
 }
 

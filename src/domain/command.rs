@@ -104,4 +104,11 @@ pub enum Order {
         /// Why, in the operator's words, at most 200 characters.
         reason: CompactString,
     },
+    /// Let what an action proposed, and what now rests, be proposed again.
+    Reopen {
+        /// The action that was turned down, that lapsed or that was taken back.
+        action: ActionId,
+        /// The version shown.
+        version: u32,
+    },
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Effect;
 use super::caution;
-use super::detect;
+use super::detect::{self, Turn};
 use super::feed::Line;
 use super::heal::{Asking, Site, Targets};
 use super::monitor::Slice;
@@ -162,8 +162,8 @@ impl State {
     fn tick(&mut self, asking: &mut Asking<'_>) {
         self.ticked_at = self.view.at;
         self.busy = false;
-        for row in detect::tick(&mut self.incidents, &mut self.monitor, &self.view) {
-            self.report(row, asking);
+        for (turn, row) in detect::tick(&mut self.incidents, &mut self.monitor, &self.view) {
+            self.report(turn, row, asking);
         }
         if let Some(text) = caution::judge(&self.monitor, &mut self.view) {
             self.feed.push(&self.view, Line::Engine(text));
@@ -178,14 +178,17 @@ impl State {
         self.view.watch(&watched);
     }
 
-    fn report(&mut self, row: IncidentRow, asking: &mut Asking<'_>) {
-        let text = if row.resolved_at.is_some() {
-            format!("{} resolved: {}", row.id, row.slice)
-        } else {
-            self.statistics.anomalies += 1;
-            format!("{} {}", row.id, row.sentence)
+    fn report(&mut self, turn: Turn, row: IncidentRow, asking: &mut Asking<'_>) {
+        self.statistics.anomalies += u64::from(turn == Turn::Opened);
+        let text = match turn {
+            Turn::Opened => Some(format!("{} {}", row.id, row.sentence)),
+            Turn::Graver => Some(format!("{} is graver now: {}", row.id, row.sentence)),
+            Turn::Renewed => None,
+            Turn::Over => Some(format!("{} resolved: {}", row.id, row.slice)),
         };
-        self.feed.push(&self.view, Line::Engine(text));
+        if let Some(text) = text {
+            self.feed.push(&self.view, Line::Engine(text));
+        }
         asking.effects.push(Effect::Incident(Box::new(row)));
     }
 

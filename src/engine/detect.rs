@@ -8,9 +8,10 @@ mod latency;
 mod latest;
 mod rate;
 mod risk;
+mod shared;
 mod volume;
 
-pub(crate) use incident::{Incident, Incidents, scaled};
+pub(crate) use incident::{Incident, Incidents, Turn, scaled};
 pub(crate) use rate::{as_f64, measure as measure_rate, of as rate_of};
 pub(crate) use risk::at_risk;
 
@@ -36,8 +37,8 @@ pub(crate) struct Anomaly {
     pub(crate) evidence: Evidence,
 }
 
-/// Judges all slices with news at the view's time. Returns the incidents that were opened or resolved.
-pub(crate) fn tick(incidents: &mut Incidents, monitor: &mut Monitor, view: &RoutingView) -> Vec<IncidentRow> {
+/// Judges all slices with news at the view's time. Returns the incidents of which there is something to tell, with what it is.
+pub(crate) fn tick(incidents: &mut Incidents, monitor: &mut Monitor, view: &RoutingView) -> Vec<(Turn, IncidentRow)> {
     let touched = monitor.take_touched();
     monitor.advance(Slice::All, view.at);
     for &slice in &touched {
@@ -69,14 +70,21 @@ fn find(incidents: &Incidents, monitor: &Monitor, view: &RoutingView, touched: &
     found.extend(merchants.filter_map(|(slice, watched)| volume::judge(slice, watched, view.at, detection)));
     found.extend(monitor.get(Slice::All).and_then(|watched| volume::judge(Slice::All, watched, view.at, detection)));
     found.retain(|anomaly| !incidents.covers(anomaly.slice, anomaly.kind));
+    shared::leave_out(&mut found, incidents);
     found
 }
 
-/// Holds parts of a connector back while the rest of it looks bad too: the connector's own incident may be a tick away.
+/// Holds parts of a connector back while the rest of it looks bad too, and merchants while all traffic looks as they do:
+/// the incident of the whole may be a tick away.
 fn hold_back(found: &mut Vec<Anomaly>, incidents: &mut Incidents, monitor: &Monitor, view: &RoutingView) {
     incidents.held.retain(|_, since| view.at.since(*since) <= 2 * HELD_BACK);
     found.retain(|anomaly| {
-        if anomaly.kind != AnomalyType::HighFailureRate || !is_bad_around(anomaly, monitor, view) {
+        let around = match anomaly.kind {
+            AnomalyType::HighFailureRate => is_bad_around(anomaly, monitor, view),
+            AnomalyType::VolumeSpike | AnomalyType::VolumeDrop => shared::is_all_like(anomaly, monitor, view),
+            AnomalyType::UnusualPattern | AnomalyType::PotentialFraud => false,
+        };
+        if !around {
             return true;
         }
         let since = *incidents.held.entry(anomaly.slice).or_insert(view.at);

@@ -52,7 +52,7 @@ pub struct Snapshot {
     pub connectors: Vec<ConnectorRow>,
     /// Incidents: open ones first, then by severity, then the newest.
     pub incidents: Vec<IncidentRow>,
-    /// Actions: pending first, then in progress, then the newest.
+    /// Actions: pending first, those against an incident before others and scaling last; then in progress, then the newest.
     pub actions: Vec<ActionRow>,
     /// How many repairs were turned down or taken back lately, and when the first of them may be proposed again.
     pub resting: Option<(usize, Time)>,

@@ -115,8 +115,10 @@ pub fn evidence(evidence: &Evidence) -> String {
     let metric = &evidence.metric;
     // A count is its own sample: `4.0 of 2` would be no share of anything.
     let counts = metric.ends_with("a minute");
+    // Customers' own declines are in no attempt rate that is judged, as they are in those of connectors' rows.
+    let judged = if metric == "attempt rate" { " judged" } else { "" };
     let samples =
-        if counts { format!(" ({} seen", count(evidence.samples)) } else { format!(" of {}", count(evidence.samples)) };
+        if counts { format!(" ({} seen", count(evidence.samples)) } else { format!(" of {}{judged}", count(evidence.samples)) };
     format!(
         "{metric} {}{samples} in {} s{}, expected {}; by chance {}",
         measure(metric, evidence.observed),

@@ -88,6 +88,8 @@ pub enum Does {
     Fresh,
     /// Asks whether to take the action back.
     AskUndo,
+    /// Lets what an action proposed be proposed again.
+    Reopen,
     /// Opens the levels of autonomy.
     Levels,
     /// Opens the experiments.
@@ -245,6 +247,7 @@ pub const BINDINGS: &[Binding] = &[
     bind("r", &[Key::Char('r')], "reject", REVIEW, Does::Reject).needs(Role::Operator).shown(),
     bind("R", &[Key::Char('R')], "reject with a reason", REVIEW, Does::RejectBecause).needs(Role::Operator).shown(),
     bind("h", &[Key::Char('h')], "what if", &[Scope::Review, Scope::Reading], Does::Hindsight).shown(),
+    bind("a", &[Key::Char('a')], "propose again", &[Scope::Reading], Does::Reopen).needs(Role::Operator).shown(),
     bind("y", &[Key::Char('y')], "take it back", UNDO, Does::Undo).needs(Role::Operator).shown(),
     bind("Up k", &[Key::Up, Key::Char('k')], "row above", LEVELS, Does::Up),
     bind("Down j", &[Key::Down, Key::Char('j')], "row", LEVELS, Does::Down).shown(),
@@ -325,7 +328,9 @@ mod tests {
     fn what_confirms_is_neither_enter_nor_the_key_that_opened() {
         let keys = |does: Does| BINDINGS.iter().filter(move |b| b.does == does).flat_map(|b| b.keys.iter());
         let openers = [Does::Open, Does::AskUndo, Does::Levels, Does::AskQuit, Does::ArmPanic];
-        for confirming in [Does::Approve, Does::Reject, Does::Undo, Does::SetLevel, Does::Quit, Does::FirePanic, Does::Kill] {
+        for confirming in
+            [Does::Approve, Does::Reject, Does::Undo, Does::Reopen, Does::SetLevel, Does::Quit, Does::FirePanic, Does::Kill]
+        {
             for key in keys(confirming) {
                 assert!(
                     *key == Key::Ctrl('c') && confirming == Does::Quit
@@ -349,6 +354,7 @@ mod tests {
                         | Does::RejectBecause
                         | Does::Undo
                         | Does::AskUndo
+                        | Does::Reopen
                         | Does::SetLevel
                         | Does::ArmPanic
                         | Does::FirePanic

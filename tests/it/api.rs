@@ -50,7 +50,7 @@ async fn whatever_changes_something_needs_a_key_of_the_role() -> Result<()> {
         assert_eq!((answer.status, &answer.body["error"]["code"]), (status, &json!(code)), "{method} {path} {key:?}");
         Ok(())
     };
-    for verb in ["approve", "reject", "override", "undo"] {
+    for verb in ["approve", "reject", "override", "undo", "reopen"] {
         let path = format!("/v1/actions/act-1/{verb}");
         check("POST", &path, None, 401, "no_key").await?;
         check("POST", &path, Some("guess"), 401, "unknown_key").await?;
@@ -144,6 +144,7 @@ async fn an_order_on_an_action_that_is_not_there_is_refused() -> Result<()> {
         ("reject", json!({ "version": 1, "reason": "not now" })),
         ("override", json!({ "version": 1, "change": { "exclude_account": { "account": "stripe:mca_1" } } })),
         ("undo", json!({ "version": 1 })),
+        ("reopen", json!({ "version": 1 })),
     ] {
         let answer = app.post_as(OPERATOR, &format!("/v1/actions/act-9/{verb}"), &body).await?;
         assert_eq!((answer.status, &answer.body["error"]["code"]), (404, &json!("not_found")), "{verb}: {answer:?}");

@@ -240,6 +240,65 @@ fn planned_maintenance_is_seen_in_the_panel_and_in_the_details() {
 }
 
 #[test]
+fn before_anything_is_usual_nothing_is_said_to_be() {
+    for size in SIZES {
+        let mut young = scenes::calm();
+        young.incidents.clear();
+        young.header.baseline_rate = None;
+        let drawn = Desk::new(young.clone(), size).text();
+        assert!(drawn.contains("○ learning what is usual") && drawn.contains("at risk not known yet"), "{drawn}");
+        assert!(!drawn.contains("nothing out of the ordinary") && !drawn.contains("nothing needs you"), "{drawn}");
+        young.connectors[0] = scenes::outage().connectors[0].clone();
+        let drawn = Desk::new(young.clone(), size).text();
+        assert!(drawn.contains("adyen: breaker open; what is usual is still being learnt"), "{drawn}");
+        young.header.baseline_rate = Some(0.9);
+        let drawn = Desk::new(young, size).text();
+        assert!(drawn.contains("no incident, but adyen: breaker open"), "{drawn}");
+        assert!(!drawn.contains("nothing out of the ordinary"), "{drawn}");
+    }
+}
+
+#[test]
+fn what_rests_says_until_when_and_is_reopened_by_a_key() {
+    for size in SIZES {
+        let mut snapshot = scenes::outage();
+        let row = &mut snapshot.actions[0];
+        row.status = ActionStatus::Rejected;
+        row.rests_until = Some(scenes::now() + Duration::from_mins(7));
+        let order = Order::Reopen { action: row.id, version: row.version };
+        let mut desk = Desk::new(snapshot.clone(), size);
+        desk.press(char('3'));
+        desk.press(Key::Enter);
+        let drawn = desk.text();
+        assert!(drawn.contains("not proposed again for 7:00; a proposes it now"), "{drawn}");
+        assert!(drawn.contains("a propose again"), "{drawn}");
+        assert_eq!(desk.press(char('a')), Some(Deed::Order(order)));
+        snapshot.actions[0].rests_until = None;
+        let mut desk = Desk::new(snapshot, size);
+        desk.press(char('3'));
+        desk.press(Key::Enter);
+        assert!(!desk.text().contains("propose again"), "{}", desk.text());
+        assert_eq!(desk.press(char('a')), None);
+        assert!(desk.text().contains("nothing of it rests"), "{}", desk.text());
+    }
+}
+
+#[test]
+fn a_scale_is_not_counted_among_the_actions_that_wait() {
+    let mut snapshot = scenes::outage();
+    let mut scale = snapshot.actions[0].clone();
+    (scale.id.0, scale.class, scale.incident) = (99, ActionClass::Scaling, None);
+    snapshot.actions.insert(1, scale);
+    snapshot.header.pending_actions = 2;
+    let drawn = Desk::new(snapshot.clone(), SIZES[0]).text();
+    assert!(drawn.contains("◆ 1 action and 1 scaling proposal wait for you: w"), "{drawn}");
+    snapshot.actions.remove(0);
+    snapshot.header.pending_actions = 1;
+    let drawn = Desk::new(snapshot, SIZES[0]).text();
+    assert!(drawn.contains("◆ 1 scaling proposal waits for you: w"), "{drawn}");
+}
+
+#[test]
 fn an_event_without_a_decision_says_that_none_stands_behind_it() {
     let mut desk = Desk::new(scenes::outage(), SIZES[0]);
     desk.press(char('5'));

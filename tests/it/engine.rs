@@ -3,6 +3,7 @@
 mod adoption;
 mod experiments;
 mod healing;
+mod incidents;
 mod propensity;
 mod rules;
 mod value;

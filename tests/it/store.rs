@@ -69,6 +69,7 @@ on_every_database! {
     writing_again_changes_nothing,
     rows_behind_the_cursor_change_nothing,
     an_older_row_never_replaces_a_newer_one,
+    an_open_incident_is_followed,
     a_failed_write_leaves_nothing,
     a_large_batch_is_written_whole,
     pruning_keeps_the_audit,
@@ -107,7 +108,7 @@ fn incident(position: Position, resolved_at: Option<Time>) -> Row {
         id: IncidentId(1),
         kind: AnomalyType::HighFailureRate,
         slice: "connector adyen".to_owned(),
-        sentence: "adyen fails: 12 % of 83 attempts approved in 30 s, expected 91 %".to_owned(),
+        sentence: "adyen fails: 12 % of 83 judged attempts approved in 30 s, expected 91 %".to_owned(),
         severity: Severity::Critical,
         detected_at: second(4),
         resolved_at,
@@ -147,6 +148,7 @@ fn action(position: Position, status: ActionStatus, version: u32, history: Vec<H
         expires_at: second(605),
         executes_by_itself: false,
         undoable: false,
+        rests_until: None,
         history,
         verification: None,
         recovery_time_ms: (status == ActionStatus::Succeeded).then_some(7_000),
@@ -255,6 +257,27 @@ async fn an_older_row_never_replaces_a_newer_one(home: Home) -> Result<()> {
     assert_eq!((anomaly[0].position, anomaly[0].resolved_at), (at(9, 1), Some(resolved)));
     tables.write(&[incident(at(10, 0), None)], at(3, 0)).await?;
     assert_eq!(tables.recent_anomalies(10).await?[0].position, at(10, 0));
+    Ok(())
+}
+
+async fn an_open_incident_is_followed(home: Home) -> Result<()> {
+    let warned = |position| match incident(position, None) {
+        Row::Incident { position, mut row } => {
+            row.severity = Severity::Warning;
+            "adyen degraded: 88 % of 387 judged attempts approved in 60 s, expected 96 %".clone_into(&mut row.sentence);
+            Row::Incident { position, row }
+        }
+        other => other,
+    };
+    let tables = &home.tables;
+    tables.write(&[warned(at(1, 0))], at(1, 0)).await?;
+    // Each is written twice, as after a crash before the cursor was known.
+    for _ in 0..2 {
+        tables.write(&[warned(at(1, 0)), incident(at(2, 0), None)], at(1, 0)).await?;
+        let row = tables.recent_anomalies(10).await?.pop().context("one anomaly")?;
+        assert_eq!((row.severity.as_str(), row.status.as_str(), row.position), ("critical", "open", at(2, 0)));
+        assert!(row.sentence.starts_with("adyen fails: 12 %"), "{}", row.sentence);
+    }
     Ok(())
 }
 

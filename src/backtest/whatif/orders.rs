@@ -43,6 +43,10 @@ pub(super) fn translated(command: &Command, recorded: &Actions, other: &Actions)
             let (action, version) = same(action, |row| row.undoable)?;
             Order::Undo { action, version }
         }
+        Order::Reopen { action, .. } => {
+            let (action, version) = same(action, |row| row.rests_until.is_some())?;
+            Order::Reopen { action, version }
+        }
         Order::SetAutonomy { .. } | Order::SetAdoption { .. } | Order::SetKillSwitch { .. } => command.order.clone(),
         Order::Skip { .. } => return None,
     };

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::latest::Latest;
+use super::shared::alike;
 use super::{Anomaly, latency, parts_of, rate, volume};
 use crate::domain::settings::Detection;
 use crate::domain::{ActionId, DeclineClass, IncidentId, Money, Time};
@@ -22,6 +23,21 @@ const MIN_RECOVERY_ATTEMPTS: u64 = 5;
 /// Attempts from which on the window is asked, and below which the latest ones are, whenever they were: where traffic
 /// has left, there is a probe each ten seconds, three in a window.
 const WINDOW_ATTEMPTS: u64 = 10;
+/// While an incident grows worse its row is told anew no more often than this: six rows a minute for the tables.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// What became of an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It was opened.
+    Opened,
+    /// It is graver than it was.
+    Graver,
+    /// What its row says is out of date: its worst is worse than was told, or another action answers it.
+    Renewed,
+    /// It is over.
+    Over,
+}
 
 /// One incident.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +52,10 @@ pub(crate) struct Incident {
     pub(crate) now: Evidence,
     /// The latest attempts since it was opened.
     latest: Latest,
+    /// When its row was told last, and how grave it was then.
+    told: (Time, Severity),
+    /// Whether its row says more than was told.
+    untold: bool,
 }
 
 /// All incidents that are open or lately resolved.
@@ -54,9 +74,14 @@ impl Incident {
 }
 
 impl Incident {
-    /// How it does now: `connector adyen 0 % of 32 attempts`.
+    /// Whether most of what should be approved fails, and nothing shows yet that this is over.
+    pub(crate) fn is_critical(&self) -> bool {
+        self.row.kind == AnomalyType::HighFailureRate && self.row.severity == Severity::Critical && !self.looks_recovered
+    }
+
+    /// How it does now: `connector adyen 0 % of 32 judged attempts`.
     pub(crate) fn in_short(&self) -> String {
-        format!("{} {} of {} attempts", self.row.slice, percent(self.now.observed), self.now.samples)
+        format!("{} {} of {} judged attempts", self.row.slice, percent(self.now.observed), self.now.samples)
     }
 }
 
@@ -115,13 +140,15 @@ impl Incidents {
     pub(crate) fn link(&mut self, id: IncidentId, action: ActionId) {
         if let Some(incident) = self.by_id.get_mut(&id) {
             incident.row.actions.push(action);
+            incident.untold = true;
         }
     }
 
     /// Opens an incident. A wider one replaces the narrower ones of its connector.
-    pub(crate) fn open(&mut self, anomaly: Anomaly, monitor: &mut Monitor, view: &RoutingView) -> Vec<IncidentRow> {
+    pub(crate) fn open(&mut self, anomaly: Anomaly, monitor: &mut Monitor, view: &RoutingView) -> Vec<(Turn, IncidentRow)> {
         self.numbered += 1;
         let id = IncidentId(self.numbered);
+        let mut changed = self.absorb(&anomaly, view.at);
         let mut row = IncidentRow {
             id,
             kind: anomaly.kind,
@@ -140,12 +167,18 @@ impl Incidents {
         row.at_worst.clone_from(&row.at_risk);
         row.sentence = sentence(&row);
         let now = row.evidence.clone();
-        let mut changed = self.absorb(anomaly.slice, anomaly.kind, view.at);
-        changed.push(row.clone());
-        self.by_id.insert(
-            id,
-            Incident { row, slice: anomaly.slice, last_bad: view.at, looks_recovered: false, now, latest: Latest::default() },
-        );
+        changed.push((Turn::Opened, row.clone()));
+        let incident = Incident {
+            told: (view.at, row.severity),
+            untold: false,
+            row,
+            slice: anomaly.slice,
+            last_bad: view.at,
+            looks_recovered: false,
+            now,
+            latest: Latest::default(),
+        };
+        self.by_id.insert(id, incident);
         if anomaly.kind == AnomalyType::HighFailureRate {
             freeze(monitor, anomaly.slice, true);
         }
@@ -153,9 +186,9 @@ impl Incidents {
         changed
     }
 
-    /// Measures every open incident again; returns those that are resolved now.
-    pub(crate) fn follow(&mut self, monitor: &mut Monitor, view: &RoutingView) -> Vec<IncidentRow> {
-        let mut resolved = Vec::new();
+    /// Measures every open incident again; returns those that are resolved now, and those whose row is to be told anew.
+    pub(crate) fn follow(&mut self, monitor: &mut Monitor, view: &RoutingView) -> Vec<(Turn, IncidentRow)> {
+        let (mut changed, mut resolved) = (Vec::new(), Vec::new());
         for incident in self.by_id.values_mut().filter(|incident| incident.is_open()) {
             monitor.advance(incident.slice, view.at);
             incident.measure(monitor, view);
@@ -163,11 +196,14 @@ impl Incidents {
             let over = view.at.since(incident.last_bad);
             if (incident.looks_recovered && over >= quiet) || over >= SILENT {
                 incident.resolve(view.at);
-                resolved.push((incident.slice, incident.row.clone()));
+                changed.push((Turn::Over, incident.row.clone()));
+                resolved.push((incident.slice, incident.row.kind));
+            } else if let Some(turn) = incident.tell(view.at) {
+                changed.push((turn, incident.row.clone()));
             }
         }
-        for (slice, row) in &resolved {
-            if row.kind == AnomalyType::HighFailureRate {
+        for (slice, kind) in &resolved {
+            if *kind == AnomalyType::HighFailureRate {
                 freeze(monitor, *slice, false);
             }
         }
@@ -176,20 +212,23 @@ impl Incidents {
             let failing = self.open_ones().filter(|incident| incident.row.kind == AnomalyType::HighFailureRate);
             failing.for_each(|incident| freeze(monitor, incident.slice, true));
         }
-        resolved.into_iter().map(|(_, row)| row).collect()
+        changed
     }
 
-    /// Ends the narrower incidents of a connector when one on the whole connector opens, and says so on them.
-    fn absorb(&mut self, slice: Slice, kind: AnomalyType, at: Time) -> Vec<IncidentRow> {
-        let Slice::Connector(connector) = slice else { return Vec::new() };
+    /// Ends the narrower incidents that a wider one explains when it opens, and says so on them: those of a connector's
+    /// parts, and merchants' volumes that do what all traffic does.
+    fn absorb(&mut self, wider: &Anomaly, at: Time) -> Vec<(Turn, IncidentRow)> {
         let mut ended = Vec::new();
-        for incident in self.by_id.values_mut().filter(|i| i.row.resolved_at.is_none() && i.row.kind == kind) {
-            if matches!(incident.slice, Slice::Account(c, _) | Slice::Bin(c, _) if c == connector) {
-                incident.row.sentence = format!("{}; the whole connector fails", sentence(&incident.row));
-                incident.row.resolved_at = Some(at);
-                incident.row.at_risk.clear();
-                ended.push(incident.row.clone());
-            }
+        for incident in self.by_id.values_mut().filter(|i| i.is_open() && i.row.kind == wider.kind) {
+            let why = match (wider.slice, incident.slice) {
+                (Slice::Connector(whole), Slice::Account(c, _) | Slice::Bin(c, _)) if c == whole => "the whole connector fails",
+                (Slice::All, Slice::Merchant(_)) if alike(wider.kind, &incident.now, &wider.evidence) => "all traffic does",
+                _ => continue,
+            };
+            incident.row.sentence = format!("{}; {why}", sentence(&incident.row));
+            incident.row.resolved_at = Some(at);
+            incident.row.at_risk.clear();
+            ended.push((Turn::Over, incident.row.clone()));
         }
         ended
     }
@@ -228,10 +267,24 @@ impl Incident {
         }
         if harm(kind, &evidence) > harm(kind, &self.row.evidence) {
             self.row.evidence = evidence.clone();
+            self.untold = true;
         }
         self.row.at_risk.iter().for_each(|money| raise(&mut self.row.at_worst, *money));
         self.now = evidence;
         self.row.sentence = format!("{}{}", sentence(&self.row), self.since());
+    }
+
+    /// What its row says that was not told yet: a graver incident at once, a worse one now and then.
+    fn tell(&mut self, at: Time) -> Option<Turn> {
+        let (told_at, severity) = self.told;
+        let graver = self.row.severity > severity;
+        let due = self.untold && at.since(told_at) >= TOLD_EVERY;
+        if !(graver || due) {
+            return None;
+        }
+        self.told = (at, self.row.severity);
+        self.untold = false;
+        Some(if graver { Turn::Graver } else { Turn::Renewed })
     }
 
     /// Judges whether a window looks recovered.
@@ -299,10 +352,12 @@ impl Incident {
         }
     }
 
-    /// `: 90 % of the latest 10 attempts`, where there were enough.
+    /// `: 90 % of the latest 10 judged attempts`, where there were enough.
     fn latest_words(&self) -> String {
         let rate = (self.row.kind == AnomalyType::HighFailureRate).then(|| self.latest.rate()).flatten();
-        rate.map_or_else(String::new, |rate| format!(": {} of the latest {} attempts", percent(rate), self.latest.count()))
+        rate.map_or_else(String::new, |rate| {
+            format!(": {} of the latest {} judged attempts", percent(rate), self.latest.count())
+        })
     }
 }
 
@@ -372,13 +427,14 @@ fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-/// The one sentence a person reads first: how it was at its worst.
+/// The one sentence a person reads first: how it was at its worst. Judged attempts are those that were approved or failed;
+/// what was declined for the customer's own reasons says nothing of a connector, and is in no number here.
 fn sentence(row: &IncidentRow) -> String {
     let e = &row.evidence;
     let subject = row.slice.strip_prefix("connector ").unwrap_or(&row.slice);
     match row.kind {
         AnomalyType::HighFailureRate => format!(
-            "{subject} {}: {} of {} attempts approved in {} s, expected {}",
+            "{subject} {}: {} of {} judged attempts approved in {} s, expected {}",
             if row.severity == Severity::Critical { "fails" } else { "degraded" },
             percent(e.observed),
             e.samples,

@@ -21,7 +21,7 @@ pub(crate) fn judge(slice: Slice, watched: &Watched, at: Time, detection: &Detec
     }
     let kind = if seen >= MIN_PAYMENTS && seen >= detection.volume_spike * expected {
         AnomalyType::VolumeSpike
-    } else if expected >= MIN_PAYMENTS && seen <= detection.volume_drop * expected {
+    } else if watched.baseline.is_steady() && expected >= MIN_PAYMENTS && seen <= detection.volume_drop * expected {
         AnomalyType::VolumeDrop
     } else {
         return None;

@@ -3,7 +3,7 @@
 
 use super::propose::{Site, stale};
 use super::{Asking, Healer, Phase, overriding, quiet};
-use crate::domain::{ActionClass, ActionId, Autonomy, Change, Command, Order};
+use crate::domain::{ActionClass, ActionId, Autonomy, Change, Command, Order, Time};
 use crate::engine::snapshot::ActionStatus;
 
 /// What an operator was looking at.
@@ -30,6 +30,7 @@ impl Healer {
             Order::Override { action, version, change } => self.approve(&shown(*action, *version), Some(change), asking),
             Order::Reject { action, version, reason } => self.reject(&shown(*action, *version), reason, asking),
             Order::Undo { action, version } => self.undo(&shown(*action, *version), asking),
+            Order::Reopen { action, version } => self.reopen(&shown(*action, *version), asking),
             Order::SetAutonomy { class, level } => Ok(self.set_autonomy(*class, *level, who, asking)),
             Order::SetAdoption { .. } | Order::SetKillSwitch { .. } => Ok(obeyed.unwrap_or_default()),
             // Whoever halted at it has left it out by now; all that is to be done here is to remember who said so.
@@ -73,7 +74,7 @@ impl Healer {
         let quiet = quiet(site.view);
         self.rests.put(subject, asking.at, quiet);
         self.tabulate(id, asking);
-        Ok(format!("{id} rejected by {who}; it is not proposed again for {} min", quiet.as_secs() / 60))
+        Ok(format!("{id} rejected by {who}; it is not proposed again for {} min, unless it is reopened", quiet.as_secs() / 60))
     }
 
     fn undo(&mut self, shown: &Shown<'_>, asking: &mut Asking<'_>) -> Result<String, String> {
@@ -89,6 +90,29 @@ impl Healer {
         self.start_roll_back(id, (who, "undone"), site.view, asking);
         self.tabulate(id, asking);
         Ok(format!("{id} is being undone by {who}"))
+    }
+
+    /// Lifts the rest of what an action proposed. What calls for it proposes it anew, as another action.
+    fn reopen(&mut self, shown: &Shown<'_>, asking: &mut Asking<'_>) -> Result<String, String> {
+        let Shown { id, version, who, .. } = *shown;
+        let action = self.actions.get(&id).ok_or_else(|| unknown(id))?;
+        current(action, version)?;
+        if self.rests_until(action, asking.at).is_none() {
+            return Err(format!("{id} is {}: nothing of it rests", action.row.status.as_str()));
+        }
+        let subject = action.subject.clone();
+        self.rests.lift(&subject);
+        if let Some(action) = self.actions.get_mut(&id) {
+            action.row.version += 1;
+            action.note(asking.at, who, "let it be proposed again");
+        }
+        self.tabulate(id, asking);
+        Ok(format!("{id} may be proposed again, said {who}: it is within seconds, if it is still called for"))
+    }
+
+    /// Until when what an action proposed is not proposed again, where the action is over.
+    pub(crate) fn rests_until(&self, action: &super::Action, at: Time) -> Option<Time> {
+        (action.phase == Phase::Over).then(|| self.rests.until(&action.subject, at)).flatten()
     }
 
     fn set_autonomy(&mut self, class: Option<ActionClass>, level: Autonomy, who: &str, asking: &mut Asking<'_>) -> String {

@@ -212,6 +212,7 @@ impl Draft {
             expires_at: at + Duration::from_secs(wait),
             executes_by_itself: by_itself,
             undoable: false,
+            rests_until: None,
             history: Vec::new(),
             verification: None,
             recovery_time_ms: None,

@@ -50,6 +50,16 @@ impl Rests {
         self.now(at).any(|rest| rest.subject == *subject && rest.merchants.contains(merchant))
     }
 
+    /// Until when a subject rests, altogether or for a merchant.
+    pub(super) fn until(&self, subject: &Subject, at: Time) -> Option<Time> {
+        self.now(at).filter(|rest| rest.subject == *subject).map(|rest| rest.until).max()
+    }
+
+    /// Lets a subject be proposed again, altogether and for every merchant.
+    pub(super) fn lift(&mut self, subject: &Subject) {
+        self.0.retain(|rest| rest.subject != *subject);
+    }
+
     /// How many repairs rest, and when the first of them may be proposed again.
     pub(crate) fn told(&self, at: Time) -> Option<(usize, Time)> {
         Some((self.now(at).count(), self.now(at).map(|rest| rest.until).min()?))
@@ -81,5 +91,8 @@ mod tests {
         assert!(rests.holds(&repair, second(101)), "altogether");
         assert_eq!(rests.told(second(101)), Some((1, second(700))));
         assert_eq!((rests.holds(&repair, second(700)), rests.told(second(700))), (false, None));
+        assert_eq!((rests.until(&repair, second(101)), rests.until(&repair, second(700))), (Some(second(700)), None));
+        rests.lift(&repair);
+        assert!(!rests.holds(&repair, second(101)) && rests.told(second(101)).is_none());
     }
 }

@@ -14,6 +14,10 @@ const MIN_ATTEMPTS: f64 = 100.0;
 /// Seconds a volume needs before it is judged by.
 const MIN_SECONDS: f64 = 120.0;
 
+/// Seconds with a payment a volume needs before its drop is judged: a burst of a few seconds is not usual, whatever it
+/// comes to a minute. Whoever starts a payment every other second has them after four minutes.
+const MIN_BUSY_SECONDS: f64 = 120.0;
+
 /// Fading sums. What has been frozen learns nothing.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Baseline {
@@ -27,6 +31,8 @@ pub(crate) struct Baseline {
     log_latency_squares: f64,
     seconds: f64,
     started: f64,
+    /// Seconds in which a payment started.
+    busy: f64,
 }
 
 impl Baseline {
@@ -38,6 +44,7 @@ impl Baseline {
         let keep = 1.0 - 1.0 / VOLUME_MEMORY;
         self.seconds = self.seconds * keep + 1.0;
         self.started = self.started * keep + f64::from(second.started);
+        self.busy = self.busy * keep + f64::from(u8::from(second.started > 0));
         let attempts = f64::from(second.approved) + f64::from(second.failed);
         if attempts > 0.0 {
             let keep = libm::exp(-attempts / RATE_MEMORY);
@@ -82,5 +89,10 @@ impl Baseline {
     /// The usual number of payments started a second, once known.
     pub(crate) fn started_per_s(&self) -> Option<f64> {
         (self.seconds >= MIN_SECONDS).then(|| self.started / self.seconds)
+    }
+
+    /// Whether payments started over so long that their absence means something.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.busy >= MIN_BUSY_SECONDS
     }
 }

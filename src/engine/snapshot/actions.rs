@@ -86,6 +86,9 @@ pub struct ActionRow {
     pub executes_by_itself: bool,
     /// Whether it may be undone now.
     pub undoable: bool,
+    /// Until when the same is not proposed again, unless it is reopened. None while it is not over, where nothing of it
+    /// rests, and once its incident is over. Worked out for the snapshot.
+    pub rests_until: Option<Time>,
     /// What happened to it: time, who, what.
     pub history: Vec<HistoryRow>,
     /// How its success is verified, and what was seen.

@@ -7,8 +7,9 @@ use super::{
     KillSwitch, MerchantAdoptionRow, MerchantRow, SPARK_BUCKETS, Snapshot,
 };
 use crate::domain::settings::Rates;
-use crate::domain::{ConnectorAccount, ConnectorName, Currency, Money};
+use crate::domain::{ActionClass, ConnectorAccount, ConnectorName, Currency, Money};
 use crate::engine::detect::{self, as_f64};
+use crate::engine::heal::Action;
 use crate::engine::monitor::{Slice, Watched};
 use crate::engine::state::State;
 
@@ -177,9 +178,12 @@ fn health(state: &State, connector: u32, rate: Option<f64>, accounts: &[AccountR
         .incidents
         .open_ones()
         .any(|i| matches!(i.slice, Slice::Connector(c) | Slice::Account(c, _) | Slice::Bin(c, _) if c == connector));
+    // An incident sees it in its shorter windows, most of a minute before the row's own rate has fallen.
+    let fails = state.incidents.open_ones().any(|i| i.slice == Slice::Connector(connector) && i.is_critical());
     match rate {
         _ if open > 0 && open == accounts.len() => Health::Down,
         Some(rate) if rate < DOWN && incident => Health::Down,
+        _ if fails => Health::Down,
         _ if incident || open > 0 => Health::Degraded,
         None => Health::Quiet,
         Some(_) => Health::Healthy,
@@ -199,15 +203,21 @@ fn incidents(state: &State) -> Vec<IncidentRow> {
     rows
 }
 
-/// Pending first, then in progress, then the newest.
+/// Pending first, what answers an incident before the rest and scaling last; then in progress, then the newest.
 fn actions(state: &State) -> Vec<super::ActionRow> {
-    let mut rows: Vec<super::ActionRow> = state.healer.iter().map(|action| action.row.clone()).collect();
-    let rank = |status: ActionStatus| match status {
-        ActionStatus::Pending => 0,
-        ActionStatus::InProgress => 1,
-        _ => 2,
+    let over = |id| state.incidents.get(id).is_none_or(|incident| !incident.is_open());
+    let rests =
+        |action: &Action| state.healer.rests_until(action, state.view.at).filter(|_| !action.row.incident.is_some_and(over));
+    let mut rows: Vec<super::ActionRow> =
+        state.healer.iter().map(|action| super::ActionRow { rests_until: rests(action), ..action.row.clone() }).collect();
+    let rank = |row: &super::ActionRow| match row.status {
+        ActionStatus::Pending if row.incident.is_some() => 0,
+        ActionStatus::Pending if row.class != ActionClass::Scaling => 1,
+        ActionStatus::Pending => 2,
+        ActionStatus::InProgress => 3,
+        _ => 4,
     };
-    rows.sort_by_key(|row| (rank(row.status), core::cmp::Reverse(row.id)));
+    rows.sort_by_key(|row| (rank(row), core::cmp::Reverse(row.id)));
     rows
 }
 

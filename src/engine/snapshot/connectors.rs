@@ -16,7 +16,7 @@ pub enum Health {
     Healthy,
     /// An incident is open on it, or some of its accounts' breakers are.
     Degraded,
-    /// Most attempts fail, or every account's breaker is open.
+    /// Most attempts fail, a critical incident on it goes on, or every account's breaker is open.
     Down,
 }
 

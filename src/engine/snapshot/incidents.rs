@@ -88,7 +88,7 @@ pub struct IncidentRow {
     /// What it is about: `connector adyen`, `adyen × BIN 424242`, `account adyen:mca_7`, `merchant pro_1`, `all traffic`.
     pub slice: String,
     /// The one sentence a person reads first, of when it was at its worst, and how it does since: "adyen fails: 12 % of 83
-    /// attempts approved in 30 s, expected 91 %; now 95 % of 40".
+    /// judged attempts approved in 30 s, expected 91 %; now 95 % of 40".
     pub sentence: String,
     /// How bad.
     pub severity: Severity,

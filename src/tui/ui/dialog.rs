@@ -267,6 +267,7 @@ impl Dialog {
                 Some(Order::Reject { action: *id, version: *version, reason: text.trim().into() })
             }
             (Does::Undo, Kind::Undo(Shown { id, version, .. })) => Some(Order::Undo { action: *id, version: *version }),
+            (Does::Reopen, Kind::Action(Shown { id, version, .. })) => Some(Order::Reopen { action: *id, version: *version }),
             (Does::SetLevel, Kind::Levels(levels)) => Some(levels.order()),
             _ => None,
         }

@@ -70,7 +70,7 @@ impl Ui {
             Does::Model => self.dialog = Some(Dialog::open(Kind::Model)),
             Does::Open => self.open(snapshot),
             Does::AskUndo => self.dialog = self.chosen_action(snapshot).map(Dialog::undo),
-            Does::Approve | Does::Reject | Does::Undo | Does::SetLevel => return self.order(does, now),
+            Does::Approve | Does::Reject | Does::Undo | Does::Reopen | Does::SetLevel => return self.order(does, now),
             Does::RejectBecause => self.dialog = self.dialog.take().map(Dialog::with_reason),
             Does::Hindsight => self.dialog = self.dialog.take().map(Dialog::in_hindsight),
             _ => self.navigate(does, snapshot, now),

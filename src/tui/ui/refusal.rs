@@ -13,6 +13,7 @@ impl Ui {
         match does {
             Does::AskUndo => self.undo_refusal(snapshot),
             Does::Hindsight if !self.shows_action() => Some("open an action first (3, Enter)".into()),
+            Does::Reopen => self.reopen_refusal(snapshot),
             Does::Approve => self.approve_refusal(snapshot),
             Does::SetLevel if self.session.role < self.role_to_set() => {
                 Some("setting this needs the role admin; `!` needs none".into())
@@ -62,6 +63,16 @@ impl Ui {
         match self.chosen_action(snapshot) {
             None => Some("choose an action of the healing queue first (3)".into()),
             Some(row) if !row.undoable => Some(format!("{} is {}: nothing to take back", row.id, row.status.as_str())),
+            Some(_) => None,
+        }
+    }
+
+    fn reopen_refusal(&self, snapshot: &Snapshot) -> Option<String> {
+        match self.chosen_action(snapshot).filter(|_| self.shows_action()) {
+            None => Some("open an action first (3, Enter)".into()),
+            Some(row) if row.rests_until.is_none() => {
+                Some(format!("{} is {}: nothing of it rests", row.id, row.status.as_str()))
+            }
             Some(_) => None,
         }
     }

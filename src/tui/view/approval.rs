@@ -48,6 +48,11 @@ fn summary(row: &ActionRow, rest: &str, columns: usize, scene: &Scene<'_>) -> Ve
     lines.extend(field("against", against, theme.warning, (columns, 2), theme));
     lines.extend(field("undo", &undo(row), theme.text, (columns, 2), theme));
     lines.push(outcome(row, columns, scene));
+    if let Some(until) = row.rests_until {
+        let left = format::left_exactly(scene.until(until));
+        let rests = format!("not proposed again for {left}; a proposes it now");
+        lines.extend(field("rests", &rests, theme.warning, (columns, 2), theme));
+    }
     lines
 }
 
@@ -233,7 +238,11 @@ pub(super) fn evidence(seen: &Evidence, columns: usize, scene: &Scene<'_>) -> Ve
     } else if !seen.series.is_empty() {
         lines.push(labelled("", spark::heights(&seen.series, width, seen.at), theme.text, theme));
     }
-    let age = format!("judged {}, {} s of samples", format::ago(scene.since(seen.at)), seen.window_s);
+    let of = match seen.metric.as_str() {
+        "attempt rate" => "without customers' own declines".to_owned(),
+        _ => format!("{} s of samples", seen.window_s),
+    };
+    let age = format!("judged {}, {of}", format::ago(scene.since(seen.at)));
     lines.push(labelled("", age, theme.quiet, theme));
     lines
 }
@@ -245,7 +254,7 @@ fn prediction(predicted: &Prediction) -> String {
         .rate_after_range
         .map_or_else(String::new, |(low, high)| format!(" (90 % sure of {} to {})", percent(low), percent(high)));
     let (now, after) = (format::percent(predicted.rate_now), format::percent(predicted.rate_after));
-    let mut parts = vec![format!("attempt rate of what moves {now} → {after}{range}")];
+    let mut parts = vec![format!("rate of the judged attempts that move {now} → {after}{range}")];
     let (lost, saved): (Vec<Money>, Vec<Money>) = predicted.saved_per_min.iter().partition(|amount| amount.minor < 0);
     if !saved.is_empty() {
         parts.push(format!("approves {}/min more of what moves", format::amounts(&saved)));

@@ -73,7 +73,7 @@ fn key_line(dialog: &Dialog, scene: &Scene<'_>) -> Line<'static> {
             continue;
         }
         let refused = scene.ui.refusal(binding.does, scene.snapshot);
-        if refused.is_some() && matches!(binding.does, Does::AskUndo | Does::Hindsight) {
+        if refused.is_some() && matches!(binding.does, Does::AskUndo | Does::Hindsight | Does::Reopen) {
             continue;
         }
         let style = if refused.is_some() { theme.quiet } else { theme.key };

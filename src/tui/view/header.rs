@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  APOS  SIMULATION outage · seed 7 · ×1            autonomy approve · 03:14 +00:00
-//!  50 payments/s   rate 71.4 % of 2,981, expected 91.2 %   at risk EUR 1,204/min
+//!  50 payments/s   rate 71.4 % of 2,981 (1 min), expected 91.2 %   at risk EUR 1,204/min
 //!  ◆ 1 action waits for you: w   ■ 1 incident open            rates of 2026-11-22
 //! ```
 //!
@@ -15,10 +15,10 @@ use ratatui::style::Style;
 use super::{Scene, trouble};
 use crate::domain::settings::Levels;
 use crate::domain::{ActionClass, Time};
-use crate::engine::snapshot::{Header, Health};
+use crate::engine::snapshot::{ActionStatus, ConnectorRow, Header, Health};
 use crate::tui::format;
 use crate::tui::ui::{Mode, Pace};
-use crate::tui::widget::text::{put, put_right};
+use crate::tui::widget::text::{put, put_right, width};
 
 /// Rows of the summary.
 const ROWS: u16 = 3;
@@ -87,20 +87,31 @@ fn figures(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let header = &snapshot.header;
     let at_risk = at_risk(header);
     let risk_style = if at_risk.is_some() { theme.bad } else { theme.text };
-    let spans: [(&str, Style); 8] = [
-        (" ", theme.text),
-        (&format::number(header.payments_per_s), theme.text),
-        (" payments/s   rate ", theme.quiet),
-        (&format::rate(header.attempt_rate), rate_style(header, scene)),
-        (&format!(" of {}", format::count(header.attempts)), theme.quiet),
-        (&format!(", expected {}", format::rate(header.baseline_rate)), theme.quiet),
-        ("   at risk ", theme.quiet),
-        (at_risk.as_deref().unwrap_or("nothing"), risk_style),
-    ];
+    let nothing = if is_judged(scene) { "nothing" } else { "not known yet" };
+    let figures = |window: &str| {
+        [
+            (" ".to_owned(), theme.text),
+            (format::number(header.payments_per_s), theme.text),
+            (" payments/s   rate ".to_owned(), theme.quiet),
+            (format::rate(header.attempt_rate), rate_style(header, scene)),
+            (format!(" of {}{window}", format::count(header.attempts)), theme.quiet),
+            (format!(", expected {}", format::rate(header.baseline_rate)), theme.quiet),
+            ("   at risk ".to_owned(), theme.quiet),
+            (at_risk.clone().unwrap_or_else(|| nothing.to_owned()), risk_style),
+        ]
+    };
+    let long = figures(" (1 min)");
+    let fits = long.iter().map(|(text, _)| width(text)).sum::<usize>() <= usize::from(area.width);
     let mut x = area.x;
-    for span in spans {
-        x = put(frame, area, x, area.y + 1, span);
+    for (text, style) in if fits { long } else { figures("") } {
+        x = put(frame, area, x, area.y + 1, (&text, style));
     }
+}
+
+/// Whether what is lost can be told: not before it is known what is usual, of everything and of what does badly.
+fn is_judged(scene: &Scene<'_>) -> bool {
+    let unknown = |row: &ConnectorRow| row.health > Health::Healthy && row.baseline_rate.is_none();
+    scene.snapshot.header.baseline_rate.is_some() && !scene.snapshot.connectors.iter().any(unknown)
 }
 
 fn rate_style(header: &Header, scene: &Scene<'_>) -> Style {
@@ -127,6 +138,9 @@ fn put_at_ease(frame: &mut Buffer, area: Rect, (x, y): (u16, u16), scene: &Scene
         scene.snapshot.connectors.iter().filter(|row| row.health > Health::Healthy).map(|row| row.name.as_str()).collect();
     match unwell[..] {
         [] if trouble::is_grave(scene) => put(frame, area, x, y, ("■ the engine needs you", scene.theme.bad)),
+        [] if scene.snapshot.header.baseline_rate.is_none() => {
+            put(frame, area, x, y, ("○ learning what is usual", scene.theme.quiet))
+        }
         [] => put(frame, area, x, y, ("● nothing needs you", scene.theme.good)),
         [one] => put(frame, area, x, y, (&format!("▲ {one} does badly; routing goes round it"), scene.theme.warning)),
         [..] => put(frame, area, x, y, (&format!("▲ {} connectors do badly", unwell.len()), scene.theme.warning)),
@@ -143,19 +157,32 @@ fn put_adoption(frame: &mut Buffer, area: Rect, (x, y): (u16, u16), scene: &Scen
     put(frame, area, x, y, (&format!("{mark} {}", adoption.words().join(" · ")), style)) + 3
 }
 
+/// What waits for a person: what repairs something first, then whether there is a number of instances to think of.
+fn waiting(scene: &Scene<'_>) -> String {
+    let pending = || scene.snapshot.actions.iter().filter(|row| row.status == ActionStatus::Pending);
+    let all = scene.snapshot.header.pending_actions as usize;
+    let scaling = pending().filter(|row| row.class == ActionClass::Scaling).count().min(all);
+    let what = match (all - scaling, scaling) {
+        (actions, 0) => format::plural(actions, "action"),
+        (0, scaling) => format::plural(scaling, "scaling proposal"),
+        (actions, scaling) => {
+            format!("{} and {}", format::plural(actions, "action"), format::plural(scaling, "scaling proposal"))
+        }
+    };
+    let verb = if all == 1 { "waits" } else { "wait" };
+    match scene.ui.session.mode {
+        Mode::Past { .. } => format!("◆ {what} waited for a person"),
+        Mode::Live | Mode::Simulation { .. } => format!("◆ {what} {verb} for you: w"),
+    }
+}
+
 /// What calls for a person, and what limits the trust in the figures above.
 fn calls(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let Scene { snapshot, ui, theme } = scene;
     let (header, y) = (&snapshot.header, area.y + 2);
     let mut x = put_adoption(frame, area, (area.x + 1, y), scene);
     if header.pending_actions > 0 {
-        let verb = if header.pending_actions == 1 { "waits" } else { "wait" };
-        let actions = format::plural(header.pending_actions as usize, "action");
-        let text = match ui.session.mode {
-            Mode::Past { .. } => format!("◆ {actions} waited for a person"),
-            Mode::Live | Mode::Simulation { .. } => format!("◆ {actions} {verb} for you: w"),
-        };
-        x = put(frame, area, x, y, (&text, theme.accent)) + 3;
+        x = put(frame, area, x, y, (&waiting(scene), theme.accent)) + 3;
     }
     if header.open_incidents > 0 {
         let text = format!("■ {} open", format::plural(header.open_incidents as usize, "incident"));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ── 2 Incidents ─────────────────────────────────────────────────────── 1 open ──
-//! ▸ ■ critical adyen fails: 12 % of 83 attempts approved in 30 s, expected…  2 min
+//! ▸ ■ critical adyen fails: 12 % of 83 judged attempts approved in 30 s, ex…  2 min
 //! ```
 
 use ratatui::buffer::Buffer;
@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::{Scene, first_row};
-use crate::engine::snapshot::{IncidentRow, Severity};
+use crate::engine::snapshot::{BreakerState, ConnectorRow, Health, IncidentRow, Severity};
 use crate::tui::format;
 use crate::tui::theme::Theme;
 use crate::tui::ui::Panel;
@@ -32,13 +32,39 @@ pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
         Title { panel: Some(Panel::Incidents), name: "Incidents", hint: &hint, focused, calls: ui.incidents.unplaced() > 0 };
     let inside = titled(frame, area, &title, theme);
     if ui.incidents.order().is_empty() {
-        put(frame, inside, inside.x + 2, inside.y, ("nothing out of the ordinary", theme.quiet));
+        let (text, style) = none(scene);
+        put(frame, inside, inside.x + 2, inside.y, (&text, style));
     }
     let ids = ui.incidents.order().iter().skip(first_row(ui.incidents.place(), inside.height));
     for (y, id) in (inside.y..inside.bottom()).zip(ids) {
         let Some(row) = snapshot.incidents.iter().find(|row| row.id == *id) else { continue };
         draw_row(frame, Rect { y, height: 1, ..inside }, row, focused && ui.incidents.cursor() == Some(id), scene);
     }
+}
+
+/// What there is to say without an incident: a connector that does badly all the same is never out of sight, and nothing
+/// is ordinary before it is known what is usual.
+fn none(scene: &Scene<'_>) -> (String, Style) {
+    let Scene { snapshot, theme, .. } = scene;
+    let unwell: Vec<String> = snapshot.connectors.iter().filter(|row| row.health > Health::Healthy).map(unwell).collect();
+    let learning = snapshot.header.baseline_rate.is_none();
+    match (unwell.is_empty(), learning) {
+        (false, true) => (format!("{}; what is usual is still being learnt", unwell.join(", ")), theme.warning),
+        (false, false) => (format!("no incident, but {}", unwell.join(", ")), theme.warning),
+        (true, true) => ("learning what is usual: drops show from a hundred attempts on".to_owned(), theme.quiet),
+        (true, false) => ("nothing out of the ordinary".to_owned(), theme.quiet),
+    }
+}
+
+/// `adyen: breaker open`, or how else it does.
+fn unwell(row: &ConnectorRow) -> String {
+    let open = row.accounts.iter().any(|account| account.breaker == BreakerState::Open);
+    let how = match row.health {
+        _ if open => "breaker open",
+        Health::Down => "down",
+        Health::Quiet | Health::Healthy | Health::Degraded => "degraded",
+    };
+    format!("{}: {how}", row.name)
 }
 
 fn draw_row(frame: &mut Buffer, area: Rect, row: &IncidentRow, here: bool, scene: &Scene<'_>) {

@@ -413,3 +413,37 @@ fn a_repair_that_does_not_help_says_that_its_change_stands() {
     assert!(row.verification.unwrap().starts_with("did not help: "), "what was seen stays as it was");
     assert_ne!(market.first_choice(0), "adyen");
 }
+
+#[test]
+fn what_was_rejected_by_mistake_is_reopened_and_proposed_again() {
+    let (mut market, action, version) = outage();
+    assert!(!market.told(Order::Reopen { action, version }).0, "it waits: nothing of it rests");
+    market.order(Order::Reject { action, version, reason: "wrong key".into() });
+    market.run(5);
+    let row = market.row(action);
+    assert!(row.rests_until > Some(market.at) && market.pending().is_empty(), "{row:#?}");
+    let (accepted, text) = market.told(Order::Reopen { action, version });
+    assert!(!accepted && text.contains("changed since it was shown"), "{text}");
+    let (accepted, text) = market.told(Order::Reopen { action, version: row.version });
+    assert!(accepted && text.contains("may be proposed again"), "{text}");
+    market.run(2);
+    let [again] = market.pending().try_into().unwrap();
+    assert!(again.id != action && again.change == row.change && again.incident == row.incident, "{again:#?}");
+    let row = market.row(action);
+    assert_eq!((row.status, row.rests_until), (ActionStatus::Rejected, None));
+    assert_eq!(row.history.last().unwrap().what, "let it be proposed again");
+    assert!(!market.told(Order::Reopen { action, version: row.version }).0, "nothing of it rests any more");
+}
+
+#[test]
+fn what_was_undone_is_reopened_and_proposed_again() {
+    let (mut market, action, version) = outage();
+    market.order(Order::Approve { action, version });
+    market.run(10);
+    market.order(Order::Undo { action, version: market.row(action).version });
+    market.run(20);
+    assert!(market.pending().is_empty() && market.row(action).rests_until.is_some(), "{:#?}", market.row(action));
+    market.order(Order::Reopen { action, version: market.row(action).version });
+    market.run(20);
+    assert_eq!(market.pending().len(), 1, "{:#?}", market.row(action).history);
+}

@@ -172,6 +172,7 @@ pub(crate) fn later_bodies() -> Vec<Body> {
         },
         Body::ModelPublished(Box::new(model())),
         Body::Decided(Arc::new(Decision { notes: vec![modelled], ..decision(3) })),
+        ada(Order::Reopen { action: ActionId(9), version: 3 }),
     ]
 }
 

@@ -25,7 +25,8 @@ pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>
     if moves.is_empty() {
         return None;
     }
-    let weighed = Weighed::of(&moves, incident.row.evidence.window_s, site);
+    // The window that the incident's cost is taken over, so that the part and the whole speak of the same seconds.
+    let weighed = Weighed::of(&moves, incident.now.window_s, site).within(&incident.row.at_risk);
     if !weighed.helps() {
         return None;
     }

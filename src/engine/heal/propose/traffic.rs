@@ -42,6 +42,19 @@ impl Weighed {
         rate_now.zip(rate_after).is_none_or(|(now, after)| after > now)
     }
 
+    /// What moves is a part of what an incident hits: it gains no more than all of that loses. Targets that do better than
+    /// the failing connector ever did, and other tickets, would have it otherwise.
+    pub(super) fn within(mut self, lost_per_min: &[Money]) -> Self {
+        if !lost_per_min.is_empty() {
+            for saved in &mut self.predicted.saved_per_min {
+                let lost = lost_per_min.iter().find(|lost| lost.currency == saved.currency);
+                saved.minor = saved.minor.min(lost.map_or(0, |lost| lost.minor));
+            }
+            self.predicted.saved_per_min.retain(|saved| saved.minor != 0);
+        }
+        self
+    }
+
     /// Probability that the attempt rate rises.
     pub(super) fn confidence(&self) -> f64 {
         confidence(&self.predicted)
@@ -96,16 +109,20 @@ struct Traffic {
     rate_now: Option<f64>,
     /// Mean tickets, each with the payments a minute it stands for.
     tickets: Vec<(f64, Money)>,
+    /// The same, each with the judged attempts a minute over the incident's window: what an incident's cost counts.
+    judged: Vec<(f64, Money)>,
 }
 
 impl Traffic {
     fn of(moves: &[PriorityMove], site: &Site<'_>, window_s: u64) -> Self {
-        let mut all = Self { sums: Sums::default(), rate_now: None, tickets: Vec::new() };
+        let mut all = Self { sums: Sums::default(), rate_now: None, tickets: Vec::new(), judged: Vec::new() };
         let mut recent = Sums::default();
         for watched in merchants(moves, site) {
             let now = watched.window.sums(site.view.at, window_s);
             recent.approved += now.approved;
             recent.failed += now.failed;
+            let a_minute = as_f64(now.judged()) * 60.0 / as_f64(window_s.max(1));
+            all.judged.extend(watched.tickets().map(|(share, ticket)| (share * a_minute, ticket)));
             let sums = watched.window.sums(site.view.at, MEASURED_S);
             all.sums.started += sums.started;
             all.sums.approved += sums.approved;
@@ -160,10 +177,9 @@ fn predict(moves: &[PriorityMove], traffic: &Traffic, site: &Site<'_>) -> Predic
     let [low, after, high] = expected(moves, site);
     let now = traffic.rate_now;
     let gain = now.map_or(0.0, |now| after - now);
-    let judged_share = as_f64(traffic.sums.judged()) / as_f64(traffic.sums.answered().max(1));
     let (mut saved_per_min, mut fees_per_min) = (Vec::new(), Vec::new());
-    for (count, ticket) in &traffic.tickets {
-        add(&mut saved_per_min, scaled(*ticket, count * judged_share * gain));
+    for (count, ticket) in &traffic.judged {
+        add(&mut saved_per_min, scaled(*ticket, count * gain));
     }
     for m in moves {
         for (count, fee) in fees(m, after, now.unwrap_or(after), site) {
@@ -196,7 +212,7 @@ fn expected(moves: &[PriorityMove], site: &Site<'_>) -> [f64; 3] {
 fn describe(name: &str, site: &Site<'_>) -> String {
     let sums = connector_sums(name, site);
     match rate_of(&sums) {
-        Some(rate) => format!("{name}: {:.0} % of {} attempts approved in {MEASURED_S} s", rate * 100.0, sums.judged()),
+        Some(rate) => format!("{name}: {:.0} % of {} judged attempts approved in {MEASURED_S} s", rate * 100.0, sums.judged()),
         None => format!("{name}: no attempts in {MEASURED_S} s"),
     }
 }
