@@ -254,6 +254,23 @@ fn what_a_run_did_not_come_to_is_told_and_never_counted_as_met() {
     assert!(waiting >= expected, "{}", ran.out);
 }
 
+/// A run that could not fail is not counted among those that did as they expect.
+#[test]
+fn a_run_without_expectations_has_nothing_to_judge() {
+    let home = Home::new();
+    home.write("idle.toml", "name = \"idle\"\nduration = \"2s\"\nwarm_up = \"0s\"\n");
+    let file = home.0.path().join("idle.toml").display().to_string();
+    let ran = home.run(&["simulate", "--scenario", &file, "--seed", "1..2", "--alone"], &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(ran.out.lines().last(), Some("0 of 0 runs as they expect; 2 have nothing to judge yet"), "{}", ran.out);
+    let none = home.run(&["vopr", "--threads", "0"], &[]);
+    assert!(none.code == Some(2) && none.err.contains("--threads must be at least 1"), "{}", none.err);
+    let near = home.run(&["simulate", "--scenario", "outrage"], &[]);
+    assert!(near.code == Some(2) && near.err.contains("`outrage` (did you mean outage?)"), "{}", near.err);
+    let gone = home.run(&["simulate", "--scenario", "gone.toml"], &[]);
+    assert!(gone.code == Some(2) && gone.err.contains("gone.toml cannot be read: No such file"), "{}", gone.err);
+}
+
 #[test]
 fn a_log_is_kept_in_a_folder_that_has_none_yet() {
     let home = Home::new();

@@ -182,3 +182,12 @@ fn the_next_decision_is_named_and_explained() {
     desk.press(Key::Esc);
     assert!(desk.ui.dialog.is_none());
 }
+
+/// Where time stands still a step is a second, and the clock shows it.
+#[test]
+fn a_simulation_that_stands_still_shows_its_seconds() {
+    let mut demo = Desk::new(scenes::outage(), SIZES[1]);
+    assert!(demo.text().contains("03:14 +00:00"), "{}", demo.text());
+    demo.ui.pace = Pace { speed: 1.0, paused: true };
+    assert!(demo.text().contains("03:14:07 +00:00"), "{}", demo.text());
+}
