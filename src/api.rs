@@ -39,6 +39,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::http::Method;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, Route};
 
@@ -98,6 +99,7 @@ fn routes(config: &mut ServiceConfig) {
         .configure(seed_routes)
         .service(
             web::scope("/v1")
+                .wrap(from_fn(reply::checked))
                 .service(post("/decisions", web::to(decisions::decide)))
                 .service(post("/outcomes", web::to(outcomes::tell)))
                 .service(get("/decisions/{payment}", web::to(decisions::get)))
