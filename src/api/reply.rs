@@ -57,6 +57,20 @@ pub(super) async fn checked<B: MessageBody + 'static>(
     Ok(request.into_response(refused))
 }
 
+/// Names the answer as its request was named, or anew.
+pub(super) async fn named<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let api = request.app_data::<web::Data<Api>>().cloned();
+    let mut answer = next.call(request).await?;
+    let name = api.and_then(|api| api.requests.name_for(answer.request(), api.handle.now()));
+    if let Some(name) = name {
+        answer.headers_mut().insert(REQUEST_ID.clone(), name);
+    }
+    Ok(answer)
+}
+
 /// An answer in JSON.
 pub(super) fn json<T: Serialize>(status: StatusCode, value: &T) -> HttpResponse {
     let mut body = Vec::with_capacity(ANSWER_BYTES);
@@ -78,11 +92,14 @@ pub(super) struct RequestIds(AtomicU64);
 impl RequestIds {
     /// Names the answer as its request was named; a request without a name gets one, unique in this process.
     pub(super) fn name(&self, request: &HttpRequest, now: Time, mut response: HttpResponse) -> HttpResponse {
-        let name = request.headers().get(&REQUEST_ID).cloned().or_else(|| self.make(now));
-        if let Some(name) = name {
+        if let Some(name) = self.name_for(request, now) {
             response.headers_mut().insert(REQUEST_ID.clone(), name);
         }
         response
+    }
+
+    fn name_for(&self, request: &HttpRequest, now: Time) -> Option<HeaderValue> {
+        request.headers().get(&REQUEST_ID).cloned().or_else(|| self.make(now))
     }
 
     fn make(&self, now: Time) -> Option<HeaderValue> {
