@@ -309,6 +309,16 @@ async fn settings_of_the_peers_are_kept_and_given_back() -> Result<()> {
     let kept = app.post_as_switch("/config-sr-dimension", &dimension).await?;
     assert_eq!(kept.body, json!("SR Dimension configuration updated successfully"));
     assert_eq!(by(&app, "GET", "/config-sr-dimension/pro_1").await?.body, dimension);
+    let mut none = dimension.clone();
+    none["paymentInfo"]["udfs"] = Value::Null;
+    assert_eq!(app.post_as_switch("/config-sr-dimension", &none).await?.status, 200, "null is none");
+    assert_eq!(by(&app, "GET", "/config-sr-dimension/pro_1").await?.body, dimension);
+    for threshold in [-5.0, 1.5] {
+        let rule = json!({ "merchant_id": "pro_1", "config": { "type": "elimination", "data": { "threshold": threshold } } });
+        let refused = app.post_as_switch("/rule/create", &rule).await?;
+        let message = refused.body["message"].as_str().unwrap_or_default();
+        assert!(refused.status == 400 && message.starts_with("config.data.threshold"), "{refused:?}");
+    }
     let mut unknown = dimension.clone();
     unknown["paymentInfo"]["fields"][1] = json!("moon_phase");
     let refused = app.post_as_switch("/config-sr-dimension", &unknown).await?;
