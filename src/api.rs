@@ -39,6 +39,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::http::Method;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, Route};
 
@@ -98,6 +99,8 @@ fn routes(config: &mut ServiceConfig) {
         .configure(seed_routes)
         .service(
             web::scope("/v1")
+                .wrap(from_fn(reply::checked))
+                .wrap(from_fn(reply::named))
                 .service(post("/decisions", web::to(decisions::decide)))
                 .service(post("/outcomes", web::to(outcomes::tell)))
                 .service(get("/decisions/{payment}", web::to(decisions::get)))
@@ -150,14 +153,14 @@ fn routing_routes(config: &mut ServiceConfig) {
                 .route(web::post().to(peer::features::set_debit_routing))
                 .default_service(other_method("GET, POST")),
         )
-        .service(get("/health/diagnostics", web::to(health::diagnostics)));
+        .service(get("/health/diagnostics", web::to(health::diagnostics)).wrap(from_fn(reply::named)));
 }
 
 /// The seed's routes that read the snapshot.
 fn seed_routes(config: &mut ServiceConfig) {
     config
-        .service(get("/health", web::to(health::alive)))
-        .service(get("/health/ready", web::to(health::ready)))
+        .service(get("/health", web::to(health::alive)).wrap(from_fn(reply::named)))
+        .service(get("/health/ready", web::to(health::ready)).wrap(from_fn(reply::named)))
         .service(get("/status", web::to(status::get)))
         .service(get("/analytics", web::to(analytics::get)))
         .service(get("/anomalies", web::to(anomalies::get)))

@@ -1,12 +1,14 @@
 //! Reading JSON so that a refusal names the field: `content.object.payment_id: missing`.
 
 mod field;
+mod strict;
 
 pub use field::Field;
 
 use std::fmt;
 
 use serde::Deserialize;
+use strict::Strict;
 
 use crate::domain::wording;
 
@@ -36,20 +38,25 @@ impl fmt::Display for BadField {
 
 impl std::error::Error for BadField {}
 
-/// Reads a value. The path of a bad field is looked for only when there is one: good bodies are read once, fast.
+/// Reads a value: objects where objects are expected, words as text, all of it UTF-8. The path of a bad field is looked for only when there is one: good bodies are read once, fast.
 ///
 /// # Errors
 /// The first bad field, or the line and column where the body stops being JSON.
 pub fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, BadField> {
-    serde_json::from_slice(body).map_err(|error| explain::<T>(body, &error))
+    // What is skipped would not be looked at by serde.
+    let text = std::str::from_utf8(body)
+        .map_err(|error| BadField::new("", format!("not UTF-8 after {} bytes", error.valid_up_to())))?;
+    let mut from = serde_json::Deserializer::from_str(text);
+    let value = T::deserialize(Strict(&mut from)).and_then(|value| from.end().map(|()| value));
+    value.map_err(|error| explain::<T>(text, &error))
 }
 
-fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> BadField {
+fn explain<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> BadField {
     if error.is_syntax() || error.is_eof() {
         return BadField::new("", format!("not JSON: {error}"));
     }
-    let mut from = serde_json::Deserializer::from_slice(body);
-    match serde_path_to_error::deserialize::<_, T>(&mut from) {
+    let mut from = serde_json::Deserializer::from_str(text);
+    match serde_path_to_error::deserialize::<_, T>(Strict(&mut from)) {
         Ok(_) => BadField::new("", error.to_string()),
         Err(found) => {
             let path = found.path().to_string();
@@ -79,6 +86,41 @@ mod tests {
         inner: Inner,
     }
 
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Word {
+        Plain,
+        Carrying { amount: i64 },
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Words {
+        word: Option<Word>,
+        #[serde(default)]
+        words: Vec<Word>,
+    }
+
+    #[test]
+    fn a_word_is_text_and_one_of_those_allowed() {
+        let read = |body: &str| read::<Words>(body.as_bytes());
+        let check = |body: &str, expected: &str| assert_eq!(read(body).unwrap_err().to_string(), expected);
+        check(r#"{"word":-1}"#, "word: invalid type: number `-1`, expected one of `plain`, `carrying`");
+        check(r#"{"word":true}"#, "word: invalid type: `true`, expected one of `plain`, `carrying`");
+        check(r#"{"word":["plain"]}"#, "word: invalid type: a list, expected one of `plain`, `carrying`");
+        check(r#"{"word":"other"}"#, "word: unknown variant `other`, expected `plain` or `carrying`");
+        check(r#"{"words":["plain",null]}"#, "words[1]: invalid type: null, expected one of `plain`, `carrying`");
+        let carrying = r#"{"word":{"carrying":{"amount":2}},"words":["plain"]}"#;
+        let told = read(carrying).unwrap();
+        assert_eq!((told.word, told.words), (Some(Word::Carrying { amount: 2 }), vec![Word::Plain]));
+        assert_eq!(read(r#"{"word":null}"#).unwrap().word, None);
+    }
+
+    #[test]
+    fn what_is_skipped_is_utf_8_too() {
+        let body = b"{\"inner\":{\"amount\":1},\"other\":\"\xff\"}";
+        assert_eq!(read::<Outer>(body).unwrap_err().to_string(), "the body: not UTF-8 after 31 bytes");
+    }
+
     #[derive(Debug, Deserialize)]
     struct Inner {
         #[expect(dead_code, reason = "only whether it parses matters")]
@@ -95,7 +137,10 @@ mod tests {
         check(r#"{"inner":{"amount":"x"}}"#, r#"inner.amount: invalid type: text "x", expected a whole number"#);
         check("[]", "the body: expected an object, found a list");
         check(r#"{"inner":[]}"#, "inner: expected an object, found a list");
-        check("[", "the body: not JSON: EOF while parsing a list at line 1 column 1");
+        check(r#"{"inner":[1]}"#, "inner: expected an object, found a list");
+        check("[[1]]", "the body: expected an object, found a list");
+        check("[", "the body: expected an object, found a list");
+        check("{", "the body: not JSON: EOF while parsing an object at line 1 column 1");
         check(r#"{"inner" 1"#, "the body: not JSON: expected `:` at line 1 column 10");
     }
 }

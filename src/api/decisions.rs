@@ -20,9 +20,11 @@ use crate::engine::route::rules::Terms;
 struct Asked {
     profile: ProfileId,
     payment: PaymentId,
-    /// From 1. The number last decided, or one before it, asks for that decision again; a later one is decided anew,
-    /// since who sends it knows that the attempt before is over. Absent: the recorded decision again, or the next
-    /// attempt's where that one is known to have failed.
+    /// From 1. One that is decided asks for its own decision again, as it was; where that is no longer held in memory and
+    /// a later attempt was decided since, the answer is 409. A later one is decided anew, since who sends it knows that the
+    /// attempt before is over. Absent: the latest decision again, or the next attempt's where that one is known to have
+    /// failed. What a repeat says of amount and context changes nothing; accounts that leave out the recorded one ask for
+    /// another decision of the latest attempt, and are 409 for one before it.
     attempt: Option<u16>,
     amount: AskedAmount,
     #[serde(default)]
@@ -53,8 +55,11 @@ struct AskedContext {
 
 /// The query of `GET /v1/decisions/{payment}`.
 #[derive(Deserialize)]
-pub(super) struct Query {
+#[serde(deny_unknown_fields)]
+struct Query {
     profile: Option<String>,
+    /// From 1; absent: the latest.
+    attempt: Option<String>,
     /// `json` or `text`; absent: as the `Accept` header says, else JSON.
     format: Option<String>,
 }
@@ -116,31 +121,40 @@ struct Explained<'a> {
 pub(super) async fn decide(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     api.require(&request, Role::Operator)?;
     let asked: Asked = json::read(&api.body(body)?)?;
-    let attempt = asked.attempt.unwrap_or_else(|| api.handle.view().attempt_to_decide(&asked.profile, &asked.payment));
+    let attempt = asked.attempt.unwrap_or_else(|| api.handle.attempt_to_decide(&asked.profile, &asked.payment));
     let decision = api.handle.decide_recorded(asked.request(attempt)?, Terms::default()).await?;
     Ok(reply::ok(&View::of(&decision)))
 }
 
-/// The latest decision of a payment, open or not, explained: in JSON, or as one paragraph.
-pub(super) async fn get(
-    path: web::Path<String>,
-    query: web::Query<Query>,
-    request: HttpRequest,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, ApiError> {
+/// The decision of a payment's attempt, the latest where none is named, open or not, explained: in JSON, or as one paragraph.
+pub(super) async fn get(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     api.may_read(&request)?;
+    let query: Query = reply::query(&request)?;
     let profile = query.profile.as_deref().ok_or_else(|| BadField::new("profile", "missing: add ?profile=…"))?;
     let profile = ProfileId::parse(profile).map_err(|problem| BadField::new("profile", problem))?;
     let payment = PaymentId::parse(&path).map_err(|problem| BadField::new("payment", problem))?;
-    let as_text = wants_text(&query, &request)?;
-    let open = api.handle.decided(&profile, &payment);
-    let decision = if open.is_some() { open } else { api.handle.recalled(&profile, &payment).await? };
-    let decision = decision.ok_or_else(|| ApiError::NotFound(format!("no decision is known for {payment} of {profile}")))?;
+    let (attempt, as_text) = (query.attempt()?, wants_text(&query, &request)?);
+    let open = match attempt {
+        Some(attempt) => api.handle.decided_for(&profile, &payment, attempt),
+        None => api.handle.decided(&profile, &payment),
+    };
+    let decision = if open.is_some() { open } else { api.handle.recalled(&profile, &payment, attempt).await? };
+    let which = attempt.map(|attempt| format!("attempt {attempt} of ")).unwrap_or_default();
+    let decision =
+        decision.ok_or_else(|| ApiError::NotFound(format!("no decision is known for {which}{payment} of {profile}")))?;
     let explanation = Explanation::of(&decision);
     if as_text {
         return Ok(HttpResponse::Ok().insert_header(ContentType::plaintext()).body(explanation.text() + "\n"));
     }
     Ok(reply::ok(&Explained { view: View::of(&decision), explanation }))
+}
+
+impl Query {
+    fn attempt(&self) -> Result<Option<u16>, BadField> {
+        let Some(text) = &self.attempt else { return Ok(None) };
+        let number = text.parse().ok().filter(|number| *number > 0);
+        number.map(Some).ok_or_else(|| BadField::new("attempt", format!("a whole number of 1 to {} is wanted", u16::MAX)))
+    }
 }
 
 /// Whether the answer is to be read by a person: the query says so or, where it says nothing, what the caller likes best.

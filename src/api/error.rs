@@ -95,6 +95,9 @@ struct Told<'a> {
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    /// The attempt of the payment that was decided last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_attempt: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
 }
@@ -114,7 +117,7 @@ impl ApiError {
             Self::RoleTooLow { .. } | Self::NoKeyConfigured(_) => StatusCode::FORBIDDEN,
             Self::UnknownProfile | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Refused(_) => StatusCode::CONFLICT,
+            Self::Refused(_) | Self::Undecided(DecideError::Overtaken { .. }) => StatusCode::CONFLICT,
             Self::Undecided(DecideError::NotRecorded(_)) | Self::NotTaken(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -140,6 +143,7 @@ impl ApiError {
             Self::Refused(_) => "refused",
             Self::Undecided(DecideError::UnknownMerchant) => "unknown_merchant",
             Self::Undecided(DecideError::NoCandidate(_)) => "no_candidate",
+            Self::Undecided(DecideError::Overtaken { .. }) => "overtaken",
             Self::Undecided(DecideError::NotRecorded(_)) => "not_recorded",
             Self::NotTaken(AppendError::Log(_) | AppendError::Spool(_)) => "log_unavailable",
             Self::NotTaken(AppendError::NotFolded(_)) => "not_folded",
@@ -153,6 +157,7 @@ impl ApiError {
         match self {
             Self::BadField(bad) => Some(bad.field.as_str()).filter(|field| !field.is_empty()),
             Self::Undecided(DecideError::NoCandidate(_)) => Some("eligible"),
+            Self::Undecided(DecideError::Overtaken { .. }) => Some("attempt"),
             _ => None,
         }
     }
@@ -183,14 +188,28 @@ impl ApiError {
             Self::NotTaken(_) | Self::Undecided(DecideError::NotRecorded(_)) => {
                 Some("send it again; /status tells how the log does".to_owned())
             }
+            Self::Undecided(DecideError::Overtaken { attempt, latest }) => Some(format!(
+                "ask for attempt {latest}, or for a later one; GET /v1/decisions/{{payment}}?attempt={attempt} tells where \
+                 attempt {attempt} was sent, if the tables still know it"
+            )),
             _ => None,
         }
+    }
+
+    const fn latest_attempt(&self) -> Option<u16> {
+        if let Self::Undecided(DecideError::Overtaken { latest, .. }) = self { Some(*latest) } else { None }
     }
 
     /// The answer.
     #[must_use]
     pub fn response(&self) -> HttpResponse {
-        let told = Told { code: self.code(), message: self.to_string(), field: self.field(), remedy: self.remedy() };
+        let told = Told {
+            code: self.code(),
+            message: self.to_string(),
+            field: self.field(),
+            latest_attempt: self.latest_attempt(),
+            remedy: self.remedy(),
+        };
         let mut response = HttpResponse::build(self.status());
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, "1"));

@@ -35,8 +35,11 @@ struct Asked {
     status: EventKind,
     /// Whose fault a failure is; absent: not known.
     class: Option<DeclineClass>,
-    /// The code of a failure; never a free text.
+    /// The connector's own code of a failure; never a free text.
     code: Option<String>,
+    /// The issuer's answer (ISO 8583, field 39: `05`, `51`, `1A`), read by the network and country that are known of the
+    /// payment. Where it means anything it goes before `code`.
+    issuer_code: Option<String>,
     latency_ms: Option<u32>,
     /// The sender's id of this outcome: a repeat of it changes nothing, whatever it says.
     event_id: Option<EventId>,
@@ -62,7 +65,8 @@ pub(super) async fn tell(request: HttpRequest, body: Arrived, api: web::Data<Api
     let asked: Asked = json::read(&api.body(body)?)?;
     let now = api.handle.now();
     let payment_known = api.payment_known(&asked.profile, &asked.payment);
-    let event = asked.event(now, &api.config.declines)?;
+    let context = api.handle.told(&asked.profile, &asked.payment);
+    let event = asked.event(now, &context, &api.config.declines)?;
     let late = now.since(event.occurred_at) > LATE_AFTER;
     let (status, position) = match api.handle.accept(vec![event]).await? {
         Receipt::Recorded(position) => ("recorded", Some(position)),
@@ -73,19 +77,21 @@ pub(super) async fn tell(request: HttpRequest, body: Arrived, api: web::Data<Api
 }
 
 impl Asked {
-    fn event(self, now: Time, tables: &DeclineTables) -> Result<PaymentEvent, BadField> {
+    /// `context`: what is known of the payment.
+    fn event(self, now: Time, context: &Context, tables: &DeclineTables) -> Result<PaymentEvent, BadField> {
         if self.attempt == Some(0) {
             return Err(BadField::new("attempt", "0 is no attempt: they count from 1"));
         }
-        if self.status != EventKind::Failed && (self.class.is_some() || self.code.is_some()) {
-            let field = if self.class.is_some() { "class" } else { "code" };
-            return Err(BadField::new(field, "only what failed has one"));
+        let reasons =
+            [("class", self.class.is_some()), ("code", self.code.is_some()), ("issuer_code", self.issuer_code.is_some())];
+        if let Some((field, _)) = reasons.iter().find(|(_, given)| *given && self.status != EventKind::Failed) {
+            return Err(BadField::new(*field, "only what failed has one"));
         }
         let occurred_at = self.occurred_at.unwrap_or(now).min(now);
         if occurred_at < Time::ZERO {
             return Err(BadField::new("occurred_at", "it is before 1970"));
         }
-        let decline = (self.status == EventKind::Failed).then(|| self.decline(tables));
+        let decline = (self.status == EventKind::Failed).then(|| self.decline(context, tables));
         Ok(PaymentEvent {
             source: Source::Feedback,
             event_id: self.event_id,
@@ -103,11 +109,10 @@ impl Asked {
         })
     }
 
-    /// Its class as told, else as the connector's code says, else not known.
-    fn decline(&self, tables: &DeclineTables) -> Decline {
-        let codes = Codes { connector: self.code.as_deref(), ..Codes::default() };
-        let decliner = Decliner { connector: Some(self.account.connector()), ..Decliner::default() };
-        let by_code = tables.decline(&codes, &decliner);
+    /// Its class as told, else as the codes say, the issuer's first, else not known.
+    fn decline(&self, context: &Context, tables: &DeclineTables) -> Decline {
+        let codes = Codes { issuer: self.issuer_code.as_deref(), connector: self.code.as_deref(), ..Codes::default() };
+        let by_code = tables.decline(&codes, &Decliner::of(Some(self.account.connector()), context));
         Decline { class: self.class.unwrap_or(by_code.class), ..by_code }
     }
 }

@@ -53,7 +53,7 @@ impl From<DecideError> for Refused {
             DecideError::UnknownMerchant => Self::Asked(Refusal::NoMerchant),
             DecideError::NoCandidate(NoCandidate::Unnamed) => Self::Asked(Refusal::NoGateway),
             DecideError::NoCandidate(left @ NoCandidate::Excluded(_)) => Self::Asked(Refusal::NoneLeft(left.to_string())),
-            DecideError::NotRecorded(_) => Self::Here(error.into()),
+            DecideError::NotRecorded(_) | DecideError::Overtaken { .. } => Self::Here(error.into()),
         }
     }
 }
@@ -99,7 +99,7 @@ async fn choose(asked: &mut DecideRequest, told: (Context, &Parameters), api: &A
     if eligible.is_empty() {
         return Err(Refused::Asked(Refusal::NoGateway));
     }
-    let attempt = view.attempt_to_decide(&asked.merchant_id, &asked.payment_info.payment_id);
+    let attempt = api.handle.attempt_to_decide(&asked.merchant_id, &asked.payment_info.payment_id);
     let mut request = asked.request(eligible, attempt)?;
     request.context = request.context.or(told.0);
     let terms = Terms { parameters: told.1, in_order: ranking == RankingAlgorithm::PriorityList };

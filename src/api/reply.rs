@@ -2,13 +2,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
-use actix_web::web::Bytes;
+use actix_web::middleware::Next;
+use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::{Api, ApiError};
+use crate::adapters::json::BadField;
 use crate::domain::Time;
 
 /// A body as it arrives: whole, or why not.
@@ -16,6 +21,9 @@ pub(super) type Arrived = Result<Bytes, actix_web::Error>;
 
 /// The header that names a request in the logs of both sides.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The one call of `/v1` that takes a query.
+const TAKES_QUERY: &str = "/v1/decisions/{payment}";
 
 /// Room for an answer of ten candidates, so that writing it allocates once.
 const ANSWER_BYTES: usize = 2_048;
@@ -28,6 +36,39 @@ impl Api {
             _ => ApiError::BodyLost(error.to_string()),
         })
     }
+}
+
+/// The query, every key of it known.
+pub(super) fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, ApiError> {
+    let read = web::Query::<T>::from_query(request.query_string()).map(web::Query::into_inner);
+    read.map_err(|error| BadField::new("the query", error.to_string()).into())
+}
+
+/// Around every call of `/v1`: a query where none is taken is refused by its first key, so that a typing error does not pass
+/// for an answer.
+pub(super) async fn checked<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let takes_query = request.match_pattern().is_some_and(|pattern| pattern == TAKES_QUERY);
+    let key = request.query_string().split(['&', '=']).next().filter(|key| !key.is_empty() && !takes_query);
+    let Some(key) = key else { return Ok(next.call(request).await?.map_into_boxed_body()) };
+    let refused = ApiError::from(BadField::new(key, "unknown: this call takes no query")).response();
+    Ok(request.into_response(refused))
+}
+
+/// Names the answer as its request was named, or anew.
+pub(super) async fn named<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let api = request.app_data::<web::Data<Api>>().cloned();
+    let mut answer = next.call(request).await?;
+    let name = api.and_then(|api| api.requests.name_for(answer.request(), api.handle.now()));
+    if let Some(name) = name {
+        answer.headers_mut().insert(REQUEST_ID.clone(), name);
+    }
+    Ok(answer)
 }
 
 /// An answer in JSON.
@@ -51,11 +92,14 @@ pub(super) struct RequestIds(AtomicU64);
 impl RequestIds {
     /// Names the answer as its request was named; a request without a name gets one, unique in this process.
     pub(super) fn name(&self, request: &HttpRequest, now: Time, mut response: HttpResponse) -> HttpResponse {
-        let name = request.headers().get(&REQUEST_ID).cloned().or_else(|| self.make(now));
-        if let Some(name) = name {
+        if let Some(name) = self.name_for(request, now) {
             response.headers_mut().insert(REQUEST_ID.clone(), name);
         }
         response
+    }
+
+    fn name_for(&self, request: &HttpRequest, now: Time) -> Option<HeaderValue> {
+        request.headers().get(&REQUEST_ID).cloned().or_else(|| self.make(now))
     }
 
     fn make(&self, now: Time) -> Option<HeaderValue> {

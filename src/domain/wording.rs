@@ -30,7 +30,9 @@ pub fn printable(c: char) -> char {
 #[must_use]
 pub fn plain(message: &str, group: &str) -> String {
     // A list is taken for a group whose values come in order, so its length is what serde complains of.
-    if message.starts_with("invalid length") && message.contains("expected struct") {
+    if ["invalid length", "invalid type: sequence"].iter().any(|said| message.starts_with(said))
+        && message.contains("expected struct")
+    {
         return format!("expected {group}, found a list");
     }
     let Some((found, expected)) = message.rsplit_once(", expected ") else { return message.to_owned() };

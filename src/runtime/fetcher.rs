@@ -147,7 +147,8 @@ impl Fetcher {
                 KEY,
                 format!(
                     "Hyperswitch does not accept the key for {profile}, or there is none: set APOS_HYPERSWITCH_KEY__{profile}, or \
-                     APOS_HYPERSWITCH_KEY for all profiles, to the merchant's api-key, and restart"
+                     APOS_HYPERSWITCH_KEY for all profiles, to the merchant's api-key, and restart; \
+                     meanwhile one payment a minute tries it again, and the others wait"
                 ),
             ),
             None => self.conditions.clear(KEY),

@@ -38,6 +38,15 @@ pub enum DecideError {
     /// The merchant is unknown, and unknown merchants are not created (`auto_create_merchants = false`).
     #[error("the merchant is not known")]
     UnknownMerchant,
+    /// A later attempt of the payment was decided since, and the decision asked for is not held in memory, or its account
+    /// is none of those allowed now.
+    #[error("attempt {attempt} was decided before or is over; the latest is attempt {latest}")]
+    Overtaken {
+        /// The attempt asked for.
+        attempt: u16,
+        /// The one decided last.
+        latest: u16,
+    },
     /// The request names no connector account.
     #[error(transparent)]
     NoCandidate(#[from] NoCandidate),
@@ -121,18 +130,33 @@ impl Handle {
     /// The latest decision of a payment that is still open, those on their way through the log among them.
     #[must_use]
     pub fn decided(&self, profile: &ProfileId, payment: &PaymentId) -> Option<Arc<Decision>> {
-        self.0.overlay.recorded(profile, payment, 0).or_else(|| self.view().decision(profile, payment))
+        self.0.overlay.latest(profile, payment).or_else(|| self.view().decision(profile, payment))
+    }
+
+    /// The decision of one attempt of a payment that is still open, while it is held in memory.
+    #[must_use]
+    pub fn decided_for(&self, profile: &ProfileId, payment: &PaymentId, attempt: u16) -> Option<Arc<Decision>> {
+        let underway = self.0.overlay.latest(profile, payment).filter(|latest| latest.request.attempt == attempt);
+        underway.or_else(|| self.view().recorded(profile, payment, attempt).0)
+    }
+
+    /// The attempt that a request without a number is about: as [`RoutingView::attempt_to_decide`] says, or a later one that
+    /// is decided and still on its way through the log.
+    #[must_use]
+    pub fn attempt_to_decide(&self, profile: &ProfileId, payment: &PaymentId) -> u16 {
+        let folded = self.view().attempt_to_decide(profile, payment);
+        self.0.overlay.latest(profile, payment).map_or(folded, |latest| latest.request.attempt.max(folded))
     }
 
     /// Decides where an attempt goes. Never waits: it is recorded behind the answer, and when the log is down or too
     /// slow it is answered all the same and counted as unrecorded.
     ///
-    /// An attempt is decided once: a request for it, or for one before it, is answered with the recorded decision, be that
-    /// folded or still on its way through the log; one for a later attempt is decided anew. What a request without a
-    /// number is about, [`RoutingView::attempt_to_decide`] tells. The merchant's active rule says what may be chosen.
+    /// An attempt is decided once: a request for it is answered with its own recorded decision, be that folded or still on
+    /// its way through the log, never with another attempt's; one for a later attempt is decided anew. What a request
+    /// without a number is about, [`Handle::attempt_to_decide`] tells. The merchant's active rule says what may be chosen.
     ///
     /// # Errors
-    /// [`DecideError::UnknownMerchant`] and [`DecideError::NoCandidate`].
+    /// [`DecideError::UnknownMerchant`], [`DecideError::Overtaken`] and [`DecideError::NoCandidate`].
     pub fn decide(&self, request: Request) -> Result<Arc<Decision>, DecideError> {
         self.decide_behind(request, Terms::default())
     }
@@ -172,13 +196,7 @@ impl Handle {
             return Err(DecideError::UnknownMerchant);
         }
         gauges.answered.fetch_add(1, Ordering::Relaxed);
-        // A caller that no longer allows the account asks for another decision.
-        let allowed = |recorded: &Arc<Decision>| request.eligible.contains(&recorded.chosen().account);
-        let recorded = overlay
-            .recorded(&request.profile, &request.payment, request.attempt)
-            .filter(allowed)
-            .or_else(|| view.recorded(&request.profile, &request.payment, request.attempt).filter(allowed));
-        if let Some(recorded) = recorded {
+        if let Some(recorded) = self.recorded(&view, &request)? {
             gauges.repeated.fetch_add(1, Ordering::Relaxed);
             return Ok((recorded, false));
         }
@@ -187,6 +205,10 @@ impl Handle {
         let ruling = view.ruling(&request, terms);
         let made = Arc::new(route::decide_under(&view, &|account| overlay.in_flight(account), request, now, ruling.as_ref())?);
         let stands = overlay.insert(made.clone(), now);
+        let (attempt, latest) = (made.request.attempt, stands.request.attempt);
+        if latest > attempt {
+            return Err(DecideError::Overtaken { attempt, latest });
+        }
         let fresh = Arc::ptr_eq(&made, &stands);
         if fresh {
             tracing::debug!(
@@ -198,6 +220,26 @@ impl Handle {
             );
         }
         Ok((stands, fresh))
+    }
+
+    /// The recorded decision that answers this request, if there is one. A caller that no longer allows its account asks for
+    /// another decision, unless a later attempt was decided since.
+    fn recorded(&self, view: &RoutingView, request: &Request) -> Result<Option<Arc<Decision>>, DecideError> {
+        let Request { profile, payment, attempt, .. } = request;
+        let answers = |recorded: &Arc<Decision>| {
+            recorded.request.attempt == *attempt && request.eligible.contains(&recorded.chosen().account)
+        };
+        let underway = self.0.overlay.latest(profile, payment);
+        let later = underway.as_ref().map_or(0, |latest| latest.request.attempt);
+        if let Some(recorded) = underway.filter(answers) {
+            return Ok(Some(recorded));
+        }
+        let (folded, latest) = view.recorded(profile, payment, *attempt);
+        let (folded, latest) = (folded.filter(answers), latest.max(later));
+        if folded.is_none() && latest > *attempt {
+            return Err(DecideError::Overtaken { attempt: *attempt, latest });
+        }
+        Ok(folded)
     }
 
     /// Notes what is told of a payment before it is asked where it goes. Never waits: it goes to the log behind the answer,

@@ -4,9 +4,10 @@
 //! way through the log, and a burst could pile onto one account before the view counts it as in flight. Counts are read
 //! without a lock; the recorded decisions lie in shards, each held for one look-up (well below a microsecond).
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -51,25 +52,26 @@ impl Overlay {
     #[must_use]
     pub fn in_flight(&self, account: &ConnectorAccount) -> u16 {
         let counts = self.counts.load();
-        counts.get(account).map_or(0, |count| u16::try_from(count.load(Ordering::Relaxed)).unwrap_or(u16::MAX))
+        counts.get(account).map_or(0, |count| u16::try_from(count.load(Relaxed)).unwrap_or(u16::MAX))
     }
 
-    /// The decision in flight for a payment's attempt, or for a later one.
+    /// The latest decision in flight for a payment. Those of the attempts before it are not held here.
     #[must_use]
-    pub fn recorded(&self, profile: &ProfileId, payment: &PaymentId, attempt: u16) -> Option<Arc<Decision>> {
+    pub fn latest(&self, profile: &ProfileId, payment: &PaymentId) -> Option<Arc<Decision>> {
         let key = (profile.clone(), payment.clone());
         let shard = self.shard(&key);
-        shard.get(&key).filter(|held| held.decision.request.attempt >= attempt).map(|held| held.decision.clone())
+        shard.get(&key).map(|held| held.decision.clone())
     }
 
     /// Notes a decision and gives back the one that counts: another thread may have been first for the same attempt, with
-    /// an account that this request allows too.
+    /// an account that this request allows too, or for a later attempt.
     pub fn insert(&self, decision: Arc<Decision>, now: Time) -> Arc<Decision> {
         let key = key_of(&decision);
         let mut shard = self.shard(&key);
-        let stands = |held: &&InFlight| {
-            held.decision.request.attempt >= decision.request.attempt
-                && decision.request.eligible.contains(&held.decision.chosen().account)
+        let stands = |held: &&InFlight| match held.decision.request.attempt.cmp(&decision.request.attempt) {
+            Ordering::Less => false,
+            Ordering::Equal => decision.request.eligible.contains(&held.decision.chosen().account),
+            Ordering::Greater => true,
         };
         if let Some(first) = shard.get(&key).filter(stands) {
             return first.decision.clone();
@@ -77,7 +79,7 @@ impl Overlay {
         self.count_up(&decision.chosen().account);
         match shard.insert(key, InFlight { decision: decision.clone(), since: now }) {
             Some(earlier) => self.count_down(&earlier.decision),
-            None => _ = self.len.fetch_add(1, Ordering::Relaxed),
+            None => _ = self.len.fetch_add(1, Relaxed),
         }
         decision
     }
@@ -112,7 +114,7 @@ impl Overlay {
     /// Decisions in flight.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
+        self.len.load(Relaxed)
     }
 
     /// Whether nothing is in flight.
@@ -123,7 +125,7 @@ impl Overlay {
 
     fn forget(&self, decision: &Decision) {
         self.count_down(decision);
-        self.len.fetch_sub(1, Ordering::Relaxed);
+        self.len.fetch_sub(1, Relaxed);
     }
 
     fn shard(&self, key: &Key) -> MutexGuard<'_, HashMap<Key, InFlight>> {
@@ -134,7 +136,7 @@ impl Overlay {
 
     fn count_up(&self, account: &ConnectorAccount) {
         if let Some(count) = self.counts.load().get(account) {
-            count.fetch_add(1, Ordering::Relaxed);
+            count.fetch_add(1, Relaxed);
             return;
         }
         self.counts.rcu(|counts| {
@@ -143,13 +145,13 @@ impl Overlay {
             counts
         });
         if let Some(count) = self.counts.load().get(account) {
-            count.fetch_add(1, Ordering::Relaxed);
+            count.fetch_add(1, Relaxed);
         }
     }
 
     fn count_down(&self, decision: &Decision) {
         if let Some(count) = self.counts.load().get(&decision.chosen().account) {
-            count.fetch_sub(1, Ordering::Relaxed);
+            count.fetch_sub(1, Relaxed);
         }
     }
 }
@@ -197,10 +199,9 @@ mod tests {
         assert_eq!((overlay.in_flight(&stripe), overlay.len()), (1, 1));
 
         let request = &first.request;
-        assert!(overlay.recorded(&request.profile, &request.payment, 1).is_some());
-        assert!(overlay.recorded(&request.profile, &request.payment, 2).is_none(), "a retry is decided anew");
+        assert_eq!(overlay.latest(&request.profile, &request.payment), Some(first.clone()));
         overlay.settle(&first);
-        assert!(overlay.recorded(&request.profile, &request.payment, 1).is_none());
+        assert_eq!(overlay.latest(&request.profile, &request.payment), None);
         assert_eq!((overlay.in_flight(&stripe), overlay.is_empty()), (0, true));
     }
 
@@ -222,6 +223,9 @@ mod tests {
         let retry = overlay.insert(decision("pay_1", 2, "adyen:b"), Time::ZERO);
         assert_eq!(retry.request.attempt, 2);
         assert_eq!(overlay.in_flight(&ConnectorAccount::parse("stripe:a").unwrap()), 0);
+        let mut late = Arc::unwrap_or_clone(decision("pay_1", 1, "stripe:a"));
+        late.request.eligible.truncate(1);
+        assert!(Arc::ptr_eq(&overlay.insert(Arc::new(late), Time::ZERO), &retry), "an attempt before it changes nothing");
         overlay.settle(&first);
         assert_eq!(overlay.len(), 1, "the view covers attempt 1 only");
         overlay.settle(&retry);
@@ -254,6 +258,6 @@ mod tests {
         });
         let counts = overlay.counts.load();
         assert_eq!(counts.len(), 7);
-        assert!(overlay.is_empty() && counts.values().all(|count| count.load(Ordering::Relaxed) == 0));
+        assert!(overlay.is_empty() && counts.values().all(|count| count.load(Relaxed) == 0));
     }
 }

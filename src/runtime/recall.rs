@@ -19,14 +19,21 @@ pub enum RecallError {
 }
 
 impl Handle {
-    /// The latest decision of a payment that the tables know, as it was recorded. None where they know none, where none are
-    /// configured, and where its record has left both log and archive.
+    /// The decision of a payment's attempt that the tables know, the latest where none is named, as it was recorded. None
+    /// where they know none, where none are configured, and where its record has left both log and archive.
     ///
     /// # Errors
     /// When tables, log or archive cannot be read.
-    pub async fn recalled(&self, profile: &ProfileId, payment: &PaymentId) -> Result<Option<Arc<Decision>>, RecallError> {
+    pub async fn recalled(
+        &self,
+        profile: &ProfileId,
+        payment: &PaymentId,
+        attempt: Option<u16>,
+    ) -> Result<Option<Arc<Decision>>, RecallError> {
         let Some(tables) = self.tables() else { return Ok(None) };
-        let Some(row) = tables.payment(profile, payment).await?.decisions.pop() else { return Ok(None) };
+        let mut rows = tables.payment(profile, payment).await?.decisions.into_iter();
+        let row = rows.rfind(|row| attempt.is_none_or(|attempt| row.attempt == i64::from(attempt)));
+        let Some(row) = row else { return Ok(None) };
         let record = self.record(row.position.record).await?;
         let index = usize::try_from(row.position.index).ok();
         let body = record.as_ref().zip(index).and_then(|(record, index)| record.bodies.get(index));

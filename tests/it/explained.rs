@@ -38,11 +38,58 @@ async fn a_decision_that_is_no_longer_open_is_explained_from_the_log() -> Result
     assert_eq!(app.post_as(OPERATOR, "/v1/decisions", &asked("pay_1")).await?.status, 200);
     let rows = |app: &TestApp| app.handle().status().tables.map_or(0, |tables| tables.rows);
     app.until("the tables hold the decision", || rows(&app) >= 1).await?;
-    let (open, recalled) = (app.handle().decided(&profile, &payment), app.handle().recalled(&profile, &payment).await?);
+    let (open, recalled) = (app.handle().decided(&profile, &payment), app.handle().recalled(&profile, &payment, None).await?);
     let text = |decision: Option<_>| decision.map(|decision: std::sync::Arc<_>| Explanation::of(&decision).text());
     assert!(open.is_some() && open == recalled && text(open) == text(recalled));
     let unknown = PaymentId::parse("pay_unknown").unwrap();
-    assert_eq!(app.handle().recalled(&profile, &unknown).await?, None);
+    assert_eq!(app.handle().recalled(&profile, &unknown, None).await?, None);
+    app.stop().await?;
+    Ok(())
+}
+
+/// A repeat of attempt 1 that arrives after attempt 2 was decided never gets attempt 2's account.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_attempt_is_answered_and_explained_as_it_was_decided() -> Result<()> {
+    let app = TestApp::start_with(Settings::default(), api_config()?, LogChoice::Sqlite, TablesChoice::Sqlite).await?;
+    let ask = async |attempt: u16, eligible: &[&str]| {
+        let mut body = asked("pay_1");
+        (body["attempt"], body["eligible"]) = (json!(attempt), json!(eligible));
+        app.post_as(OPERATOR, "/v1/decisions", &body).await
+    };
+    let explained = async |query: &str| app.get(&format!("/v1/decisions/pay_1?profile=pro_1{query}")).await;
+    let mut decided = Vec::new();
+    for (attempt, account) in (1..=5).zip([STRIPE, ADYEN, STRIPE, ADYEN, STRIPE]) {
+        let answer = ask(attempt, &[account]).await?;
+        assert_eq!((answer.status, &answer.body["account"]), (200, &json!(account)), "{answer:?}");
+        decided.push(answer.body);
+        app.until_folded().await?;
+        app.until("it is covered", || app.handle().status().decisions.in_flight == 0).await?;
+    }
+    for attempt in 2..=5 {
+        let again = ask(attempt, &[ADYEN, STRIPE]).await?;
+        assert_eq!((again.status, &again.body), (200, &decided[usize::from(attempt) - 1]), "attempt {attempt}");
+    }
+    for (attempt, eligible) in [(1, [STRIPE, ADYEN].as_slice()), (2, &[STRIPE])] {
+        let refused = ask(attempt, eligible).await?;
+        let error = &refused.body["error"];
+        assert_eq!((refused.status, &error["code"], &error["field"]), (409, &json!("overtaken"), &json!("attempt")));
+        assert_eq!(error["latest_attempt"], 5, "{error}");
+        assert!(error["message"].as_str().unwrap().contains("the latest is attempt 5") && error["remedy"].is_string());
+    }
+    app.until("the tables hold them", || app.handle().status().tables.is_some_and(|tables| tables.rows >= 5)).await?;
+    for attempt in 1..=5 {
+        let told = explained(&format!("&attempt={attempt}")).await?.body;
+        let was = &decided[attempt - 1];
+        assert_eq!((&told["attempt"], &told["account"]), (&was["attempt"], &was["account"]), "attempt {attempt}");
+    }
+    assert_eq!(explained("").await?.body["attempt"], 5, "the latest");
+    assert_eq!(explained("&attempt=6").await?.status, 404);
+    for (query, named) in [("&attempt=0", "attempt"), ("&attempt=x", "attempt"), ("&atempt=1", "`atempt`")] {
+        let refused = explained(query).await?;
+        assert!(refused.status == 400 && refused.body.to_string().contains(named), "{query}: {refused:?}");
+    }
+    let refused = app.get("/v1/connectors?profil=pro_1").await?;
+    assert_eq!((refused.status, &refused.body["error"]["field"]), (400, &json!("profil")), "{refused:?}");
     app.stop().await?;
     Ok(())
 }

@@ -189,11 +189,12 @@ async fn an_attempt_is_decided_once_and_a_later_one_anew_before_and_after_the_fo
     let retry = ask(7)?;
     assert_eq!(retry.request.attempt, 7, "a later attempt, on the way through the log");
     until("both are folded", &handle, |status| status.decisions.in_flight == 0 && status.statistics.decisions == 2).await?;
-    assert_eq!((ask(7)?, ask(1)?), (retry.clone(), retry), "decided already, from the view");
+    assert_eq!((ask(7)?, ask(1)?), (retry, first), "each as it was decided, from the view");
+    assert!(matches!(ask(3), Err(DecideError::Overtaken { attempt: 3, latest: 7 })), "never decided, and over");
     assert_eq!(ask(8)?.request.attempt, 8, "a later attempt, from the view");
     until("that is folded", &handle, |status| status.statistics.decisions == 3).await?;
 
-    let attempt = handle.view().attempt_to_decide(&profile(), &payment(1));
+    let attempt = handle.attempt_to_decide(&profile(), &payment(1));
     assert_eq!(attempt, 8, "without a number, the attempt decided last");
     let failed = PaymentEvent {
         kind: EventKind::Failed,
@@ -202,7 +203,7 @@ async fn an_attempt_is_decided_once_and_a_later_one_anew_before_and_after_the_fo
     };
     handle.accept(vec![failed]).await?;
     until("the failure is folded", &handle, |status| status.statistics.failed == 1).await?;
-    let next = handle.view().attempt_to_decide(&profile(), &payment(1));
+    let next = handle.attempt_to_decide(&profile(), &payment(1));
     assert_eq!(next, 9, "without a number, the next attempt once the last one has failed");
     assert_eq!(ask(8)?.request.attempt, 8, "by its number, a failed attempt's decision is repeated");
     runtime.shutdown().await;

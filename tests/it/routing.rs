@@ -88,10 +88,19 @@ async fn a_rule_is_written_used_changed_and_deleted() -> Result<()> {
     let deleted = app.post_as_switch("/routing/delete", &chosen(&second)).await?;
     assert_eq!(deleted.body, json!({ "status": "deleted", "routing_algorithm_id": second }));
 
-    refused("/routing/activate", &chosen(&second), "Routing algorithm not found").await?;
-    refused("/routing/deactivate", &chosen("routing_nonsense"), "Routing algorithm not found").await?;
     let others = json!({ "created_by": "pro_2", "routing_algorithm_id": first });
-    refused("/routing/activate", &others, "Routing algorithm not found").await?;
+    for (path, body) in [
+        ("/routing/activate", &chosen(&second)),
+        ("/routing/deactivate", &chosen("routing_nonsense")),
+        ("/routing/activate", &others),
+        ("/routing/update", &change),
+        ("/routing/delete", &chosen(&second)),
+    ] {
+        let unknown = app.post_as_switch(path, body).await?;
+        let message = unknown.body["message"].as_str().unwrap_or_default();
+        ensure!(unknown.status == 404 && unknown.body["code"] == "TE_04", "{path}: {unknown:?}");
+        assert!(message.contains("Routing algorithm not found"), "{path}: {unknown:?}");
+    }
     let listed = app.post_as_switch("/routing/list/pro_1", &json!({})).await?.body;
     assert_eq!((listed.as_array().unwrap().len(), &listed[0]["algorithm_data"]), (1, &priority(&[STRIPE])));
     assert_eq!(by(&app, "DELETE", "/merchant-account/pro_1").await?.status, 200);
@@ -300,6 +309,16 @@ async fn settings_of_the_peers_are_kept_and_given_back() -> Result<()> {
     let kept = app.post_as_switch("/config-sr-dimension", &dimension).await?;
     assert_eq!(kept.body, json!("SR Dimension configuration updated successfully"));
     assert_eq!(by(&app, "GET", "/config-sr-dimension/pro_1").await?.body, dimension);
+    let mut none = dimension.clone();
+    none["paymentInfo"]["udfs"] = Value::Null;
+    assert_eq!(app.post_as_switch("/config-sr-dimension", &none).await?.status, 200, "null is none");
+    assert_eq!(by(&app, "GET", "/config-sr-dimension/pro_1").await?.body, dimension);
+    for threshold in [-5.0, 1.5] {
+        let rule = json!({ "merchant_id": "pro_1", "config": { "type": "elimination", "data": { "threshold": threshold } } });
+        let refused = app.post_as_switch("/rule/create", &rule).await?;
+        let message = refused.body["message"].as_str().unwrap_or_default();
+        assert!(refused.status == 400 && message.starts_with("config.data.threshold"), "{refused:?}");
+    }
     let mut unknown = dimension.clone();
     unknown["paymentInfo"]["fields"][1] = json!("moon_phase");
     let refused = app.post_as_switch("/config-sr-dimension", &unknown).await?;
@@ -396,6 +415,26 @@ async fn an_outcome_has_a_defined_meaning_whenever_and_however_often_it_comes() 
     let next = app.post_as(OPERATOR, "/v1/decisions", &asked).await?.body;
     assert_eq!((&next["account"], &next["approach"]), (&json!(STRIPE), &json!("step_up")), "the code says it: {next}");
 
+    // An issuer's code means what its network means by it, as a webhook's does.
+    let mut known = asked.clone();
+    (known["payment"], known["context"]) = (json!("pay_6"), json!({ "method": "card", "network": "visa", "country": "DE" }));
+    let decided = app.post_as(OPERATOR, "/v1/decisions", &known).await?.body;
+    app.until_folded().await?;
+    let mut coded = outcome("pay_6", "failed");
+    (coded["account"], coded["issuer_code"], coded["code"]) = (decided["account"].clone(), json!("1A"), json!("refused"));
+    let told = tell(&coded).await?;
+    assert!(told.status == 200 && told.request_id.is_some(), "{told:?}");
+    app.until_events(7).await?;
+    let next = app.post_as(OPERATOR, "/v1/decisions", &known).await?.body;
+    assert_eq!((&next["account"], &next["approach"]), (&decided["account"], &json!("step_up")), "{next}");
+
+    let listed = json!(["pro_1", "pay_7", null, STRIPE, "captured", null, null, null, null, null, null]);
+    let refused = tell(&listed).await?;
+    assert_eq!(
+        (refused.status, &refused.body["error"]["message"]),
+        (400, &json!("the body: expected an object, found a list"))
+    );
+
     let check = async |change: &dyn Fn(&mut Value), field: &str| -> Result<()> {
         let mut body = outcome("pay_4", "failed");
         change(&mut body);
@@ -405,6 +444,8 @@ async fn an_outcome_has_a_defined_meaning_whenever_and_however_often_it_comes() 
     };
     check(&|body| body["attempt"] = json!(0), "attempt").await?;
     check(&|body| body["status"] = json!("teleported"), "status").await?;
+    check(&|body| body["status"] = json!(7), "status").await?;
+    check(&|body| body["class"] = json!({}), "class").await?;
     check(&|body| body["account"] = json!("a b"), "account").await?;
     check(&|body| body["occurred_at"] = json!("1969-12-31T00:00:00Z"), "occurred_at").await?;
     check(&|body| body["occurred_at"] = json!("yesterday"), "occurred_at").await?;

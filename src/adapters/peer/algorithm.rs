@@ -44,7 +44,7 @@ fn output(kind: &str, data: &Field<'_>) -> Result<Option<Output>, BadField> {
     Ok(Some(match kind {
         "single" => Output::Single(account(data)?),
         "priority" => Output::Priority(accounts(data)?),
-        "volume_split" => Output::VolumeSplit(splits(data, account)?),
+        "volume_split" => Output::VolumeSplit(distinct(splits(data, account)?, data)?),
         "volume_split_priority" => Output::VolumeSplitPriority(splits(data, accounts)?),
         _ => return Ok(None),
     }))
@@ -144,6 +144,16 @@ pub(super) fn accounts(field: &Field<'_>) -> Result<Vec<ConnectorAccount>, BadFi
 }
 
 /// Shares that sum to 100.
+/// A split whose shares each go to another account: two of one account are one share, written twice or one mistaken.
+fn distinct(splits: Vec<Split<ConnectorAccount>>, field: &Field<'_>) -> Result<Vec<Split<ConnectorAccount>>, BadField> {
+    for ((index, split), place) in splits.iter().enumerate().zip(field.list()?) {
+        if splits[..index].iter().any(|before| before.output == split.output) {
+            return Err(place.bad(format!("`{}` is named twice", split.output)));
+        }
+    }
+    Ok(splits)
+}
+
 fn splits<T>(field: &Field<'_>, output: impl Fn(&Field<'_>) -> Result<T, BadField>) -> Result<Vec<Split<T>>, BadField> {
     let list = field.list()?;
     if list.is_empty() || list.len() > ELIGIBLE_MAX {

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::adapters::json::BadField;
 use crate::domain::ProfileId;
 
 /// `POST /rule/create` and `/rule/update`.
@@ -73,6 +74,19 @@ impl Rule {
         match self {
             Self::SuccessRate(_) => RuleKind::SuccessRate,
             Self::Elimination(_) => RuleKind::Elimination,
+        }
+    }
+
+    /// Refuses a rule that no success rate can meet.
+    ///
+    /// # Errors
+    /// The threshold, where it is no share.
+    pub fn checked(&self) -> Result<(), BadField> {
+        match self {
+            Self::Elimination(Elimination { threshold, .. }) if !(0.0..=1.0).contains(threshold) => {
+                Err(BadField::new("config.data.threshold", format!("{threshold} is no share: allowed are 0 to 1")))
+            }
+            Self::Elimination(_) | Self::SuccessRate(_) => Ok(()),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! shown to matter, so the setting is kept and given back, and changes nothing.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::rule::{Refused, profile_of, store};
 use crate::adapters::json::{self, BadField};
@@ -29,9 +29,14 @@ struct Dimension {
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 struct Fields {
-    #[serde(default)]
+    /// Null is none.
+    #[serde(default, deserialize_with = "given")]
     udfs: Vec<i32>,
     fields: Option<Vec<String>>,
+}
+
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<i32>, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// Every key that a rule may be about.

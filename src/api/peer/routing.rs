@@ -124,10 +124,7 @@ fn listed(path: &str, request: &HttpRequest, api: &Api, active: bool) -> Result<
 /// A merchant's rule by the id that was sent.
 fn known<'v>(view: &'v RoutingView, profile: &ProfileId, id: &str) -> Result<&'v Arc<Rule>, Refused> {
     let rule = id.parse::<RuleId>().ok().and_then(|id| view.rule(profile, id));
-    rule.ok_or_else(|| {
-        let shown: String = id.chars().take(60).collect();
-        Refused::Invalid(RULE, format!("Routing algorithm not found for the provided id : {shown}"))
-    })
+    rule.ok_or(Refused::Missing("routing_algorithm_id: Routing algorithm not found for the provided id"))
 }
 
 /// The same, where it is not active.

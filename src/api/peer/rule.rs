@@ -91,6 +91,7 @@ enum Write {
 async fn written(request: &HttpRequest, body: Arrived, api: &Api, write: Write) -> Result<HttpResponse, Refused> {
     api.may_call_as_peer(request)?;
     let RuleRequest { merchant_id, config } = json::read(&api.body(body)?)?;
+    config.checked()?;
     let kind = config.kind();
     let (view, exists) = (api.handle.view(), exists(api, &merchant_id, kind));
     if !view.knows(&merchant_id) && !view.settings().routing.auto_create_merchants {

@@ -10,6 +10,9 @@ use crate::domain::{ConnectorAccount, Context, Decision, DeclineClass, EventKind
 
 /// Most attempts remembered of one payment: more than any switch makes; a sender gone wrong must not fill the memory.
 const MAX_ATTEMPTS: usize = 64;
+/// Most decisions kept of one open payment beside the latest; the oldest goes first. A caller's late repeat is about an
+/// attempt or two before.
+const MAX_EARLIER: usize = 3;
 
 /// Where an attempt stands: a lattice, pending below every terminal status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +76,8 @@ pub(crate) struct Attempt {
 pub(crate) struct Payment {
     /// The latest decision, while the payment is open.
     pub(crate) decision: Option<Arc<Decision>>,
+    /// Those of the attempts before it, the oldest first, while the payment is open.
+    pub(super) earlier: SmallVec<[Arc<Decision>; 1]>,
     /// Index of that decision's attempt.
     pub(super) decided: u16,
     /// Its attempts.
@@ -144,6 +149,11 @@ impl Payment {
         (!failed).then_some(decision)
     }
 
+    /// The decision of one attempt, while it is kept.
+    pub(crate) fn decision_of(&self, attempt: u16) -> Option<&Arc<Decision>> {
+        self.decision.iter().chain(&self.earlier).find(|decision| decision.request.attempt == attempt)
+    }
+
     /// The account where this attempt must be authenticated: that of the attempt before, if its issuer asked for it.
     pub(crate) fn step_up(&self, attempt: u16) -> Option<u32> {
         let before = self.attempts.iter().filter(|one| one.number.is_none_or(|number| number < attempt));
@@ -182,7 +192,7 @@ impl Payment {
     pub(crate) fn decided(&mut self, decision: &Arc<Decision>, account: Option<u32>, at: Option<Time>) -> bool {
         self.context = decision.request.context.or(self.context);
         self.amount = Some(decision.request.amount);
-        self.decision = Some(Arc::clone(decision));
+        self.keep(decision);
         let number = Some(decision.request.attempt);
         let known = self.attempts.iter().position(|attempt| attempt.number == number);
         let fresh = known.is_none() && self.attempts.len() < MAX_ATTEMPTS;
@@ -195,6 +205,19 @@ impl Payment {
             (self.decided_at, self.silence) = (at, Silent::No);
         }
         fresh
+    }
+
+    /// Makes a decision the latest; that of another attempt before it is kept beside it.
+    fn keep(&mut self, decision: &Arc<Decision>) {
+        let attempt = decision.request.attempt;
+        self.earlier.retain(|earlier| earlier.request.attempt != attempt);
+        let before = self.decision.replace(Arc::clone(decision));
+        if let Some(before) = before.filter(|before| before.request.attempt != attempt) {
+            if self.earlier.len() >= MAX_EARLIER {
+                self.earlier.remove(0);
+            }
+            self.earlier.push(before);
+        }
     }
 
     /// Whether the attempt last decided is still without an answer.

@@ -136,10 +136,13 @@ impl RoutingView {
         merchant.peer_rules.get(kind).map(String::as_str).filter(|rule| !rule.is_empty())
     }
 
-    /// The decision recorded for a payment's attempt, or for a later one.
+    /// The decision of one attempt of a payment that is still open, if it is kept; and the number of the attempt decided
+    /// last, 0 where none was.
     #[must_use]
-    pub fn recorded(&self, profile: &ProfileId, payment: &PaymentId, attempt: u16) -> Option<Arc<Decision>> {
-        self.decision(profile, payment).filter(|decision| decision.request.attempt >= attempt)
+    pub fn recorded(&self, profile: &ProfileId, payment: &PaymentId, attempt: u16) -> (Option<Arc<Decision>>, u16) {
+        let Some(known) = self.payments.get(Key::of(profile, payment)) else { return (None, 0) };
+        let latest = known.decision.as_ref().map_or(0, |latest| latest.request.attempt);
+        (known.decision_of(attempt).cloned(), latest)
     }
 
     /// The attempt that a request without a number is about: the one decided last, unless it has failed, for then the

@@ -118,7 +118,7 @@ async fn a_decision_that_left_the_log_is_found_in_the_archive() -> Result<()> {
     let engine = started(RuntimeConfig { retention, ..strict }).await?;
     // Records leave the log once the tables have seen them.
     trimmed(folder.path()).await?;
-    assert_eq!(engine.handle().recalled(&profile, &payment).await?, decided);
+    assert_eq!(engine.handle().recalled(&profile, &payment, None).await?, decided);
     engine.shutdown().await;
     Ok(())
 }

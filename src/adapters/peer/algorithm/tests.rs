@@ -67,7 +67,8 @@ fn a_refusal_names_the_field_and_what_is_allowed() {
         assert!(refused.problem.contains(told), "{refused}");
     };
     let split = |percents: &[i64]| {
-        let data: Vec<Json> = percents.iter().map(|percent| json!({ "split": percent, "output": gateway("stripe") })).collect();
+        let share = |(index, percent)| json!({ "split": percent, "output": gateway(&format!("psp_{index}")) });
+        let data: Vec<Json> = percents.iter().enumerate().map(share).collect();
         json!({ "type": "volume_split", "data": data })
     };
     check(&split(&[70, 40]), "data", "sum to 110, not to 100");
@@ -78,6 +79,8 @@ fn a_refusal_names_the_field_and_what_is_allowed() {
     check(&json!({ "type": "single", "data": {} }), "data.gateway_name", "missing");
     check(&json!({ "type": "single", "data": { "gateway_name": "a b" } }), "data", "white space");
     check(&json!({ "type": "priority", "data": [gateway("a"), gateway("a")] }), "data[1]", "named twice");
+    let twice = [json!({ "split": 40, "output": gateway("a") }), json!({ "split": 60, "output": gateway("a") })];
+    check(&json!({ "type": "volume_split", "data": twice }), "data[1]", "named twice");
     let many: Vec<Json> = (0..10_000).map(|number| json!({ "gateway_name": format!("p{number}") })).collect();
     assert!(read(&json!({ "type": "priority", "data": many })).unwrap_err().problem.contains("32768"));
 
