@@ -38,7 +38,8 @@ impl fmt::Display for BadField {
 
 impl std::error::Error for BadField {}
 
-/// Reads a value: objects where objects are expected, words as text, all of it UTF-8. The path of a bad field is looked for only when there is one: good bodies are read once, fast.
+/// Reads a value: objects where objects are expected, words as text, all of it UTF-8. The path of a bad field is looked for
+/// only when there is one: good bodies are read once, fast.
 ///
 /// # Errors
 /// The first bad field, or the line and column where the body stops being JSON.

@@ -1,6 +1,7 @@
 //! The read model: all that the screen and the API may see of the engine, at one position of the log.
 //!
-//! A snapshot is plain data, built from State and nothing else: no clock, no IO. Ages and countdowns are computed by the reader against [`Snapshot::at`].
+//! A snapshot is plain data, built from State and nothing else: no clock, no IO. Ages and countdowns are computed by the
+//! reader against [`Snapshot::at`].
 
 mod actions;
 mod adoption;

@@ -1,7 +1,8 @@
 //! What the screen itself knows: where the focus is, what is open, what was pressed. No IO, no clock.
 //!
-//! [`Ui::press`] turns a key into a [`Deed`], [`Ui::refusal`] says why one does nothing; [`Ui::see`] takes a new snapshot. Times are the operator's own
-//! (wall time since the screen opened), never the log's: a simulation at ×100 leaves a person the same 300 ms.
+//! [`Ui::press`] turns a key into a [`Deed`], [`Ui::refusal`] says why one does nothing; [`Ui::see`] takes a new snapshot.
+//! Times are the operator's own (wall time since the screen opened), never the log's: a simulation at ×100 leaves a person the
+//! same 300 ms.
 
 pub mod dialog;
 pub mod levels;

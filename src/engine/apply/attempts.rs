@@ -21,7 +21,8 @@ use crate::engine::tally::Attempted;
 const LISTENED_TO_PER_ENTRY: usize = 4;
 
 /// A decision that was folded so much later than it was made waited for the log: how long its answer takes by our clock
-/// then tells nothing of its connector. Far above a group commit (20 ms), below the least patience of [`crate::engine::route::silence`].
+/// then tells nothing of its connector. Far above a group commit (20 ms), below the least patience of
+/// [`crate::engine::route::silence`].
 const PROMPT: Duration = Duration::from_secs(3);
 
 impl State {

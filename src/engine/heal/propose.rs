@@ -160,11 +160,13 @@ fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>, resting: 
 }
 
 impl Draft {
-    /// What is measured now of the incident it repairs, where that is clearly less bad than it was at its worst.
+    /// What is measured now of the incident it repairs, where that is clearly less bad than it was at its worst. A window that
+    /// reaches back before the trouble would always look so.
     fn looks_better(&self, incidents: &Incidents) -> Option<String> {
-        let (seen, worst) = (self.evidence.as_ref()?, &incidents.get(self.incident?)?.row.evidence);
-        let better = seen.baseline - seen.observed < LESS_BAD * (worst.baseline - worst.observed);
-        better.then(|| format!("{BETTER}{:.0} % of {} attempts", seen.observed * 100.0, seen.samples))
+        let (seen, row) = (self.evidence.as_ref()?, &incidents.get(self.incident?)?.row);
+        let within = seen.at.since(row.detected_at) >= Duration::from_secs(seen.window_s);
+        let better = seen.baseline - seen.observed < LESS_BAD * (row.evidence.baseline - row.evidence.observed);
+        (within && better).then(|| format!("{BETTER}{:.0} % of {} attempts", seen.observed * 100.0, seen.samples))
     }
 
     /// Replaces what an action says of the change and its evidence.

@@ -423,7 +423,7 @@ fn what_was_rejected_by_mistake_is_reopened_and_proposed_again() {
     let row = market.row(action);
     assert!(row.rests_until > Some(market.at) && market.pending().is_empty(), "{row:#?}");
     let (accepted, text) = market.told(Order::Reopen { action, version });
-    assert!(!accepted && text.contains("changed since it was shown"), "{text}");
+    assert!(!accepted && text.contains("has changed since version"), "{text}");
     let (accepted, text) = market.told(Order::Reopen { action, version: row.version });
     assert!(accepted && text.contains("may be proposed again"), "{text}");
     market.run(2);
