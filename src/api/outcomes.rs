@@ -8,7 +8,9 @@
 //! | one that will occur | the sender's clock is ahead: it counts from now |
 //! | one of a payment nothing was heard of | it counts for the account it names; the answer says so |
 //!
-//! The answer comes once the outcome is durable.
+//! The answer comes once the outcome is durable. Where the attempt's end is known when it comes, the answer's `known_end` tells
+//! whether the outcome `repeated` it or `contradicts` it. Nothing is promised where that is missing: what was told in the last
+//! moments, or to another replica, may not be folded here yet, and payments are forgotten some time after their end.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,7 @@ use crate::domain::{
     ConnectorAccount, Context, Decline, DeclineClass, EventId, EventKind, PaymentEvent, PaymentId, Position, ProfileId, Role,
     Source, Time,
 };
+use crate::engine::KnownEnd;
 use crate::runtime::Receipt;
 
 #[derive(Deserialize)]
@@ -55,6 +58,9 @@ struct Kept {
     position: Option<Position>,
     /// Whether anything was heard of the payment before.
     payment_known: bool,
+    /// What it says of the attempt's end, where that is known and the outcome itself is no repeat of an id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_end: Option<KnownEnd>,
     /// Whether it came so late that it teaches only.
     late: bool,
 }
@@ -68,12 +74,14 @@ pub(super) async fn tell(request: HttpRequest, body: Arrived, api: web::Data<Api
     let context = api.handle.told(&asked.profile, &asked.payment);
     let event = asked.event(now, &context, &api.config.declines)?;
     let late = now.since(event.occurred_at) > LATE_AFTER;
+    let known_end = api.handle.view().known_end(&event);
     let (status, position) = match api.handle.accept(vec![event]).await? {
         Receipt::Recorded(position) => ("recorded", Some(position)),
         Receipt::Spooled => ("spooled", None),
         Receipt::Repeated => ("repeated", None),
     };
-    Ok(reply::ok(&Kept { status, position, payment_known, late }))
+    let known_end = known_end.filter(|_| status != "repeated");
+    Ok(reply::ok(&Kept { status, position, payment_known, known_end, late }))
 }
 
 impl Asked {

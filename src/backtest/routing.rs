@@ -19,5 +19,5 @@ pub use case::{Case, Choice, Outcome, Payment};
 pub use judge::{Clock, Progress, Report, judge};
 pub use logged::Estimate;
 pub use policy::{Engine, Policy, PolicyName};
-pub use read::{Refused, Unnamed, read};
+pub use read::{Refused, Remarks, read};
 pub use write::write;

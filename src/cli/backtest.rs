@@ -13,7 +13,7 @@ use super::simulate::ReportForm;
 use super::wiring::trainer;
 use super::{Ended, Failure, Setup, output};
 use crate::backtest::routing::suite::{DEVELOP, REPORT, SCENARIOS, Scenario};
-use crate::backtest::routing::{Case, Engine, PolicyName, Report, judge, read, write};
+use crate::backtest::routing::{Case, Engine, PolicyName, Remarks, Report, judge, read, write};
 use crate::runtime::clock::instant;
 
 /// What can be judged.
@@ -57,11 +57,12 @@ pub struct RoutingArguments {
 const FORMATS: &str = r#"A payment:
   {"id":"pay_1","t":12.5,"merchant":"pro_1","amount":65.4,"currency":"EUR","country":"DE","method":"card",
    "network":"Visa","bin":"411111","connectors":["adyen","stripe"]}
-t is in seconds, the amount in major units; country, method, network and bin may be missing.
+t is in seconds: payments are taken in its order, those of one time in the file's. The amount is in major units; country,
+method, network and bin may be missing. Any other key is refused.
 Its outcomes, for all of its connectors (a simulation: exact) or for the one chosen (a log: estimated):
   {"id":"pay_1","outcomes":{"adyen":{"success":true,"p":0.91,"latency_ms":412,"observed_after_s":1.5},
    "stripe":{"success":false,"p":0.84,"observed_after_s":2,"error":"do_not_honor"}}}
-p is the probability of success, where known. A log may give the "propensity" of its choice.
+p is the probability of success, where known. A log may give the "propensity" of its choice, above 0.
 An outcome is revealed observed_after_s after the choice, and only for the connector chosen."#;
 
 /// Which seeds of the scenarios.
@@ -120,18 +121,15 @@ fn files(arguments: &RoutingArguments, (payments, outcomes): (&Path, &Path), eng
     };
     let mut meter = Meter::new();
     let names = (payments.display().to_string(), outcomes.display().to_string());
-    let (case, unnamed) = read((&names.0, open(payments)?), (&names.1, open(outcomes)?), &mut |lines| {
+    let (case, remarks) = read((&names.0, open(payments)?), (&names.1, open(outcomes)?), &mut |lines| {
         meter.show(&format!("{lines} lines read"));
     })
     .map_err(|refused| Failure::Usage(refused.into()))?;
     if case.payments.is_empty() {
         return Err(Failure::usage(format!("{} holds no payment", names.0)));
     }
-    if !unnamed.is_empty() {
-        meter.clear();
-        let words: Vec<&str> = unnamed.iter().map(String::as_str).collect();
-        output::talk(&format!("counted as `other`, for want of a name: {}", words.join(", ")));
-    }
+    meter.clear();
+    remark(&remarks, &names.0);
     let report = judged(&case, arguments.policy, engine, &mut meter, "");
     let text = match arguments.report {
         ReportForm::Text => text(&report),
@@ -139,6 +137,19 @@ fn files(arguments: &RoutingArguments, (payments, outcomes): (&Path, &Path), eng
     };
     output::data(text.as_bytes())?;
     Ok(Ended::Fine)
+}
+
+/// Tells what was taken otherwise than it stands in the files.
+fn remark(remarks: &Remarks, payments: &str) {
+    let Remarks { unnamed, out_of_order } = remarks;
+    if !unnamed.is_empty() {
+        let words: Vec<&str> = unnamed.iter().map(String::as_str).collect();
+        output::talk(&format!("counted as `other`, for want of a name: {}", words.join(", ")));
+    }
+    if *out_of_order > 0 {
+        let lines = if *out_of_order == 1 { "1 line was".to_owned() } else { format!("{out_of_order} lines were") };
+        output::talk(&format!("{payments}: {lines} out of order: payments are taken in the order of `t`"));
+    }
 }
 
 fn judged(case: &Case, policy: PolicyName, engine: Engine<'_>, meter: &mut Meter, what: &str) -> Report {

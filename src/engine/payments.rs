@@ -16,6 +16,7 @@ use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
 pub use hidden::Hidden;
+pub use payment::KnownEnd;
 pub(crate) use payment::{Attempt, Coverage, Merge, Payment, Silent};
 
 use crate::domain::{EventId, PaymentId, ProfileId, Time};

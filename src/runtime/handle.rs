@@ -329,7 +329,7 @@ impl Handle {
             ready: gauges.ready.load(Ordering::Relaxed)
                 && !shared.conditions.has("engine")
                 && !shared.conditions.has("apos-engine"),
-            degraded: shared.conditions.list().into_iter().chain(model).collect(),
+            degraded: shared.conditions.list().into_iter().chain(model).chain(snapshot.adoption.unwell()).collect(),
             leader: shared.lease.borrow().is_some(),
             epoch: shared.published.agenda().borrow().epoch,
             log: self.log_status(),

@@ -122,6 +122,10 @@ async fn dial_shadow_and_kill_switch_are_set_and_shown() -> Result<()> {
         assert_eq!(adoption["kill_switch"]["reason"], "wrong figures");
         assert_eq!(adoption["merchants"][0], json!({ "profile": "pro_2", "dial": null, "shadow": true }));
     }
+    let status = app.read("/status").await?;
+    assert_eq!((&status["status"], &status["adoption"]["conservative"]), (&json!("degraded"), &json!(null)), "{status}");
+    let degraded = status["runtime"]["degraded"].to_string();
+    assert!(degraded.contains("routing: the kill switch is pulled by ") && degraded.contains(": wrong figures"), "{degraded}");
     let asked = json!({
         "profile": "pro_1", "payment": "pay_killed", "amount": { "minor": 100, "currency": "EUR" },
         "eligible": ["stripe:mca_1", "adyen:mca_2"]
@@ -131,6 +135,7 @@ async fn dial_shadow_and_kill_switch_are_set_and_shown() -> Result<()> {
     assert_eq!(decided["notes"], json!(["kill_switch"]));
     assert_eq!(put("/v1/kill-switch", OPERATOR, json!({ "pulled": false })).await?.0, 200);
     assert_eq!(app.read("/v1/adoption").await?["kill_switch"], json!(null));
+    assert_eq!(app.read("/status").await?["status"], "ok");
     assert_eq!(app.read("/v1/experiments").await?["experiments"], json!([]));
     app.stop().await?;
     Ok(())

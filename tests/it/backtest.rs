@@ -65,6 +65,30 @@ fn a_malformed_line_is_refused_with_its_place() {
 }
 
 #[test]
+fn lines_out_of_order_are_counted_and_change_no_figure() {
+    let folder = tempfile::tempdir().unwrap();
+    let (payments, outcomes) = (folder.path().join("p.jsonl"), folder.path().join("o.jsonl"));
+    let create = |path| BufWriter::new(File::create(path).unwrap());
+    write(&slice("cold-start", 200), &mut create(&payments), &mut create(&outcomes)).unwrap();
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_apos"));
+        command.env_clear().env("HOME", folder.path()).args(["backtest", "routing", "--report", "json", "--payments"]);
+        let output = command.arg(&payments).arg("--outcomes").arg(&outcomes).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (report["fingerprint"].clone(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (in_order, said) = run();
+    assert!(!said.contains("out of order"), "{said}");
+    let mut lines: Vec<String> = std::fs::read_to_string(&payments).unwrap().lines().map(str::to_owned).collect();
+    let first = lines.remove(0);
+    lines.insert(100, first);
+    std::fs::write(&payments, lines.join("\n")).unwrap();
+    let (moved, said) = run();
+    assert_eq!(moved, in_order);
+    assert!(said.contains("p.jsonl: 1 line was out of order"), "{said}");
+}
+
+#[test]
 fn the_engine_beats_the_last_125_rule_where_connectors_fail() {
     let report = judged(&slice("outage", 8_000), PolicyName::Bdl);
     let (lost, last_n) = (report.regret_per_1000.unwrap(), report.last_n_regret_per_1000.unwrap());

@@ -384,11 +384,14 @@ async fn an_outcome_has_a_defined_meaning_whenever_and_however_often_it_comes() 
     let tell = async |body: &Value| app.post_as(OPERATOR, "/v1/outcomes", body).await;
     let first = tell(&outcome("pay_1", "captured")).await?;
     assert_eq!((first.status, &first.body["status"], &first.body["payment_known"]), (200, &json!("recorded"), &json!(false)));
+    assert_eq!(first.body.get("known_end"), None, "{first:?}");
+    app.until_events(1).await?;
     let again = tell(&outcome("pay_1", "captured")).await?;
     app.until_events(2).await?;
-    assert_eq!(again.status, 200);
+    assert_eq!((again.status, &again.body["known_end"]), (200, &json!("repeated")), "{again:?}");
     let contradiction = tell(&outcome("pay_1", "failed")).await?;
     assert_eq!((contradiction.status, &contradiction.body["payment_known"]), (200, &json!(true)));
+    assert_eq!((&contradiction.body["status"], &contradiction.body["known_end"]), (&json!("recorded"), &json!("contradicts")));
     let mut late = outcome("pay_2", "failed");
     late["occurred_at"] = json!("2001-01-01T00:00:00Z");
     late["code"] = json!("timeout");

@@ -89,7 +89,12 @@ fn case(rule: &Field<'_>, names: &Names<'_>) -> Result<Case, BadField> {
     if !matches!(output, Output::Single(_)) && kind.text()? != expected {
         return Err(kind.bad(format!("the output is of the kind {expected}")));
     }
-    Ok(Case { name, output, statements: statements(&rule.get("statements")?, names, NESTING_MAX)? })
+    let list = rule.get("statements")?;
+    let statements = statements(&list, names, NESTING_MAX)?;
+    if statements.is_empty() {
+        return Err(list.bad("it is empty, so the case would never hold: give it a statement, or leave the case out"));
+    }
+    Ok(Case { name, output, statements })
 }
 
 fn statements(list: &Field<'_>, names: &Names<'_>, depth: usize) -> Result<Vec<Statement>, BadField> {
@@ -98,9 +103,15 @@ fn statements(list: &Field<'_>, names: &Names<'_>, depth: usize) -> Result<Vec<S
     }
     let mut read = Vec::new();
     for statement in list.list()? {
+        let list = statement.get("condition")?;
         let mut conditions = Vec::new();
-        for field in statement.get("condition")?.list()? {
+        for field in list.list()? {
             conditions.push(condition::read(&field, names)?);
+        }
+        if conditions.is_empty() {
+            return Err(
+                list.bad("it is empty, and would hold for every payment: give it a condition, or leave the statement out")
+            );
         }
         let nested = match statement.get("nested")?.given() {
             Some(nested) => statements(&nested, names, depth - 1)?,

@@ -7,9 +7,10 @@
 //!  "stripe":{"success":false,"p":0.84,"observed_after_s":2,"error":"do_not_honor"}}}
 //! ```
 //!
-//! `t` is in seconds, of any origin; `amount` in major units. Country, method, network and BIN may be missing: then
+//! `t` is in seconds, of any origin: payments are taken in its order, those of one time in the file's. `amount` in major units. Country, method, network and BIN may be missing: then
 //! they are unknown. An outcome line names all of the payment's connectors (a simulation) or the one that was chosen
-//! (a log), then with the `propensity` of that choice where it is known.
+//! (a log), then with the `propensity` of that choice where it is known, above 0 and at most 1. Another key is refused: a
+//! misspelt one would be taken for one that is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
@@ -40,14 +41,20 @@ pub struct Refused {
     pub problem: String,
 }
 
-/// Words that the vocabularies lack: they count as `other`.
-pub type Unnamed = BTreeSet<String>;
+/// What was taken otherwise than it stands in the files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remarks {
+    /// Words that the vocabularies lack: they count as `other`.
+    pub unnamed: BTreeSet<String>,
+    /// Payments that stand after a later one: they were put in the order of their times.
+    pub out_of_order: usize,
+}
 
 /// A field that is wrong, and why.
 type Wrong = (&'static str, String);
 
 #[derive(Deserialize, Default)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct PaymentLine {
     id: Value,
     t: Value,
@@ -62,7 +69,7 @@ struct PaymentLine {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct OutcomeLine {
     id: Value,
     outcomes: BTreeMap<String, OutcomeValue>,
@@ -70,7 +77,7 @@ struct OutcomeLine {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct OutcomeValue {
     success: Value,
     p: Value,
@@ -88,7 +95,7 @@ pub fn read(
     (payments_file, payments): (&str, impl BufRead),
     (outcomes_file, outcomes): (&str, impl BufRead),
     progress: &mut dyn FnMut(usize),
-) -> Result<(Case, Unnamed), Refused> {
+) -> Result<(Case, Remarks), Refused> {
     let mut reader = Reader { tables: DeclineTables::built_in().map_err(no_tables)?, ..Reader::default() };
     let mut lines = 0;
     for (file, what, input) in [
@@ -141,7 +148,9 @@ struct Reader {
     by_id: BTreeMap<PaymentId, usize>,
     /// By payment: the line they were on, and they.
     outcomes: Vec<Option<(usize, SmallVec<[Outcome; 8]>)>>,
-    unnamed: Unnamed,
+    /// The latest time of a payment.
+    latest: Time,
+    remarks: Remarks,
 }
 
 impl Reader {
@@ -169,6 +178,8 @@ impl Reader {
             connectors: self.eligible(&line.connectors)?,
             id: id.clone(),
         };
+        self.remarks.out_of_order += usize::from(payment.at < self.latest);
+        self.latest = self.latest.max(payment.at);
         self.by_id.insert(id, self.payments.len());
         self.payments.push((number, payment));
         self.outcomes.push(None);
@@ -198,7 +209,7 @@ impl Reader {
             _ => None,
         });
         known.unwrap_or_else(|| {
-            self.unnamed.insert(format!("method {word}"));
+            self.remarks.unnamed.insert(format!("method {word}"));
             Method::Other
         })
     }
@@ -211,7 +222,7 @@ impl Reader {
             _ => None,
         });
         known.unwrap_or_else(|| {
-            self.unnamed.insert(format!("network {word}"));
+            self.remarks.unnamed.insert(format!("network {word}"));
             Network::Other
         })
     }
@@ -292,13 +303,13 @@ impl Reader {
         Some((*line, ("outcomes", problem)))
     }
 
-    fn finish(self) -> (Case, Unnamed) {
+    fn finish(self) -> (Case, Remarks) {
         let outcomes = self.outcomes.into_iter().map(|outcomes| outcomes.map(|(_, outcomes)| outcomes).unwrap_or_default());
         let mut rows: Vec<_> = self.payments.into_iter().map(|(_, payment)| payment).zip(outcomes).collect();
         // Stable: payments of one time stay in the file's order.
         rows.sort_by_key(|(payment, _)| payment.at);
         let (payments, outcomes) = rows.into_iter().unzip();
-        (Case { connectors: self.connectors, payments, outcomes }, self.unnamed)
+        (Case { connectors: self.connectors, payments, outcomes }, self.remarks)
     }
 }
 
@@ -320,8 +331,18 @@ fn outcome(
         latency_ms: latency_ms.map(crate::sim::chance::whole),
         observed_after: Duration::from_secs_f64(number("observed_after_s", &value.observed_after_s, 1e9)?.unwrap_or(0.0)),
         decline: error.map(|code| declined(&code)),
-        propensity: number("propensity", propensity, 1.0)?,
+        propensity: chosen_with(propensity)?,
     })
+}
+
+/// A propensity, where there is one. What was chosen cannot have had none: 0 would weigh it infinitely.
+fn chosen_with(value: &Value) -> Result<Option<f64>, Wrong> {
+    const FIELD: &str = "propensity";
+    let propensity = number(FIELD, value, 1.0)?;
+    if propensity == Some(0.0) {
+        return Err((FIELD, "a number above 0 is wanted, for it was chosen; leave it out where it is not known".to_owned()));
+    }
+    Ok(propensity)
 }
 
 /// A code in any of the known vocabularies, or the class itself.
@@ -385,14 +406,14 @@ mod tests {
     const BOTH: &str =
         r#"{"id":"p1","outcomes":{"a":{"success":true,"p":0.9,"observed_after_s":1.5},"b":{"success":false,"error":"91"}}}"#;
 
-    fn tried(payments: &str, outcomes: &str) -> Result<(Case, Unnamed), Refused> {
+    fn tried(payments: &str, outcomes: &str) -> Result<(Case, Remarks), Refused> {
         read(("P.jsonl", payments.as_bytes()), ("O.jsonl", outcomes.as_bytes()), &mut |_| {})
     }
 
     #[test]
     fn a_case_is_read_and_written_and_read_again() {
-        let (case, unnamed) = tried(PAYMENT, BOTH).unwrap();
-        assert!(unnamed.is_empty() && case.is_complete());
+        let (case, remarks) = tried(PAYMENT, BOTH).unwrap();
+        assert!(remarks == Remarks::default() && case.is_complete());
         let payment = &case.payments[0];
         assert_eq!((payment.at.millis(), payment.amount.to_string().as_str()), (3_250, "EUR 65.40"));
         assert_eq!(payment.context.network, Some(Network::Visa));
@@ -426,14 +447,33 @@ mod tests {
         check(PAYMENT, &outcome("0.9", "1.9"), &["field `p`", "0 to 1"]);
         check(PAYMENT, &outcome("\"b\"", "\"c\""), &["field `outcomes`", "c is not among the connectors"]);
         check(PAYMENT, "", &["P.jsonl, line 1, field `id`", "no line among the outcomes"]);
+        check(&payment("\"bin\"", "\"iin\""), BOTH, &["P.jsonl, line 1", "unknown field `iin`"]);
+        check(PAYMENT, &outcome("observed_after_s", "observed_after"), &["O.jsonl, line 1", "unknown field `observed_after`"]);
+        check(PAYMENT, &outcome("\"outcomes\"", "\"t\":1,\"outcomes\""), &["O.jsonl, line 1", "unknown field `t`"]);
+        for propensity in ["0", "0.0", "-0.0", "1.01"] {
+            let with = outcome("\"p\":0.9", &format!("\"propensity\":{propensity}"));
+            check(PAYMENT, &with, &["O.jsonl, line 1, field `propensity`", "wanted"]);
+        }
         let three = payment("\"b\"]", "\"b\",\"c\"]");
         check(&three, BOTH, &["O.jsonl, line 1, field `outcomes`", "2 of 3 connectors"]);
     }
 
     #[test]
+    fn payments_are_taken_in_the_order_of_their_times_and_how_many_stood_otherwise_is_told() {
+        let (mut payments, mut outcomes) = (String::new(), String::new());
+        for (id, t) in [("p1", "5"), ("p2", "3"), ("p3", "5"), ("p4", "4"), ("p5", "6")] {
+            payments += &(PAYMENT.replace("p1", id).replace("3.25", t) + "\n");
+            outcomes += &(BOTH.replace("p1", id) + "\n");
+        }
+        let (case, remarks) = tried(&payments, &outcomes).unwrap();
+        assert_eq!(case.payments.iter().map(|payment| payment.id.as_str()).collect::<Vec<_>>(), ["p2", "p4", "p1", "p3", "p5"]);
+        assert_eq!(remarks.out_of_order, 2);
+    }
+
+    #[test]
     fn words_without_a_name_are_told() {
-        let (case, unnamed) = tried(&PAYMENT.replace("card", "pigeon"), BOTH).unwrap();
+        let (case, remarks) = tried(&PAYMENT.replace("card", "pigeon"), BOTH).unwrap();
         assert_eq!(case.payments[0].context.method, Some(Method::Other));
-        assert_eq!(unnamed.into_iter().collect::<Vec<_>>(), ["method pigeon"]);
+        assert_eq!(remarks.unnamed.into_iter().collect::<Vec<_>>(), ["method pigeon"]);
     }
 }

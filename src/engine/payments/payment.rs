@@ -56,6 +56,16 @@ impl Status {
     }
 }
 
+/// What an outcome says of an attempt whose end is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KnownEnd {
+    /// The same: it changes nothing.
+    Repeated,
+    /// Another one: the first stands.
+    Contradicts,
+}
+
 /// One attempt of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Attempt {
@@ -265,6 +275,17 @@ impl Payment {
         if event.kind.is_authentication() { Merge::Step } else { advance(attempt, target, event.kind) }
     }
 
+    /// What an outcome says of its attempt's end where that is known; it is merged into a copy.
+    pub(crate) fn known_end(&self, event: &PaymentEvent, account: Option<u32>) -> Option<KnownEnd> {
+        let mut copy = self.clone();
+        let over = copy.find(event.attempt, account).is_some_and(|attempt| attempt.status.is_over());
+        match copy.merge(event, account) {
+            Merge::Repeat if over && Status::told(event).is_over() => Some(KnownEnd::Repeated),
+            Merge::Contradiction => Some(KnownEnd::Contradicts),
+            _ => None,
+        }
+    }
+
     /// Attempts that events told of to their end, and the latest as far as it has come: one that a later attempt has
     /// overtaken is over, and how it ended was not told.
     pub(crate) fn seen(&self) -> u16 {
@@ -391,5 +412,27 @@ mod tests {
         check(&[(Captured, Some(1)), (EventKind::AuthenticationSucceeded, Some(1)), (Failed, None)], 1, 1);
         check(&[(EventKind::Refunded, None)], 0, 0);
         check(&[(Captured, Some(1)), (EventKind::Refunded, None), (EventKind::Disputed, None)], 1, 0);
+    }
+
+    /// What an outcome is told to say of a known end changes nothing, and no news is called a repeat.
+    #[test]
+    fn an_outcome_of_a_known_end_repeats_or_contradicts_it() {
+        use EventKind::{Captured, Failed, Processing, Started};
+        let mut payment = Payment::default();
+        payment.merge(&event(Started, Some(1)), Some(0));
+        assert_eq!(payment.known_end(&event(Captured, Some(1)), Some(0)), None, "its end is not known");
+        payment.merge(&event(Captured, Some(1)), Some(0));
+        let before = payment.clone();
+        for (kind, attempt, known) in [
+            (Captured, Some(1), Some(KnownEnd::Repeated)),
+            (Captured, None, Some(KnownEnd::Repeated)),
+            (Failed, Some(1), Some(KnownEnd::Contradicts)),
+            (Failed, Some(2), None),
+            (Processing, Some(1), None),
+            (EventKind::AuthenticationSucceeded, Some(1), None),
+        ] {
+            assert_eq!(payment.known_end(&event(kind, attempt), Some(0)), known, "{kind:?} of {attempt:?}");
+        }
+        assert_eq!(payment, before);
     }
 }

@@ -17,11 +17,11 @@ use super::proof::Proof;
 use super::rules::Book;
 use super::weights::Weights;
 use crate::domain::{
-    ConnectorAccount, ConnectorName, Context, Decision, EventId, PaymentId, Position, ProfileId, Settings, Time,
+    ConnectorAccount, ConnectorName, Context, Decision, EventId, PaymentEvent, PaymentId, Position, ProfileId, Settings, Time,
 };
 use crate::engine::monitor::Slice;
 use crate::engine::names::Names;
-use crate::engine::payments::{Hidden, Key, Payments};
+use crate::engine::payments::{Hidden, Key, KnownEnd, Payments};
 
 /// Most merchants, connectors and accounts kept; requests of further ones are answered from priors.
 pub(crate) const MAX_MERCHANTS: usize = 100_000;
@@ -171,6 +171,15 @@ impl RoutingView {
         let before = (attempt > 1).then(|| self.payments.get(Key::of(profile, payment))).flatten()?;
         let account = before.step_up(attempt)?;
         self.account_names.name(account)
+    }
+
+    /// What an outcome says of its attempt's end, where that is folded and remembered.
+    #[must_use]
+    pub fn known_end(&self, outcome: &PaymentEvent) -> Option<KnownEnd> {
+        let payment = self.payments.get(Key::of(&outcome.profile, &outcome.payment))?;
+        // An account that nothing is known of is not "any account".
+        let account = outcome.account.as_ref().map(|account| self.account_names.get(account).ok_or(()));
+        payment.known_end(outcome, account.transpose().ok()?)
     }
 
     /// Whether an event id of this merchant has been folded already.

@@ -109,6 +109,19 @@ impl AdoptionView {
         };
         killed.chain(conservative).chain(shadow).chain(dial).chain(apart).collect()
     }
+
+    /// What keeps the engine from routing as it was set up to, a sentence each, of the part `routing`: the kill switch and
+    /// conservative routing. Shadow and dial are how it was set up.
+    #[must_use]
+    pub fn unwell(&self) -> Vec<String> {
+        let killed = self.kill_switch.iter().map(|KillSwitch { by, reason, .. }| match reason.as_str() {
+            "" => format!("routing: the kill switch is pulled by {by}"),
+            reason => format!("routing: the kill switch is pulled by {by}: {reason}"),
+        });
+        let conservative =
+            self.conservative.iter().map(|Conservative { sentence, .. }| format!("routing: conservative: {sentence}"));
+        killed.chain(conservative).collect()
+    }
 }
 
 impl ShadowReport {
@@ -139,5 +152,18 @@ mod tests {
         assert_eq!(view.words(), ["kill switch: static order", "engine routes 25 %", "2 merchants apart"]);
         let shadow = AdoptionView { dial: 25, shadow: true, ..AdoptionView::default() };
         assert_eq!(shadow.words(), ["shadow"], "in shadow nothing is routed, whatever the dial says");
+        assert!(shadow.unwell().is_empty(), "it was set up so");
+    }
+
+    #[test]
+    fn what_keeps_it_from_routing_as_set_up_is_told_with_its_reason() {
+        let killed = |reason: &str| KillSwitch { since: Time::ZERO, by: "kim".to_owned(), reason: reason.to_owned() };
+        let conservative = Some(Conservative { since: Time::ZERO, sentence: "3 of 4 connectors fail".to_owned() });
+        let view = AdoptionView { kill_switch: Some(killed("wrong figures")), conservative, ..AdoptionView::default() };
+        let told =
+            ["routing: the kill switch is pulled by kim: wrong figures", "routing: conservative: 3 of 4 connectors fail"];
+        assert_eq!(view.unwell(), told);
+        let view = AdoptionView { kill_switch: Some(killed("")), ..AdoptionView::default() };
+        assert_eq!(view.unwell(), ["routing: the kill switch is pulled by kim"]);
     }
 }

@@ -56,7 +56,8 @@ fn part(sentence: &str) -> &str {
     sentence.split_once(':').map_or(sentence, |(part, _)| part)
 }
 
-/// Whether nothing is recorded, folded or repaired while this part is unwell; of the others only reports suffer.
+/// Whether nothing is recorded, folded or repaired while this part is unwell; of the others reports suffer, or the
+/// engine routes less than it could.
 fn grave(part: &str) -> bool {
     matches!(part, "engine" | "log" | "lease" | "spool" | "spool-file") || part.starts_with("apos-")
 }
@@ -69,6 +70,7 @@ fn remedy(part: &str) -> &'static str {
         "spool" => "events wait on disk: they go to the log when it answers again",
         "spool-file" => "events cannot wait on disk: see to the disk and the spool's file",
         "tables" | "projector" => "decisions go on, the log keeps all: see that the database answers",
+        "routing" => "decisions go on: l shows how much the engine routes",
         "model" => "routing goes on by its own scores: m shows the model",
         "start" => "decisions rest on what is folded so far",
         _ => "`GET /status` and the log files tell more",

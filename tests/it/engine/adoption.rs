@@ -250,6 +250,7 @@ fn routing_is_conservative_while_errors_are_high_and_wide() {
     let adoption = snapshot(&market.state).adoption;
     let conservative = adoption.conservative.clone().expect("it is entered");
     assert!(conservative.sentence.contains("connectors fail") && adoption.words() == ["conservative"], "{conservative:?}");
+    assert_eq!(adoption.unwell(), [format!("routing: conservative: {}", conservative.sentence)]);
     let before = market.decisions().len();
     market.run(10);
     let decisions = market.decisions();

@@ -11,8 +11,8 @@ use apos::domain::settings::{Connector, Merchant, Routing};
 use apos::domain::{
     Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, CardType, Change, Command, Comparison, ConnectorAccount,
     ConnectorName, Context, Country, Credential, Currency, Decision, Decline, DeclineClass, EffectId, EffectResult, EventId,
-    EventKind, Exclusion, Initiator, Issuer, Method, Model, Money, Network, Note, OperatorName, Order, PaymentEvent, PaymentId,
-    Position, PriorityMove, ProfileId, Purpose, Request, ResourceSample, RuleId, Settings, Source, Step, Time,
+    EventKind, Exclusion, FetchEnd, Initiator, Issuer, Method, Model, Money, Network, Note, OperatorName, Order, PaymentEvent,
+    PaymentId, Position, PriorityMove, ProfileId, Purpose, Request, ResourceSample, RuleId, Settings, Source, Step, Time,
 };
 
 pub(crate) fn account(text: &str) -> ConnectorAccount {
@@ -173,6 +173,19 @@ pub(crate) fn later_bodies() -> Vec<Body> {
         Body::ModelPublished(Box::new(model())),
         Body::Decided(Arc::new(Decision { notes: vec![modelled], ..decision(3) })),
         ada(Order::Reopen { action: ActionId(9), version: 3 }),
+    ]
+}
+
+/// What asking the switch for hidden attempts brought to the alphabet after [`later_bodies`] was kept: what it told, and how
+/// asking ended, in every way.
+pub(crate) fn fetched_bodies() -> Vec<Body> {
+    let fetched = |number, end| Body::AttemptsFetched { profile: profile(), payment: payment(number).payment, made: 3, end };
+    let told = PaymentEvent { source: Source::Fetch, event_id: None, ..payment(1) };
+    vec![
+        Body::Payment(Box::new(told)),
+        fetched(1, FetchEnd::Told),
+        fetched(2, FetchEnd::NotFound),
+        fetched(3, FetchEnd::GivenUp),
     ]
 }
 

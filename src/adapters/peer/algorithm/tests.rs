@@ -22,7 +22,7 @@ fn advanced(condition: &Json) -> Json {
                     { "split": 40, "output": [{ "gateway_name": "checkout", "gateway_id": null }] },
                 ] },
                 "statements": [{ "condition": [condition], "nested": [
-                    { "condition": [], "nested": null },
+                    { "condition": [condition], "nested": null },
                 ] }],
             }],
             "metadata": { "note": "kept" },
@@ -97,12 +97,36 @@ fn a_refusal_names_the_field_and_what_is_allowed() {
     check(&one("billing_country", "equal", "global_ref", json!("baltic")), &format!("{place}.value"), "no set");
 }
 
+/// What was stored before this was refused is still read: the log holds the values, not this JSON.
+#[test]
+fn a_case_or_a_statement_that_asks_nothing_is_refused_with_its_place() {
+    let one = condition("amount", "equal", "number", &json!(1));
+    let with = |statements: Json| {
+        let mut algorithm = advanced(&one);
+        algorithm["data"]["rules"][0]["statements"] = statements;
+        read(&algorithm)
+    };
+    let nothing = json!({ "condition": [], "nested": null });
+    for (statements, place) in [
+        (json!([]), ""),
+        (json!([nothing]), "[0].condition"),
+        (json!([{ "condition": [one] }, nothing]), "[1].condition"),
+        (json!([{ "condition": [one], "nested": [nothing] }]), "[0].nested[0].condition"),
+    ] {
+        let refused = with(statements).unwrap_err();
+        assert_eq!(refused.field, format!("algorithm.data.rules[0].statements{place}"), "{refused}");
+        assert!(refused.problem.contains("it is empty"), "{refused}");
+    }
+    assert!(with(json!([{ "condition": [one], "nested": [] }])).is_ok(), "no nested statement is needed");
+}
+
 #[test]
 fn nesting_has_an_end() {
     let nested = |depth: usize| {
-        let inner = (1..depth).fold(Json::Null, |inner, _| json!([{ "condition": [], "nested": inner }]));
-        let mut algorithm = advanced(&condition("amount", "equal", "number", &json!(1)));
-        algorithm["data"]["rules"][0]["statements"] = json!([{ "condition": [], "nested": inner }]);
+        let one = condition("amount", "equal", "number", &json!(1));
+        let inner = (1..depth).fold(Json::Null, |inner, _| json!([{ "condition": [one], "nested": inner }]));
+        let mut algorithm = advanced(&one);
+        algorithm["data"]["rules"][0]["statements"] = json!([{ "condition": [one], "nested": inner }]);
         read(&algorithm)
     };
     assert!(nested(NESTING_MAX).is_ok());

@@ -65,12 +65,38 @@ fn the_paragraph_tells_all_of_it_in_order() {
     let text = Explanation::of(&decision).text();
     let expected = "Attempt 1 of pay_1 (merchant pro_1, EUR 65.40, card, Visa, DE, BIN 424242) goes to connector2:mca_2: it scores \
                     highest by what is expected of it and what is worth finding out. Considered: connector2:mca_2, 91.0 % \
-                    expected (86.1 % to 94.3 % on 812 outcomes), bonus 0.125, 3 pending; connector1:mca_1, 91.0 % expected \
-                    (86.1 % to 94.3 % on 812 outcomes), bonus 0.125, 3 pending. Excluded: connector0:mca_0, does not support \
-                    Visa: 91.0 % expected (86.1 % to 94.3 % on 812 outcomes), bonus 0.125, 3 pending. It is the best one with \
+                    expected (86.1 % to 94.3 % on evidence worth 812 outcomes), bonus 0.125, 3 pending; connector1:mca_1, 91.0 % expected \
+                    (86.1 % to 94.3 % on evidence worth 812 outcomes), bonus 0.125, 3 pending. Excluded: connector0:mca_0, does not support \
+                    Visa: 91.0 % expected (86.1 % to 94.3 % on evidence worth 812 outcomes), bonus 0.125, 3 pending. It is the best one with \
                     a probability of 87.5 %; such a payment goes there in 99.0 % of cases. Decided at \
-                    2026-08-13T20:24:30.000Z on position 1000000000.7 of the log by the model online.";
+                    2026-08-13T20:24:30.000Z on position 1000000000.7 of the log by the scores alone.";
     assert_eq!(text, expected);
+}
+
+#[test]
+fn little_evidence_is_told_as_little_and_one_outcome_as_one() {
+    let told = |evidence| {
+        let mut decision = decision(1);
+        decision.candidates[0].evidence = evidence;
+        Explanation::of(&decision).text()
+    };
+    for (evidence, words) in [
+        (0.0, "on less than one outcome's worth of evidence)"),
+        (0.99, "on less than one outcome's worth of evidence)"),
+        (1.2, "on evidence worth 1 outcome)"),
+        (1.6, "on evidence worth 2 outcomes)"),
+    ] {
+        assert!(told(evidence).contains(words), "{}", told(evidence));
+    }
+}
+
+#[test]
+fn what_else_shaped_it_is_told_in_one_sentence() {
+    let mut decision = decision(1);
+    decision.notes = vec![Note::Dial { percent: 25, engine: true }, Note::KillSwitch];
+    let text = Explanation::of(&decision).text();
+    let told = " Besides: one of the 25 % of payments that the engine routes; the kill switch is pulled: the static order was answered. It";
+    assert!(text.contains(told), "{text}");
 }
 
 #[test]

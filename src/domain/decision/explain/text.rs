@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::{Approach, Considered, Costs, Explanation, Pursued};
+use super::{Approach, Considered, Costs, Explanation, ONLINE_MODEL, Pursued};
 use crate::domain::{Context, Currency};
 
 /// How it was chosen, in words that go on from "goes to …: ".
@@ -44,8 +44,8 @@ impl Explanation<'_> {
         if let Some(objective) = &self.objective {
             self.weighed(text, objective)?;
         }
-        for sentence in &self.besides {
-            write!(text, " Besides: {sentence}.")?;
+        if !self.besides.is_empty() {
+            write!(text, " Besides: {}.", self.besides.join("; "))?;
         }
         let Self { confidence, propensity, model, view, .. } = self;
         write!(text, " It is the best one with a probability of {}", percent(*confidence))?;
@@ -54,7 +54,8 @@ impl Explanation<'_> {
         if let Some(at) = self.decided_at {
             write!(text, " at {at}")?;
         }
-        write!(text, " on position {view} of the log by the model {model}.")
+        write!(text, " on position {view} of the log by ")?;
+        if model == ONLINE_MODEL { text.write_str("the scores alone.") } else { write!(text, "the model {model}.") }
     }
 
     /// Those that could be chosen, each with what was expected of it.
@@ -87,7 +88,7 @@ impl Explanation<'_> {
 
     fn expected(&self, text: &mut String, one: &Considered<'_>) -> fmt::Result {
         let Considered { expected, interval: [low, high], evidence, bonus, pending, cost, .. } = one;
-        write!(text, "{} expected ({} to {} on {evidence:.0} outcomes)", percent(*expected), percent(*low), percent(*high))?;
+        write!(text, "{} expected ({} to {} on {})", percent(*expected), percent(*low), percent(*high), worth(*evidence))?;
         write!(text, ", bonus {bonus:.3}, {pending} pending")?;
         let Some(Costs { fee_minor, latency_ms, value_minor }) = cost else { return Ok(()) };
         let currency = self.amount.currency;
@@ -127,6 +128,16 @@ fn context(text: &mut String, context: &Context) -> fmt::Result {
     known(text, country.as_ref().map(|word| word as _))?;
     known(text, bin.map(|bin| format!("BIN {bin}")).as_ref().map(|word| word as _))?;
     known(text, three_ds.map(|asked| if asked { "3DS" } else { "no 3DS" }).as_ref().map(|word| word as _))
+}
+
+/// How much evidence there is: outcomes fade as they age, so it is seldom a whole number of them.
+fn worth(evidence: f64) -> String {
+    if evidence < 1.0 {
+        return "less than one outcome's worth of evidence".to_owned();
+    }
+    let outcomes = format!("{evidence:.0}");
+    let noun = if outcomes == "1" { "outcome" } else { "outcomes" };
+    format!("evidence worth {outcomes} {noun}")
 }
 
 fn percent(share: f64) -> String {
