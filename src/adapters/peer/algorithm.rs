@@ -108,15 +108,15 @@ fn statements(list: &Field<'_>, names: &Names<'_>, depth: usize) -> Result<Vec<S
         for field in list.list()? {
             conditions.push(condition::read(&field, names)?);
         }
-        if conditions.is_empty() {
-            return Err(
-                list.bad("it is empty, and would hold for every payment: give it a condition, or leave the statement out")
-            );
-        }
         let nested = match statement.get("nested")?.given() {
             Some(nested) => statements(&nested, names, depth - 1)?,
             None => Vec::new(),
         };
+        if conditions.is_empty() && nested.is_empty() {
+            return Err(
+                list.bad("it is empty, and would hold for every payment: give it a condition, or leave the statement out")
+            );
+        }
         read.push(Statement { conditions, nested });
     }
     Ok(read)

@@ -170,7 +170,7 @@ mod tests {
     fn a_run_is_judged_by_what_was_expected_before_it() {
         let routing = Routing::default();
         let mut breaker = Breaker::default();
-        let expected = |n: i32| 0.85 * 0.8_f64.powi(n);
+        let expected = |n: u32| 0.85 * libm::pow(0.8, f64::from(n));
         let opened = (0..79).position(|n| breaker.fail(DeclineClass::Unclassified, expected(n), NOW, &routing) != Turn::Stayed);
         assert_eq!(opened, Some(7));
         let mut low = Breaker::default();
