@@ -2,7 +2,7 @@
 //!
 //! Drop, the panic hook and the signals share one idempotent [`restore`]. A frame is one write of what changed;
 //! nothing changed, nothing is written. The terminal is never asked anything, and nothing here waits for it to be read:
-//! see [`tty`].
+//! see `tty.rs`.
 
 use std::io;
 use std::panic;

@@ -37,7 +37,10 @@ impl Proof {
             *self = Self { proven: true, ..Self::default() };
             return;
         }
-        let evidence = (self.faded(learnt) - libm::log((1.0 - expected).max(f64::MIN_POSITIVE))).min(MOST);
+        let one = -libm::log((1.0 - expected).max(f64::MIN_POSITIVE));
+        // What is expected of it falls with its failures, and a failure would tell nothing: that it still fails keeps the
+        // evidence as it was.
+        let evidence = (self.faded(learnt) + one).max(self.evidence.into()).min(MOST);
         #[expect(clippy::cast_possible_truncation, reason = "single precision is enough")]
         let evidence = evidence as f32;
         (self.evidence, self.learnt) = (evidence, learnt);
@@ -89,6 +92,14 @@ mod tests {
         assert!(shown(4, 0) < 0.05, "{}", shown(4, 0));
         assert!(shown(2, 400) < 0.7 && shown(4, 400) < 0.1, "{} {}", shown(2, 400), shown(4, 400));
         assert!(shown(50, 30_000) > 0.8, "what is not set up today may be tomorrow: {}", shown(50, 30_000));
+    }
+
+    #[test]
+    fn an_account_that_goes_on_failing_stays_in_doubt() {
+        let mut proof = Proof::default();
+        proof.distrust(0);
+        (1..=100).for_each(|probe| proof.saw(false, 0.1, 700 * probe));
+        assert!(sigmoid(2.0 + proof.doubt(2.0, 70_000)) < 0.02, "{}", proof.doubt(2.0, 70_000));
     }
 
     #[test]

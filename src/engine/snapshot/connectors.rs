@@ -39,9 +39,9 @@ pub struct ConnectorRow {
     pub share: f64,
     /// Attempts in flight.
     pub pending: u32,
-    /// Attempt rate a second; None where a second had no attempts. [`SPARK_BUCKETS`] values.
+    /// Attempt rate a second; None where a second had no attempts. [`SPARK_BUCKETS`](super::SPARK_BUCKETS) values.
     pub rate_spark: Vec<Option<f32>>,
-    /// Attempts a second. [`SPARK_BUCKETS`] values.
+    /// Attempts a second. [`SPARK_BUCKETS`](super::SPARK_BUCKETS) values.
     pub volume_spark: Vec<u32>,
     /// Its accounts.
     pub accounts: Vec<AccountRow>,
