@@ -1,6 +1,7 @@
 //! A running engine whose old records go into the archive, and whose past stays whole.
 
 use apos::runtime::{Handle, RetentionConfig, Runtime as Engine, RuntimeConfig, TablesChoice};
+use apos::store::Tables;
 
 use super::*;
 use crate::live::{config, until};
@@ -33,6 +34,19 @@ async fn traffic(handle: &Handle, from: u64) -> Result<()> {
     Ok(())
 }
 
+/// The tables, once they are connected.
+async fn tables(handle: &Handle) -> Result<Tables> {
+    let connected = async {
+        loop {
+            if let Some(tables) = handle.tables() {
+                return tables;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    Ok(tokio::time::timeout(PATIENCE, connected).await?)
+}
+
 /// Waits until the log begins later than at its first record.
 async fn trimmed(folder: &Path) -> Result<u64> {
     let log = Log::sqlite_read_only(&folder.join("log.db")).await?;
@@ -60,8 +74,7 @@ async fn old_records_go_into_the_archive_and_the_past_stays_whole() -> Result<()
     let engine = started(strict(folder.path())).await?;
     let first = trimmed(folder.path()).await?;
     traffic(&engine.handle(), 500).await?;
-    let tables = engine.handle().tables();
-    assert!(tables.is_some());
+    tables(&engine.handle()).await?;
     engine.shutdown().await;
 
     let log = Log::sqlite_read_only(&folder.path().join("log.db")).await?;
@@ -138,7 +151,7 @@ async fn the_log_keeps_what_the_tables_have_not_seen() -> Result<()> {
     assert!(rounds.is_err(), "{rounds:?}");
     fs::remove_dir(folder.path().join("tables.db"))?;
     trimmed(folder.path()).await?;
-    let tables = engine.handle().tables().unwrap();
+    let tables = tables(&engine.handle()).await?;
     let pruned = async {
         while tables.counts().await.unwrap().payment_events > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
