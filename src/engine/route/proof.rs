@@ -1,5 +1,5 @@
 //! Does an account work at all? Until its first success it may be one that never will: not activated yet, with wrong
-//! credentials, set up for another currency. Until the next one it may be so when its breaker has opened.
+//! credentials, set up for another currency.
 //!
 //! The scores alone say too little of that: they expect of an account what they expect of its kind, forget its few failures,
 //! and take what others do well for a sign that it would too. So for an account without a success the odds that it is dead are
@@ -14,15 +14,15 @@ use super::belief::Belief;
 const PRIOR: f64 = -4.6;
 /// Outcomes, of any account, after which the evidence has faded to 1/e.
 const MEMORY: f64 = 3_000.0;
-/// Evidence, in nats, that an account is dead whose breaker opened.
-const OPENED: f32 = 10.0;
+/// Probability of success that an account has at least, if it works: below what is expected of any at first.
+const USUAL: f64 = 0.85;
 /// Most evidence, in nats: with it one in 40,000 is alive, and after seven times the memory it is tried again.
 const MOST: f64 = 15.0;
 
 /// What is known of whether an account works at all.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Proof {
-    /// It has had a success, and its breaker has not opened since.
+    /// It has had a success.
     proven: bool,
     /// Evidence that it is dead, in nats, as it was after so many outcomes.
     evidence: f32,
@@ -30,25 +30,24 @@ pub(crate) struct Proof {
 }
 
 impl Proof {
-    /// An attempt was approved, or failed by what may be the account's fault; `expected` was its probability of success if
-    /// the account works. `learnt`: outcomes so far.
+    /// An attempt was approved, or failed by what may be the account's fault; `expected` was its probability of success by the
+    /// scores. `learnt`: outcomes so far.
     pub(crate) fn saw(&mut self, success: bool, expected: f64, learnt: u64) {
         if self.proven || success {
             *self = Self { proven: true, ..Self::default() };
             return;
         }
-        let one = -libm::log((1.0 - expected).max(f64::MIN_POSITIVE));
-        // What is expected of it falls with its failures, and a failure would tell nothing: that it still fails keeps the
-        // evidence as it was.
-        let evidence = (self.faded(learnt) + one).max(self.evidence.into()).min(MOST);
+        let works = self.if_it_works(expected);
+        let evidence = (self.faded(learnt) - libm::log((1.0 - works).max(f64::MIN_POSITIVE))).min(MOST);
         #[expect(clippy::cast_possible_truncation, reason = "single precision is enough")]
         let evidence = evidence as f32;
         (self.evidence, self.learnt) = (evidence, learnt);
     }
 
-    /// Its breaker opened: it may be dead, until its next success.
-    pub(crate) const fn distrust(&mut self, learnt: u64) {
-        *self = Self { proven: false, evidence: OPENED, learnt };
+    /// The probability of success that an account has if it works: what is expected of one without a success falls with its
+    /// failures, and then they would tell nothing.
+    pub(crate) const fn if_it_works(&self, expected: f64) -> f64 {
+        if self.proven { expected } else { expected.max(USUAL) }
     }
 
     fn faded(&self, learnt: u64) -> f64 {
@@ -97,7 +96,6 @@ mod tests {
     #[test]
     fn an_account_that_goes_on_failing_stays_in_doubt() {
         let mut proof = Proof::default();
-        proof.distrust(0);
         (1..=100).for_each(|probe| proof.saw(false, 0.1, 700 * probe));
         assert!(sigmoid(2.0 + proof.doubt(2.0, 70_000)) < 0.02, "{}", proof.doubt(2.0, 70_000));
     }
