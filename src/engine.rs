@@ -23,7 +23,7 @@ mod state;
 mod tally;
 
 pub use apply::apply;
-pub use payments::{Hidden, KnownEnd};
+pub use payments::{Hidden, Key as PaymentKey, KnownEnd};
 pub use route::{NoCandidate, RoutingView, decide};
 pub use snapshot::{Snapshot, snapshot};
 pub use state::{RestoreError, State};

@@ -33,7 +33,7 @@ mod told;
 mod trainer;
 
 pub use fetcher::FetchConfig;
-pub use handle::{DecideError, Handle};
+pub use handle::{DecideError, Handle, Which};
 pub use intake::{AppendError, Receipt};
 pub use protocol::Pace;
 pub use recall::RecallError;

@@ -13,12 +13,13 @@ pub mod routing;
 pub mod rule;
 pub mod score;
 
+use compact_str::CompactString;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::json::BadField;
-use crate::domain::decision::Pursued;
+use crate::domain::decision::{Pursued, single};
 use crate::domain::{
     Approach, Bin, Candidate, ConnectorAccount, Context, Country, Currency, Decision, Exclusion, Method, Money, Network,
     PaymentId, ProfileId, Request, RuleId,
@@ -68,19 +69,19 @@ pub struct PaymentInfo {
     /// The currency.
     pub currency: Currency,
     /// `ORDER_PAYMENT`.
-    pub payment_type: Option<String>,
+    pub payment_type: Option<CompactString>,
     /// Always "UPI" from Hyperswitch, whatever the payment is.
-    pub payment_method_type: Option<String>,
+    pub payment_method_type: Option<CompactString>,
     /// `card`; other clients of the peer send a network (`VISA`) here.
-    pub payment_method: Option<String>,
+    pub payment_method: Option<CompactString>,
     /// The BIN.
-    pub card_isin: Option<String>,
+    pub card_isin: Option<CompactString>,
     /// `THREE_DS`, `NO_THREE_DS`.
-    pub auth_type: Option<String>,
+    pub auth_type: Option<CompactString>,
     /// The card's network, from other clients of the peer.
-    pub card_switch_provider: Option<String>,
+    pub card_switch_provider: Option<CompactString>,
     /// The country, by its two letters, from other clients of the peer.
-    pub country: Option<String>,
+    pub country: Option<CompactString>,
 }
 
 impl PaymentInfo {
@@ -101,8 +102,9 @@ impl PaymentInfo {
 
     /// The peer's name for the slice its scores are kept in; here it only tells what was sent.
     fn dimension(&self) -> String {
-        let part = |text: &Option<String>| text.clone().unwrap_or_default();
-        format!("{}, {}, {}", part(&self.payment_type), part(&self.payment_method_type), part(&self.payment_method))
+        let parts = [&self.payment_type, &self.payment_method_type, &self.payment_method];
+        let [kind, sort, method] = parts.map(|part| part.as_deref().unwrap_or_default());
+        format!("{kind}, {sort}, {method}")
     }
 }
 
@@ -115,20 +117,20 @@ fn three_ds(word: &str) -> Option<bool> {
 }
 
 impl DecideRequest {
-    /// The request as the engine takes it.
+    /// The request as the engine takes it: which attempt it is about, the peer's callers do not tell.
     ///
     /// # Errors
     /// The amount, where no payment has such a one; the list, where it is longer than [`ELIGIBLE_MAX`].
     ///
     /// [`ELIGIBLE_MAX`]: crate::domain::decision::ELIGIBLE_MAX
-    pub fn request(&self, eligible: Vec<ConnectorAccount>, attempt: u16) -> Result<Request, BadField> {
+    pub fn request(&self, eligible: Vec<ConnectorAccount>) -> Result<Request, BadField> {
         let PaymentInfo { amount, currency, .. } = self.payment_info;
         let amount = Money::of_payment(amount, currency).map_err(|problem| BadField::new("paymentInfo.amount", problem))?;
         let eligible = Request::distinct(eligible).map_err(|problem| BadField::new("eligibleGatewayList", problem))?;
         Ok(Request {
             profile: self.merchant_id.clone(),
             payment: self.payment_info.payment_id.clone(),
-            attempt,
+            attempt: 1,
             amount,
             context: self.payment_info.context(),
             eligible,
@@ -255,11 +257,15 @@ impl Serialize for Scores<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut map = to.serialize_map(Some(self.0.candidates.len()))?;
         for (account, score) in scores(self.0) {
-            map.serialize_entry(account, &score)?;
+            map.serialize_entry(account, &Single(score))?;
         }
         map.end()
     }
 }
+
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Single(#[serde(serialize_with = "single")] f64);
 
 /// Two scores nearer than this would read as one after rounding in a log or on a screen.
 const SCORE_STEP: f64 = 1e-6;

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -23,9 +23,9 @@ pub const PEER_OPEN_VARIABLE: &str = "APOS_PEER_OPEN";
 pub const WEBHOOK_KEY_VARIABLE: &str = "APOS_WEBHOOK_KEY__";
 
 /// The header of the peer's secret.
-const PEER_SECRET_HEADER: &str = "x-admin-secret";
+static PEER_SECRET: HeaderName = HeaderName::from_static("x-admin-secret");
 /// The header of an API key, besides `Authorization: Bearer`.
-const KEY_HEADER: &str = "x-api-key";
+static KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// SHA-256 of a secret. Secrets are random and long, so that no slower digest is needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -153,12 +153,20 @@ impl Api {
         self.require(request, Role::Viewer).map(drop)
     }
 
-    /// Whether a call of the peer's may be made.
+    /// Whether a call of the peer's may be made that asks for something: what the log held at the start must be known.
     pub(super) fn may_call_as_peer(&self, request: &HttpRequest) -> Result<(), ApiError> {
-        let sent = request.headers().get(PEER_SECRET_HEADER).map(HeaderValue::as_bytes);
+        self.may_tell_as_peer(request)?;
+        Ok(self.handle.folded_start()?)
+    }
+
+    /// Whether a call of the peer's may be made that only tells something, which is taken at any time.
+    pub(super) fn may_tell_as_peer(&self, request: &HttpRequest) -> Result<(), ApiError> {
         let by_secret = match &self.config.peer.0 {
             Access::Open => true,
-            Access::Secret(secret) => sent.is_some_and(|sent| secret.is_of(sent)),
+            Access::Secret(secret) => {
+                let sent = request.headers().get(&PEER_SECRET).map(HeaderValue::as_bytes);
+                sent.is_some_and(|sent| secret.is_of(sent))
+            }
             Access::Closed => false,
         };
         if by_secret || presented(request).and_then(|key| self.config.keys.role_of(key)) >= Some(Role::Operator) {
@@ -172,7 +180,7 @@ impl Api {
 fn presented(request: &HttpRequest) -> Option<&[u8]> {
     let headers = request.headers();
     let bearer = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
-    bearer.or_else(|| headers.get(KEY_HEADER).map(HeaderValue::as_bytes))
+    bearer.or_else(|| headers.get(&KEY).map(HeaderValue::as_bytes))
 }
 
 /// The token of `Bearer TOKEN`; the scheme's name is the same in either case (RFC 9110, 11.1).

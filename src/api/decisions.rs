@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::reply::{self, Arrived};
 use super::{Api, ApiError};
 use crate::adapters::json::{self, BadField};
-use crate::domain::decision::Explanation;
+use crate::domain::decision::{Explanation, single};
 use crate::domain::{
     Approach, Bin, Candidate, CardType, ConnectorAccount, Context, Country, Credential, Currency, Decision, Initiator, Issuer,
     Method, Money, Network, Note, PaymentId, Position, ProfileId, Request, Role, RuleId,
 };
 use crate::engine::route::rules::Terms;
+use crate::runtime::Which;
 
 /// `POST /v1/decisions`.
 #[derive(Deserialize)]
@@ -72,6 +73,7 @@ struct View<'a> {
     attempt: u16,
     account: &'a ConnectorAccount,
     approach: Approach,
+    #[serde(serialize_with = "single")]
     expected: f64,
     confidence: f64,
     propensity: f64,
@@ -121,8 +123,8 @@ struct Explained<'a> {
 pub(super) async fn decide(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     api.require(&request, Role::Operator)?;
     let asked: Asked = json::read(&api.body(body)?)?;
-    let attempt = asked.attempt.unwrap_or_else(|| api.handle.attempt_to_decide(&asked.profile, &asked.payment));
-    let decision = api.handle.decide_recorded(asked.request(attempt)?, Terms::default()).await?;
+    let which = if asked.attempt.is_some() { Which::Told } else { Which::Latest };
+    let decision = api.handle.decide_recorded(asked.request()?, which, Terms::default()).await?;
     Ok(reply::ok(&View::of(&decision)))
 }
 
@@ -169,8 +171,10 @@ fn wants_text(query: &Query, request: &HttpRequest) -> Result<bool, BadField> {
 }
 
 impl Asked {
-    fn request(self, attempt: u16) -> Result<Request, BadField> {
+    /// The request; of the first attempt, where none is named.
+    fn request(self) -> Result<Request, BadField> {
         let AskedContext { method, network, country, bin, three_ds, initiator, credential, card_type, issuer } = self.context;
+        let attempt = self.attempt.unwrap_or(1);
         if attempt == 0 {
             return Err(BadField::new("attempt", "0 is no attempt: they count from 1"));
         }

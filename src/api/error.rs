@@ -118,7 +118,9 @@ impl ApiError {
             Self::UnknownProfile | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Refused(_) | Self::Undecided(DecideError::Overtaken { .. }) => StatusCode::CONFLICT,
-            Self::Undecided(DecideError::NotRecorded(_)) | Self::NotTaken(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Undecided(DecideError::NotRecorded(_) | DecideError::NotReady) | Self::NotTaken(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -145,6 +147,7 @@ impl ApiError {
             Self::Undecided(DecideError::NoCandidate(_)) => "no_candidate",
             Self::Undecided(DecideError::Overtaken { .. }) => "overtaken",
             Self::Undecided(DecideError::NotRecorded(_)) => "not_recorded",
+            Self::Undecided(DecideError::NotReady) => "not_ready",
             Self::NotTaken(AppendError::Log(_) | AppendError::Spool(_)) => "log_unavailable",
             Self::NotTaken(AppendError::NotFolded(_)) => "not_folded",
             Self::Internal(_) => "internal",
@@ -188,6 +191,7 @@ impl ApiError {
             Self::NotTaken(_) | Self::Undecided(DecideError::NotRecorded(_)) => {
                 Some("send it again; /status tells how the log does".to_owned())
             }
+            Self::Undecided(DecideError::NotReady) => Some("ask again in a second; /health/ready tells when".to_owned()),
             Self::Undecided(DecideError::Overtaken { attempt, latest }) => Some(format!(
                 "ask for attempt {latest}, or for a later one; GET /v1/decisions/{{payment}}?attempt={attempt} tells where \
                  attempt {attempt} was sent, if the tables still know it"

@@ -70,7 +70,7 @@ pub(super) async fn tell(request: HttpRequest, body: Arrived, api: web::Data<Api
     api.require(&request, Role::Operator)?;
     let asked: Asked = json::read(&api.body(body)?)?;
     let now = api.handle.now();
-    let payment_known = api.payment_known(&asked.profile, &asked.payment);
+    let payment_known = api.handle.knows(&asked.profile, &asked.payment);
     let context = api.handle.told(&asked.profile, &asked.payment);
     let event = asked.event(now, &context, &api.config.declines)?;
     let late = now.since(event.occurred_at) > LATE_AFTER;
@@ -122,12 +122,5 @@ impl Asked {
         let codes = Codes { issuer: self.issuer_code.as_deref(), connector: self.code.as_deref(), ..Codes::default() };
         let by_code = tables.decline(&codes, &Decliner::of(Some(self.account.connector()), context));
         Decline { class: self.class.unwrap_or(by_code.class), ..by_code }
-    }
-}
-
-impl Api {
-    /// Whether anything was heard of a payment.
-    pub(super) fn payment_known(&self, profile: &ProfileId, payment: &PaymentId) -> bool {
-        self.handle.decided(profile, payment).is_some() || self.handle.view().next_attempt(profile, payment) > 1
     }
 }

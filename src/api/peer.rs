@@ -25,7 +25,7 @@ use crate::domain::rule::Parameters;
 use crate::domain::{Context, Decision};
 use crate::engine::NoCandidate;
 use crate::engine::route::rules::Terms;
-use crate::runtime::{DecideError, Receipt};
+use crate::runtime::{DecideError, Receipt, Which};
 
 /// Why one of the two calls was refused.
 enum Refused {
@@ -53,7 +53,7 @@ impl From<DecideError> for Refused {
             DecideError::UnknownMerchant => Self::Asked(Refusal::NoMerchant),
             DecideError::NoCandidate(NoCandidate::Unnamed) => Self::Asked(Refusal::NoGateway),
             DecideError::NoCandidate(left @ NoCandidate::Excluded(_)) => Self::Asked(Refusal::NoneLeft(left.to_string())),
-            DecideError::NotRecorded(_) | DecideError::Overtaken { .. } => Self::Here(error.into()),
+            DecideError::NotReady | DecideError::NotRecorded(_) | DecideError::Overtaken { .. } => Self::Here(error.into()),
         }
     }
 }
@@ -93,17 +93,15 @@ async fn choose(asked: &mut DecideRequest, told: (Context, &Parameters), api: &A
     if matches!(ranking, RankingAlgorithm::DebitNetworks | RankingAlgorithm::DebitNetworksAndSuccessRates) {
         return Err(Refused::Asked(Refusal::NoDebitRouting(asked.merchant_id.clone())));
     }
-    let view = api.handle.view();
     let named = asked.eligible_gateway_list.take();
-    let eligible = named.unwrap_or_else(|| view.accounts_of(&asked.merchant_id));
+    let eligible = named.unwrap_or_else(|| api.handle.view().accounts_of(&asked.merchant_id));
     if eligible.is_empty() {
         return Err(Refused::Asked(Refusal::NoGateway));
     }
-    let attempt = api.handle.attempt_to_decide(&asked.merchant_id, &asked.payment_info.payment_id);
-    let mut request = asked.request(eligible, attempt)?;
+    let mut request = asked.request(eligible)?;
     request.context = request.context.or(told.0);
     let terms = Terms { parameters: told.1, in_order: ranking == RankingAlgorithm::PriorityList };
-    Ok(api.handle.decide_recorded(request, terms).await?)
+    Ok(api.handle.decide_recorded(request, Which::Latest, terms).await?)
 }
 
 fn milliseconds(span: Duration) -> f64 {
@@ -118,10 +116,10 @@ pub(super) async fn update_score(request: HttpRequest, body: Arrived, api: web::
 
 /// Answers once the outcome is durable, whether or not the payment is known.
 async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.may_tell_as_peer(request)?;
     let told: UpdateRequest = json::read(&api.body(body)?)?;
     let event = told.event(api.handle.now(), &api.config.declines)?;
-    let payment_known = api.payment_known(&told.merchant_id, &told.payment_id);
+    let payment_known = api.handle.knows(&told.merchant_id, &told.payment_id);
     let (Receipt::Recorded(_) | Receipt::Spooled | Receipt::Repeated) =
         api.handle.accept(vec![event]).await.map_err(ApiError::from)?;
     Ok(reply::ok(&UpdateResponse {

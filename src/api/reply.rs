@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
@@ -22,11 +22,13 @@ pub(super) type Arrived = Result<Bytes, actix_web::Error>;
 /// The header that names a request in the logs of both sides.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+static JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// The one call of `/v1` that takes a query.
 const TAKES_QUERY: &str = "/v1/decisions/{payment}";
 
 /// Room for an answer of ten candidates, so that writing it allocates once.
-const ANSWER_BYTES: usize = 2_048;
+const ANSWER_BYTES: usize = 4_096;
 
 impl Api {
     /// The body, when it arrived whole and within the limit.
@@ -75,7 +77,7 @@ pub(super) async fn named<B: MessageBody + 'static>(
 pub(super) fn json<T: Serialize>(status: StatusCode, value: &T) -> HttpResponse {
     let mut body = Vec::with_capacity(ANSWER_BYTES);
     match serde_json::to_writer(&mut body, value) {
-        Ok(()) => HttpResponse::build(status).insert_header(ContentType::json()).body(body),
+        Ok(()) => HttpResponse::build(status).insert_header((CONTENT_TYPE, JSON.clone())).body(body),
         Err(error) => ApiError::Internal(format!("the answer could not be written: {error}")).response(),
     }
 }

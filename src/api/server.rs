@@ -106,6 +106,7 @@ async fn serve(listener: TcpListener, api: Api, started: mpsc::SyncSender<Server
             .default_service(web::to(|| async { ApiError::NotFound("there is no such route".to_owned()).response() }))
     })
     .keep_alive(KEEP_ALIVE)
+    .tcp_nodelay(true)
     .shutdown_timeout(STOP_GRACE_S)
     .disable_signals();
     let server = if workers == 0 { server } else { server.workers(workers) };

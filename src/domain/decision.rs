@@ -148,15 +148,28 @@ pub struct Candidate {
     /// Why it could not be chosen, if so.
     pub excluded: Option<Exclusion>,
     /// Expected probability of success, 0 to 1.
+    #[serde(serialize_with = "single")]
     pub expected: f64,
     /// Standard deviation of the connector's own part of the score, in logits.
+    #[serde(serialize_with = "single")]
     pub spread: f64,
     /// What learning more about it was worth, in logits; part of the score.
+    #[serde(serialize_with = "single")]
     pub bonus: f64,
     /// Attempts in flight on it when this was decided, known only to the deciding replica (not yet in its view).
     pub pending: u16,
     /// Effective sample size behind `expected`, in outcomes.
+    #[serde(serialize_with = "single")]
     pub evidence: f64,
+}
+
+/// Writes an estimate to people and peers with the digits of single precision, in which it is recorded; elsewhere as it is.
+///
+/// # Errors
+/// The serialiser's.
+#[expect(clippy::cast_possible_truncation, clippy::trivially_copy_pass_by_ref, reason = "as asked, and as serde calls it")]
+pub fn single<S: Serializer>(estimate: &f64, to: S) -> Result<S::Ok, S::Error> {
+    if to.is_human_readable() { to.serialize_f32(*estimate as f32) } else { to.serialize_f64(*estimate) }
 }
 
 /// A routing decision, as it is answered and recorded: at ten candidates some 200 bytes besides its request.

@@ -11,17 +11,20 @@ use super::personal;
 pub const ID_MAX: usize = 128;
 
 /// Accepts a non-empty text of at most [`ID_MAX`] visible characters.
-fn checked(what: &str, text: &str) -> Result<CompactString, String> {
+fn checked(what: &str, text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Err(format!("{what} is empty"));
     }
     if text.len() > ID_MAX {
         return Err(format!("{what} has {} bytes; at most {ID_MAX} are allowed", text.len()));
     }
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
     if text.chars().any(|c| c.is_control() || c.is_whitespace() || is_unseen(c)) {
         return Err(format!("{what} holds white space, a control character or one that is not seen"));
     }
-    Ok(CompactString::from(text))
+    Ok(())
 }
 
 /// Characters that are not seen, or that turn what follows them around: soft hyphen, zero-width ones, marks and
@@ -33,7 +36,7 @@ const fn is_unseen(c: char) -> bool {
 
 /// As [`checked`], and none of a person's data; the refusal does not repeat it. Only where a text is parsed: a log that
 /// holds such an id is read all the same.
-fn impersonal(what: &str, text: &str) -> Result<CompactString, String> {
+fn impersonal(what: &str, text: &str) -> Result<(), String> {
     match personal::named(text) {
         None => checked(what, text),
         Some(data) => Err(format!("{what} is {data}: send the id that the payment itself has, never data of a person")),
@@ -53,7 +56,7 @@ macro_rules! identifier {
             /// A sentence that says what is wrong: empty, longer than [`ID_MAX`], white space, control characters or
             /// characters that are not seen; for a payment's also a card number or an e-mail address.
             pub fn parse(text: &str) -> Result<Self, String> {
-                $check($what, text).map(Self)
+                $check($what, text).map(|()| Self(CompactString::from(text)))
             }
 
             /// The text.
@@ -93,7 +96,10 @@ macro_rules! identifier {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 let human = from.is_human_readable();
                 let text = CompactString::deserialize(from)?;
-                if human { Self::parse(&text).map_err(serde::de::Error::custom) } else { Ok(Self(text)) }
+                if human {
+                    $check($what, &text).map_err(serde::de::Error::custom)?;
+                }
+                Ok(Self(text))
             }
         }
     };

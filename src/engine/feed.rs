@@ -78,7 +78,7 @@ const fn class(line: &Line) -> EventClass {
 /// The latest decision of the payment a line is about, while that is open.
 fn decision(line: &Line, view: &RoutingView) -> Option<Arc<Decision>> {
     let Line::Payment { merchant, payment, .. } = line else { return None };
-    view.decision(view.profiles.name(*merchant)?, payment)
+    view.standing_of(view.profiles.name(*merchant)?, payment).decision().cloned()
 }
 
 fn text(line: &Line, view: &RoutingView) -> String {

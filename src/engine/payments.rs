@@ -34,11 +34,17 @@ const CLOSED_PER_ENTRY: usize = 4;
 /// A payment's identity: 128 bits of BLAKE3 over profile and payment id. With 10⁷ payments remembered the probability
 /// that two share a key is below 10⁻²⁴.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) struct Key(u128);
+pub struct Key(u128);
 
 impl Key {
+    /// A number that keys are spread evenly by, from 0 to below `parts`.
+    pub(crate) fn part(self, parts: usize) -> usize {
+        usize::try_from(self.0 % parts as u128).unwrap_or(0)
+    }
+
     /// The key of a payment.
-    pub(crate) fn of(profile: &ProfileId, payment: &PaymentId) -> Self {
+    #[must_use]
+    pub fn of(profile: &ProfileId, payment: &PaymentId) -> Self {
         Self::digest(profile, payment.as_str(), b'p')
     }
 

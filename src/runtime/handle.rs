@@ -20,8 +20,9 @@ use super::status::{self, DecisionStatus, LogStatus, SharedGauges, Status};
 use super::told::Told;
 use super::{Durability, TableHolder};
 use crate::domain::{Body, Command, Context, Decision, Money, PaymentEvent, PaymentId, Position, ProfileId, Request, Time};
+use crate::engine::PaymentKey;
 use crate::engine::route::rules::Terms;
-use crate::engine::route::{self, NoCandidate, RoutingView};
+use crate::engine::route::{self, NoCandidate, RoutingView, Standing};
 use crate::engine::snapshot::{CommandOutcome, Snapshot};
 use crate::log::{Appender, Log, LogError};
 use crate::store::Tables;
@@ -29,12 +30,53 @@ use crate::store::Tables;
 /// How long a command may take to be folded. Folding takes milliseconds; this is for an engine that is catching up.
 const FOLD_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Most decisions noted for repeats while the log does not take them: about 50 MB.
-const NOTED_MAX: usize = 50_000;
+/// Which attempt of its payment a request is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The one it names.
+    Told,
+    /// Whatever it names, the one decided last; where that has failed, the next.
+    Latest,
+}
+
+/// What is known of a payment that is asked about, folded and not yet.
+struct Known<'v> {
+    folded: Standing<'v>,
+    /// Its latest decision that is still on its way through the log.
+    underway: Option<Arc<Decision>>,
+}
+
+impl Known<'_> {
+    fn attempt_to_decide(&self) -> u16 {
+        let later = self.underway.as_ref().map_or(0, |latest| latest.request.attempt);
+        self.folded.attempt_to_decide().max(later)
+    }
+
+    /// The recorded decision that answers a request, if there is one. A caller that no longer allows its account asks for
+    /// another decision, unless a later attempt was decided since.
+    fn recorded(&self, request: &Request) -> Result<Option<Arc<Decision>>, DecideError> {
+        let attempt = request.attempt;
+        let answers = |recorded: &&Arc<Decision>| {
+            recorded.request.attempt == attempt && request.eligible.contains(&recorded.chosen().account)
+        };
+        let folded = self.folded.decision_of(attempt);
+        if let Some(recorded) = self.underway.as_ref().filter(answers).or(folded.filter(answers)) {
+            return Ok(Some(recorded.clone()));
+        }
+        let later = self.underway.as_ref().map_or(0, |latest| latest.request.attempt);
+        match self.folded.latest().max(later) {
+            latest if latest > attempt => Err(DecideError::Overtaken { attempt, latest }),
+            _ => Ok(None),
+        }
+    }
+}
 
 /// Why a decision was not made.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DecideError {
+    /// The log is still being folded after the start: rules, switches and what was decided before are not known yet.
+    #[error("the log is still being folded after the start")]
+    NotReady,
     /// The merchant is unknown, and unknown merchants are not created (`auto_create_merchants = false`).
     #[error("the merchant is not known")]
     UnknownMerchant,
@@ -130,58 +172,71 @@ impl Handle {
     /// The latest decision of a payment that is still open, those on their way through the log among them.
     #[must_use]
     pub fn decided(&self, profile: &ProfileId, payment: &PaymentId) -> Option<Arc<Decision>> {
-        self.0.overlay.latest(profile, payment).or_else(|| self.view().decision(profile, payment))
+        let key = PaymentKey::of(profile, payment);
+        self.0.overlay.latest(key).or_else(|| self.view().standing(key).decision().cloned())
     }
 
     /// The decision of one attempt of a payment that is still open, while it is held in memory.
     #[must_use]
     pub fn decided_for(&self, profile: &ProfileId, payment: &PaymentId, attempt: u16) -> Option<Arc<Decision>> {
-        let underway = self.0.overlay.latest(profile, payment).filter(|latest| latest.request.attempt == attempt);
-        underway.or_else(|| self.view().recorded(profile, payment, attempt).0)
+        let key = PaymentKey::of(profile, payment);
+        let underway = self.0.overlay.latest(key).filter(|latest| latest.request.attempt == attempt);
+        underway.or_else(|| self.view().standing(key).decision_of(attempt).cloned())
     }
 
-    /// The attempt that a request without a number is about: as [`RoutingView::attempt_to_decide`] says, or a later one that
-    /// is decided and still on its way through the log.
+    /// Whether anything is known of a payment: a decision, though it be still on its way through the log, or an event.
     #[must_use]
-    pub fn attempt_to_decide(&self, profile: &ProfileId, payment: &PaymentId) -> u16 {
-        let folded = self.view().attempt_to_decide(profile, payment);
-        self.0.overlay.latest(profile, payment).map_or(folded, |latest| latest.request.attempt.max(folded))
+    pub fn knows(&self, profile: &ProfileId, payment: &PaymentId) -> bool {
+        let key = PaymentKey::of(profile, payment);
+        self.0.overlay.latest(key).is_some() || self.view().standing(key).is_known()
+    }
+
+    /// Whether what the log held at the start is folded, so that rules, switches and earlier decisions are known; or the fold
+    /// has halted, and what is known will have to do.
+    ///
+    /// # Errors
+    /// [`DecideError::NotReady`].
+    pub fn folded_start(&self) -> Result<(), DecideError> {
+        let ready = self.0.gauges.ready.load(Ordering::Relaxed) || self.0.conditions.has("engine");
+        ready.then_some(()).ok_or(DecideError::NotReady)
     }
 
     /// Decides where an attempt goes. Never waits: it is recorded behind the answer, and when the log is down or too
     /// slow it is answered all the same and counted as unrecorded.
     ///
     /// An attempt is decided once: a request for it is answered with its own recorded decision, be that folded or still on
-    /// its way through the log, never with another attempt's; one for a later attempt is decided anew. What a request
-    /// without a number is about, [`Handle::attempt_to_decide`] tells. The merchant's active rule says what may be chosen.
+    /// its way through the log, never with another attempt's; one for a later attempt is decided anew. The merchant's active
+    /// rule says what may be chosen.
     ///
     /// # Errors
-    /// [`DecideError::UnknownMerchant`], [`DecideError::Overtaken`] and [`DecideError::NoCandidate`].
+    /// See [`DecideError`].
     pub fn decide(&self, request: Request) -> Result<Arc<Decision>, DecideError> {
-        self.decide_behind(request, Terms::default())
+        self.decide_behind(request, Which::Told, Terms::default())
     }
 
-    fn decide_behind(&self, request: Request, terms: Terms<'_>) -> Result<Arc<Decision>, DecideError> {
-        let (decision, fresh) = self.choose(request, terms)?;
+    fn decide_behind(&self, request: Request, which: Which, terms: Terms<'_>) -> Result<Arc<Decision>, DecideError> {
+        let (decision, fresh) = self.choose(request, which, terms)?;
         if fresh && self.0.appender.append_behind(Body::Decided(decision.clone())).is_err() {
             self.0.gauges.unrecorded.fetch_add(1, Ordering::Relaxed);
-            if self.0.overlay.len() > NOTED_MAX {
-                self.0.overlay.settle(&decision);
-            }
         }
         Ok(decision)
     }
 
-    /// As [`Handle::decide`], the merchant's rule judged on `terms` too; under `durability = "sync"` it returns once the
-    /// decision is durable in the log.
+    /// As [`Handle::decide`], of the attempt that `which` tells, the merchant's rule judged on `terms` too; under `durability
+    /// = "sync"` it returns once the decision is durable in the log.
     ///
     /// # Errors
     /// As [`Handle::decide`], and [`DecideError::NotRecorded`].
-    pub async fn decide_recorded(&self, request: Request, terms: Terms<'_>) -> Result<Arc<Decision>, DecideError> {
+    pub async fn decide_recorded(
+        &self,
+        request: Request,
+        which: Which,
+        terms: Terms<'_>,
+    ) -> Result<Arc<Decision>, DecideError> {
         if self.0.durability == Durability::Behind {
-            return self.decide_behind(request, terms);
+            return self.decide_behind(request, which, terms);
         }
-        let (decision, fresh) = self.choose(request, terms)?;
+        let (decision, fresh) = self.choose(request, which, terms)?;
         if fresh {
             let recorded = self.0.appender.append(Body::Decided(decision.clone())).await;
             recorded.inspect_err(|_| self.0.overlay.settle(&decision))?;
@@ -189,22 +244,29 @@ impl Handle {
         Ok(decision)
     }
 
-    /// The decision to answer, and whether it is new.
-    fn choose(&self, mut request: Request, terms: Terms<'_>) -> Result<(Arc<Decision>, bool), DecideError> {
+    /// The decision to answer, and whether it is new. The payment is looked up once, in one view.
+    fn choose(&self, mut request: Request, which: Which, terms: Terms<'_>) -> Result<(Arc<Decision>, bool), DecideError> {
         let (view, overlay, gauges) = (self.view(), &self.0.overlay, &self.0.gauges);
+        self.folded_start()?;
         if !view.settings().routing.auto_create_merchants && !view.knows(&request.profile) {
             return Err(DecideError::UnknownMerchant);
         }
         gauges.answered.fetch_add(1, Ordering::Relaxed);
-        if let Some(recorded) = self.recorded(&view, &request)? {
+        let key = PaymentKey::of(&request.profile, &request.payment);
+        let known = Known { folded: view.standing(key), underway: overlay.latest(key) };
+        if which == Which::Latest {
+            request.attempt = known.attempt_to_decide();
+        }
+        if let Some(recorded) = known.recorded(&request)? {
             gauges.repeated.fetch_add(1, Ordering::Relaxed);
             return Ok((recorded, false));
         }
         let now = self.now();
-        request.context = request.context.or(self.told(&request.profile, &request.payment));
+        let told = self.0.told.of(key);
+        request.context = request.context.or(told).or(known.folded.context());
         let ruling = view.ruling(&request, terms);
         let made = Arc::new(route::decide_under(&view, &|account| overlay.in_flight(account), request, now, ruling.as_ref())?);
-        let stands = overlay.insert(made.clone(), now);
+        let stands = overlay.insert(key, made.clone(), now);
         let (attempt, latest) = (made.request.attempt, stands.request.attempt);
         if latest > attempt {
             return Err(DecideError::Overtaken { attempt, latest });
@@ -222,43 +284,28 @@ impl Handle {
         Ok((stands, fresh))
     }
 
-    /// The recorded decision that answers this request, if there is one. A caller that no longer allows its account asks for
-    /// another decision, unless a later attempt was decided since.
-    fn recorded(&self, view: &RoutingView, request: &Request) -> Result<Option<Arc<Decision>>, DecideError> {
-        let Request { profile, payment, attempt, .. } = request;
-        let answers = |recorded: &Arc<Decision>| {
-            recorded.request.attempt == *attempt && request.eligible.contains(&recorded.chosen().account)
-        };
-        let underway = self.0.overlay.latest(profile, payment);
-        let later = underway.as_ref().map_or(0, |latest| latest.request.attempt);
-        if let Some(recorded) = underway.filter(answers) {
-            return Ok(Some(recorded));
-        }
-        let (folded, latest) = view.recorded(profile, payment, *attempt);
-        let (folded, latest) = (folded.filter(answers), latest.max(later));
-        if folded.is_none() && latest > *attempt {
-            return Err(DecideError::Overtaken { attempt: *attempt, latest });
-        }
-        Ok(folded)
-    }
-
     /// Notes what is told of a payment before it is asked where it goes. Never waits: it goes to the log behind the answer,
     /// and where the log does not take it, this replica alone knows it, for as long as it notes such things.
     pub fn tell(&self, profile: &ProfileId, payment: &PaymentId, (context, amount): (Context, Option<Money>)) {
-        if self.told(profile, payment) == context {
+        let key = PaymentKey::of(profile, payment);
+        if self.known_of(key) == context {
             return;
         }
-        self.0.told.note(profile, payment, context);
+        self.0.told.note(key, context);
         let body = Body::PaymentTold { profile: profile.clone(), payment: payment.clone(), context, amount };
         if self.0.appender.append_behind(body).is_err() {
             self.0.gauges.unrecorded.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// What was told of a payment so far, from every source; nothing of one that is no longer open.
+    /// What was told of a payment so far, from every source, while it is open or among the latest that were told of.
     #[must_use]
     pub fn told(&self, profile: &ProfileId, payment: &PaymentId) -> Context {
-        self.0.told.of(profile, payment).or(self.view().context(profile, payment))
+        self.known_of(PaymentKey::of(profile, payment))
+    }
+
+    fn known_of(&self, key: PaymentKey) -> Context {
+        self.0.told.of(key).or(self.view().standing(key).context())
     }
 
     /// Acknowledges payment events: all that were not seen before are durable when this returns, in the log or, while it

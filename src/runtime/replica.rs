@@ -5,6 +5,7 @@
 //! A panic in `apply` halts folding at that position: the last view goes on deciding, and readiness says so, until an
 //! operator's order to leave the entry out comes by the log. Then the state is folded afresh from the newest checkpoint.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,10 @@ const BATCH: usize = 512;
 /// copied first. At 30,000 decisions a second that is a fifth of folding; the 10 ms within which an outcome must be seen
 /// leave room for it.
 const VIEW_EVERY: Duration = Duration::from_millis(2);
+
+/// Views kept after the next was published, longer than any request takes: whoever lets go of a view last frees all that
+/// changed since, and that is to be this thread, not one that answers.
+const VIEWS_KEPT: usize = 16;
 
 /// The snapshot is built at most this often: ten times a second is as fast as a screen is worth drawing.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
@@ -137,6 +142,8 @@ pub(super) struct Replica {
     heard: u64,
     snapshot_at: Option<Instant>,
     published_at: Option<Instant>,
+    /// The views published last, the newest first.
+    views: VecDeque<Arc<RoutingView>>,
 }
 
 impl Replica {
@@ -166,6 +173,7 @@ impl Replica {
             heard: 0,
             snapshot_at: None,
             published_at: None,
+            views: VecDeque::with_capacity(VIEWS_KEPT + 1),
         }
     }
 
@@ -317,7 +325,10 @@ impl Replica {
 
     /// Makes all folded so far visible, the view first: who waits for a position finds it in the view.
     fn publish(&mut self) {
-        self.published.view.store(Arc::new(self.state.view().clone()));
+        let view = Arc::new(self.state.view().clone());
+        self.views.push_front(view.clone());
+        self.published.view.store(view);
+        self.views.truncate(VIEWS_KEPT);
         self.published_at = Some(clock::instant());
         for decision in self.settled.drain(..) {
             self.overlay.settle(&decision);

@@ -7,12 +7,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::domain::{Context, PaymentId, ProfileId};
+use crate::domain::Context;
+use crate::engine::PaymentKey;
 
 /// Payments noted: at 10,000 a second two seconds' worth, a hundred times what the log takes; about 4 MB.
 const NOTED_MAX: usize = 20_000;
-
-type Key = (ProfileId, PaymentId);
 
 /// What was told of the latest payments.
 #[derive(Debug, Default)]
@@ -24,21 +23,20 @@ pub(super) struct Told {
 
 #[derive(Debug, Default)]
 struct Noted {
-    by_payment: HashMap<Key, Context>,
-    by_age: VecDeque<Key>,
+    by_payment: HashMap<PaymentKey, Context>,
+    by_age: VecDeque<PaymentKey>,
 }
 
 impl Told {
     /// Notes what was told; what was told before and not again stays.
-    pub(super) fn note(&self, profile: &ProfileId, payment: &PaymentId, context: Context) {
+    pub(super) fn note(&self, key: PaymentKey, context: Context) {
         self.used.store(true, Ordering::Release);
         let mut noted = self.noted();
-        let key = (profile.clone(), payment.clone());
         if let Some(known) = noted.by_payment.get_mut(&key) {
             *known = context.or(*known);
             return;
         }
-        noted.by_payment.insert(key.clone(), context);
+        noted.by_payment.insert(key, context);
         noted.by_age.push_back(key);
         if noted.by_age.len() > NOTED_MAX
             && let Some(oldest) = noted.by_age.pop_front()
@@ -48,11 +46,11 @@ impl Told {
     }
 
     /// What was told of a payment.
-    pub(super) fn of(&self, profile: &ProfileId, payment: &PaymentId) -> Context {
+    pub(super) fn of(&self, key: PaymentKey) -> Context {
         if !self.used.load(Ordering::Acquire) {
             return Context::default();
         }
-        self.noted().by_payment.get(&(profile.clone(), payment.clone())).copied().unwrap_or_default()
+        self.noted().by_payment.get(&key).copied().unwrap_or_default()
     }
 
     /// Nothing here is left half done by a panic: the lock's poison means nothing.
@@ -64,19 +62,19 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Bin, Method};
+    use crate::domain::{Bin, Method, PaymentId, ProfileId};
 
     #[test]
     fn what_is_told_in_parts_is_one_and_the_oldest_is_forgotten() {
         let (told, profile) = (Told::default(), ProfileId::parse("pro_1").unwrap());
-        let payment = |number: usize| PaymentId::parse(&format!("pay_{number}")).unwrap();
-        assert_eq!(told.of(&profile, &payment(0)), Context::default());
-        told.note(&profile, &payment(0), Context { method: Some(Method::Card), ..Context::default() });
-        told.note(&profile, &payment(0), Context { bin: Bin::parse("424242").ok(), ..Context::default() });
-        let both = told.of(&profile, &payment(0));
+        let key = |number: usize| PaymentKey::of(&profile, &PaymentId::parse(&format!("pay_{number}")).unwrap());
+        assert_eq!(told.of(key(0)), Context::default());
+        told.note(key(0), Context { method: Some(Method::Card), ..Context::default() });
+        told.note(key(0), Context { bin: Bin::parse("424242").ok(), ..Context::default() });
+        let both = told.of(key(0));
         assert!(both.method.is_some() && both.bin.is_some(), "{both:?}");
-        (1..=NOTED_MAX).for_each(|number| told.note(&profile, &payment(number), both));
-        assert_eq!(told.of(&profile, &payment(0)), Context::default(), "the oldest");
-        assert_eq!(told.of(&profile, &payment(NOTED_MAX)), both);
+        (1..=NOTED_MAX).for_each(|number| told.note(key(number), both));
+        assert_eq!(told.of(key(0)), Context::default(), "the oldest");
+        assert_eq!(told.of(key(NOTED_MAX)), both);
     }
 }

@@ -17,7 +17,7 @@ use apos::engine::snapshot::ActionStatus;
 use apos::engine::{self, State};
 use apos::log::Log;
 use apos::runtime::{
-    DecideError, Durability, Handle, LogChoice, Receipt, RetentionConfig, Runtime, RuntimeConfig, Status, TablesChoice,
+    DecideError, Durability, Handle, LogChoice, Receipt, RetentionConfig, Runtime, RuntimeConfig, Status, TablesChoice, Which,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
@@ -53,6 +53,13 @@ pub(crate) async fn until(what: &str, handle: &Handle, wanted: impl Fn(&Status) 
     let seen = tokio::time::timeout(PATIENCE, looks).await;
     ensure!(seen.is_ok(), "waited in vain until {what}: {:#?}", handle.status());
     Ok(seen?)
+}
+
+/// A runtime that has folded what its log held, and decides.
+pub(crate) async fn started(config: RuntimeConfig) -> Result<Runtime> {
+    let runtime = Runtime::start(config).await?;
+    until("ready", &runtime.handle(), |status| status.ready).await?;
+    Ok(runtime)
 }
 
 fn profile() -> ProfileId {
@@ -130,14 +137,13 @@ async fn fingerprints(folder: &Path) -> Result<(blake3::Hash, blake3::Hash)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_a_crash_and_is_counted_once() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let crashed = Runtime::start(config(folder.path())).await?;
+    let crashed = started(config(folder.path())).await?;
     until("ready", &crashed.handle(), |status| status.ready).await?;
     traffic(&crashed.handle(), 0..300).await?;
     drop(crashed);
 
-    let restarted = Runtime::start(config(folder.path())).await?;
+    let restarted = started(config(folder.path())).await?;
     let handle = restarted.handle();
-    until("ready", &handle, |status| status.ready).await?;
     let again = authorised(7, &accounts()[0], handle.now());
     ensure!(handle.accept(vec![again]).await? == Receipt::Repeated, "a repeated event id is not appended again");
     traffic(&handle, 300..400).await?;
@@ -145,7 +151,7 @@ async fn what_was_acknowledged_survives_a_crash_and_is_counted_once() -> Result<
     let (saved, anew) = fingerprints(folder.path()).await?;
     assert_eq!(saved, anew, "live, and folded from the beginning");
 
-    let third = Runtime::start(config(folder.path())).await?;
+    let third = started(config(folder.path())).await?;
     until("ready", &third.handle(), |status| status.ready).await?;
     traffic(&third.handle(), 400..500).await?;
     let status = until("all is counted", &third.handle(), |status| status.statistics.approved >= 500).await?;
@@ -159,7 +165,7 @@ async fn what_was_acknowledged_survives_a_crash_and_is_counted_once() -> Result<
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_decision_is_repeated_before_and_after_it_is_folded() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let runtime = Runtime::start(config(folder.path())).await?;
+    let runtime = started(config(folder.path())).await?;
     let handle = runtime.handle();
     let first = handle.decide(request(1))?;
     let mut other = request(1);
@@ -170,10 +176,32 @@ async fn a_decision_is_repeated_before_and_after_it_is_folded() -> Result<()> {
     let sync = RuntimeConfig { durability: Durability::Sync, log: LogChoice::Memory, ..config(folder.path()) };
     runtime.shutdown().await;
 
-    let runtime = Runtime::start(sync).await?;
-    let decided = runtime.handle().decide_recorded(request(2), Terms::default()).await?;
+    let runtime = started(sync).await?;
+    let decided = runtime.handle().decide_recorded(request(2), Which::Told, Terms::default()).await?;
     let recorded = runtime.handle().log().read(1, 10).await?.into_iter().flat_map(|record| record.bodies);
     assert!(recorded.into_iter().any(|body| body == Body::Decided(decided.clone())), "recorded before it is answered");
+    runtime.shutdown().await;
+    Ok(())
+}
+
+/// While the log is folded after a start nothing is decided: what was decided before would be decided again, elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_asked_first_after_a_restart_is_answered_as_before() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let runtime = started(config(folder.path())).await?;
+    let before: Vec<_> = (0..3_000).map(|number| runtime.handle().decide(request(number))).collect::<Result<_, _>>()?;
+    runtime.shutdown().await;
+    let runtime = Runtime::start(config(folder.path())).await?;
+    let handle = runtime.handle();
+    for (number, before) in (0..3_000).zip(before) {
+        let after = loop {
+            match handle.decide(request(number)) {
+                Err(DecideError::NotReady) => tokio::time::sleep(Duration::from_millis(1)).await,
+                answered => break answered?,
+            }
+        };
+        ensure!(after == before, "payment {number}: {after:?}, and before the restart {before:?}");
+    }
     runtime.shutdown().await;
     Ok(())
 }
@@ -181,7 +209,7 @@ async fn a_decision_is_repeated_before_and_after_it_is_folded() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_attempt_is_decided_once_and_a_later_one_anew_before_and_after_the_fold() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let runtime = Runtime::start(config(folder.path())).await?;
+    let runtime = started(config(folder.path())).await?;
     let handle = runtime.handle();
     let ask = |attempt| handle.decide(Request { attempt, ..request(1) });
     let first = ask(1)?;
@@ -194,8 +222,8 @@ async fn an_attempt_is_decided_once_and_a_later_one_anew_before_and_after_the_fo
     assert_eq!(ask(8)?.request.attempt, 8, "a later attempt, from the view");
     until("that is folded", &handle, |status| status.statistics.decisions == 3).await?;
 
-    let attempt = handle.attempt_to_decide(&profile(), &payment(1));
-    assert_eq!(attempt, 8, "without a number, the attempt decided last");
+    let latest = async || handle.decide_recorded(request(1), Which::Latest, Terms::default()).await;
+    assert_eq!(latest().await?.request.attempt, 8, "without a number, the attempt decided last");
     let failed = PaymentEvent {
         kind: EventKind::Failed,
         attempt: Some(8),
@@ -203,8 +231,8 @@ async fn an_attempt_is_decided_once_and_a_later_one_anew_before_and_after_the_fo
     };
     handle.accept(vec![failed]).await?;
     until("the failure is folded", &handle, |status| status.statistics.failed == 1).await?;
-    let next = handle.attempt_to_decide(&profile(), &payment(1));
-    assert_eq!(next, 9, "without a number, the next attempt once the last one has failed");
+    let next = latest().await?;
+    assert_eq!(next.request.attempt, 9, "without a number, the next attempt once the last one has failed");
     assert_eq!(ask(8)?.request.attempt, 8, "by its number, a failed attempt's decision is repeated");
     runtime.shutdown().await;
     Ok(())
@@ -215,9 +243,8 @@ async fn an_unknown_merchant_is_refused_where_merchants_are_not_created() -> Res
     let folder = tempfile::tempdir()?;
     let mut settings = Settings::default();
     settings.routing.auto_create_merchants = false;
-    let runtime = Runtime::start(RuntimeConfig { settings: settings.into(), ..config(folder.path()) }).await?;
+    let runtime = started(RuntimeConfig { settings: settings.into(), ..config(folder.path()) }).await?;
     let handle = runtime.handle();
-    until("its settings are in force", &handle, |status| status.ready).await?;
     assert!(matches!(handle.decide(request(1)), Err(DecideError::UnknownMerchant)));
     let position = handle.append(Body::MerchantConfigured { profile: profile(), priority: accounts() }).await?;
     handle.applied(position).await?;
@@ -229,9 +256,8 @@ async fn an_unknown_merchant_is_refused_where_merchants_are_not_created() -> Res
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_tells_what_became_of_it() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let runtime = Runtime::start(config(folder.path())).await?;
+    let runtime = started(config(folder.path())).await?;
     let handle = runtime.handle();
-    until("ready", &handle, |status| status.ready).await?;
     let order = |order| Command { operator: OperatorName::parse("ada").unwrap(), order };
     let missing = Order::Approve { action: "act-4711".parse().unwrap(), version: 1 };
     let refused = handle.command(order(missing)).await?;
@@ -247,9 +273,8 @@ async fn a_command_tells_what_became_of_it() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_one_of_200_commands_at_once_is_told_what_became_of_it() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let runtime = Runtime::start(RuntimeConfig { log: LogChoice::Memory, ..config(folder.path()) }).await?;
+    let runtime = started(RuntimeConfig { log: LogChoice::Memory, ..config(folder.path()) }).await?;
     let handle = runtime.handle();
-    until("ready", &handle, |status| status.ready).await?;
     let mut given = tokio::task::JoinSet::new();
     for number in 0..200 {
         let (handle, operator) = (handle.clone(), OperatorName::parse(&format!("ada_{number}")).unwrap());
@@ -270,9 +295,8 @@ async fn an_act_is_intended_executed_and_its_end_recorded() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut settings = Settings::default();
     settings.autonomy.scaling = Autonomy::Auto;
-    let runtime = Runtime::start(RuntimeConfig { settings: settings.into(), ..config(folder.path()) }).await?;
+    let runtime = started(RuntimeConfig { settings: settings.into(), ..config(folder.path()) }).await?;
     let handle = runtime.handle();
-    until("its settings are in force", &handle, |status| status.ready).await?;
     let full = ResourceSample { cpu_percent: 95.0, memory_percent: 90.0, queue_depth: 500, instances: 2 };
     handle.append(Body::Sampled(full)).await?;
     traffic(&handle, 0..5).await?;
@@ -298,9 +322,9 @@ async fn an_act_is_intended_executed_and_its_end_recorded() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_replica_leads_and_the_other_takes_over() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let first = Runtime::start(config(folder.path())).await?;
+    let first = started(config(folder.path())).await?;
     until("the first leads", &first.handle(), |status| status.leader && status.epoch == 1).await?;
-    let second = Runtime::start(config(folder.path())).await?;
+    let second = started(config(folder.path())).await?;
     traffic(&first.handle(), 0..50).await?;
     let follower = second.handle();
     until("the follower sees it", &follower, |status| status.statistics.approved == 50).await?;
@@ -317,13 +341,13 @@ async fn one_replica_leads_and_the_other_takes_over() -> Result<()> {
 async fn the_tables_hold_every_entry_once() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let tables = || RuntimeConfig { tables: TablesChoice::Sqlite, ..config(folder.path()) };
-    let crashed = Runtime::start(tables()).await?;
+    let crashed = started(tables()).await?;
     traffic(&crashed.handle(), 0..200).await?;
     until("some are written", &crashed.handle(), |status| status.tables.as_ref().is_some_and(|tables| tables.rows > 0)).await?;
     traffic(&crashed.handle(), 200..300).await?;
     drop(crashed);
 
-    let restarted = Runtime::start(tables()).await?;
+    let restarted = started(tables()).await?;
     let handle = restarted.handle();
     traffic(&handle, 300..400).await?;
     restarted.shutdown().await;
@@ -345,9 +369,8 @@ async fn the_tables_hold_every_entry_once() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_poison_entry_halts_folding_but_not_decisions() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let runtime = Runtime::start(config(folder.path())).await?;
+    let runtime = started(config(folder.path())).await?;
     let handle = runtime.handle();
-    until("ready", &handle, |status| status.ready).await?;
     traffic(&handle, 0..10).await?;
     let mut poison = Decision::clone(&*handle.decide(request(1_000))?);
     poison.chosen = 99;

@@ -14,9 +14,9 @@ use apos::domain::{
 use apos::engine::snapshot::{LearningView, ModelStatus};
 use apos::engine::{State, apply, decide};
 use apos::log::Log;
-use apos::runtime::{Handle, Runtime, RuntimeConfig};
+use apos::runtime::{Handle, RuntimeConfig};
 
-use crate::live::{config, until};
+use crate::live::{self, config, until};
 
 /// Outcomes at a time: one record of the log holds some of them.
 const BATCH: u64 = 64;
@@ -140,7 +140,7 @@ async fn recomputed(folder: &Path) -> Result<usize> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_model_is_trained_tried_used_kept_over_a_restart_and_taken_out_when_the_world_turns() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let runtime = Runtime::start(learning(folder.path())).await?;
+    let runtime = live::started(learning(folder.path())).await?;
     let handle = runtime.handle();
     until("ready", &handle, |status| status.ready && status.leader).await?;
     let mut n = 0;
@@ -157,7 +157,7 @@ async fn a_model_is_trained_tried_used_kept_over_a_restart_and_taken_out_when_th
     ensure!(decision.model() == Some(1), "{decision:#?}");
     runtime.shutdown().await;
 
-    let runtime = Runtime::start(learning(folder.path())).await?;
+    let runtime = live::started(learning(folder.path())).await?;
     let handle = runtime.handle();
     until("ready", &handle, |status| status.ready && status.leader).await?;
     ensure!(handle.decide(request(3, false))?.model() == Some(1), "as before the restart");

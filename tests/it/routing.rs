@@ -241,7 +241,7 @@ async fn what_the_static_half_tells_is_joined_to_the_decision() -> Result<()> {
     // It is in the log, so that every replica knows it.
     app.post_as_switch("/routing/hybrid", &json!({ "static_routing_request": half("pay_later") })).await?;
     let (profile, payment) = (ProfileId::parse("pro_1").unwrap(), PaymentId::parse("pay_later").unwrap());
-    app.until("it is folded", || app.handle().view().context(&profile, &payment).bin.is_some()).await?;
+    app.until("it is folded", || app.handle().view().standing_of(&profile, &payment).context().bin.is_some()).await?;
     app.stop().await?;
     Ok(())
 }

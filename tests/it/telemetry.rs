@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use apos::config::Level;
 use apos::telemetry::{self, RollingFile};
 use serde_json::Value;
+use tracing::Subscriber as _;
 
 /// A writer that keeps what it is given.
 #[derive(Clone, Default)]
@@ -81,6 +82,14 @@ fn the_level_holds_for_us_and_libraries_only_warn() {
     assert_eq!(levels(Level::Info), ["ours, info", "theirs, warn"]);
     assert_eq!(levels(Level::Debug), ["ours, debug", "ours, info", "theirs, warn"]);
     assert!(levels(Level::Error).is_empty());
+}
+
+/// What nobody reads costs nothing: libraries' events below the level are turned away before they are made.
+#[test]
+fn what_is_not_written_is_not_built() {
+    let deepest = |level| telemetry::subscriber(level, std::io::sink).max_level_hint();
+    assert_eq!(deepest(Level::Info), Some(tracing::level_filters::LevelFilter::INFO));
+    assert_eq!(deepest(Level::Debug), Some(tracing::level_filters::LevelFilter::DEBUG));
 }
 
 #[test]

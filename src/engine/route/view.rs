@@ -15,13 +15,12 @@ use super::latency::Latencies;
 use super::offsets::Offsets;
 use super::proof::Proof;
 use super::rules::Book;
+use super::standing::Standing;
 use super::weights::Weights;
-use crate::domain::{
-    ConnectorAccount, ConnectorName, Context, Decision, EventId, PaymentEvent, PaymentId, Position, ProfileId, Settings, Time,
-};
+use crate::domain::{ConnectorAccount, ConnectorName, EventId, PaymentEvent, PaymentId, Position, ProfileId, Settings, Time};
 use crate::engine::monitor::Slice;
 use crate::engine::names::Names;
-use crate::engine::payments::{Hidden, Key, KnownEnd, Payments};
+use crate::engine::payments::{Hidden, Key as PaymentKey, KnownEnd, Payments};
 
 /// Most merchants, connectors and accounts kept; requests of further ones are answered from priors.
 pub(crate) const MAX_MERCHANTS: usize = 100_000;
@@ -136,39 +135,22 @@ impl RoutingView {
         merchant.peer_rules.get(kind).map(String::as_str).filter(|rule| !rule.is_empty())
     }
 
-    /// The decision of one attempt of a payment that is still open, if it is kept; and the number of the attempt decided
-    /// last, 0 where none was.
+    /// What is known of a payment, by one look-up.
     #[must_use]
-    pub fn recorded(&self, profile: &ProfileId, payment: &PaymentId, attempt: u16) -> (Option<Arc<Decision>>, u16) {
-        let Some(known) = self.payments.get(Key::of(profile, payment)) else { return (None, 0) };
-        let latest = known.decision.as_ref().map_or(0, |latest| latest.request.attempt);
-        (known.decision_of(attempt).cloned(), latest)
+    pub fn standing(&self, key: PaymentKey) -> Standing<'_> {
+        Standing(self.payments.get(key))
     }
 
-    /// The attempt that a request without a number is about: the one decided last, unless it has failed, for then the
-    /// request is for the next.
+    /// What is known of a payment.
     #[must_use]
-    pub fn attempt_to_decide(&self, profile: &ProfileId, payment: &PaymentId) -> u16 {
-        let payment = self.payments.get(Key::of(profile, payment));
-        payment.map_or(1, |payment| payment.to_repeat().map_or_else(|| payment.next_attempt(), |d| d.request.attempt))
-    }
-
-    /// The latest decision of a payment that is still open, whatever became of it.
-    #[must_use]
-    pub fn decision(&self, profile: &ProfileId, payment: &PaymentId) -> Option<Arc<Decision>> {
-        self.payments.get(Key::of(profile, payment))?.decision.clone()
-    }
-
-    /// The number the payment's next attempt will have, from 1.
-    #[must_use]
-    pub fn next_attempt(&self, profile: &ProfileId, payment: &PaymentId) -> u16 {
-        self.payments.get(Key::of(profile, payment)).map_or(1, |payment| payment.next_attempt())
+    pub fn standing_of(&self, profile: &ProfileId, payment: &PaymentId) -> Standing<'_> {
+        self.standing(PaymentKey::of(profile, payment))
     }
 
     /// The account where a payment's attempt must be authenticated, because the issuer asked for it at the attempt before.
     pub(crate) fn step_up(&self, profile: &ProfileId, payment: &PaymentId, attempt: u16) -> Option<&ConnectorAccount> {
         // Nothing comes before a first attempt, and most are one: they need not be looked up.
-        let before = (attempt > 1).then(|| self.payments.get(Key::of(profile, payment))).flatten()?;
+        let before = (attempt > 1).then(|| self.payments.get(PaymentKey::of(profile, payment))).flatten()?;
         let account = before.step_up(attempt)?;
         self.account_names.name(account)
     }
@@ -176,7 +158,7 @@ impl RoutingView {
     /// What an outcome says of its attempt's end, where that is folded and remembered.
     #[must_use]
     pub fn known_end(&self, outcome: &PaymentEvent) -> Option<KnownEnd> {
-        let payment = self.payments.get(Key::of(&outcome.profile, &outcome.payment))?;
+        let payment = self.payments.get(PaymentKey::of(&outcome.profile, &outcome.payment))?;
         // An account that nothing is known of is not "any account".
         let account = outcome.account.as_ref().map(|account| self.account_names.get(account).ok_or(()));
         payment.known_end(outcome, account.transpose().ok()?)
@@ -186,12 +168,6 @@ impl RoutingView {
     #[must_use]
     pub fn saw_event(&self, profile: &ProfileId, event: &EventId) -> bool {
         self.payments.saw_event(profile, event)
-    }
-
-    /// What is known of a payment that is still open, from every source.
-    #[must_use]
-    pub fn context(&self, profile: &ProfileId, payment: &PaymentId) -> Context {
-        self.payments.get(Key::of(profile, payment)).map_or_else(Context::default, |payment| payment.context)
     }
 
     /// Payments with attempts that the switch hides, where it is asked for them; the newest first.

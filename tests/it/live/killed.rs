@@ -33,7 +33,9 @@ struct Serving {
 }
 
 impl Serving {
-    fn start(home: &Path) -> Result<Self> {
+    /// A server that has folded its log: until then it decides nothing.
+    async fn start(home: &Path) -> Result<Self> {
+        let client = http_client()?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_apos"));
         command.arg("serve").env_clear().env("HOME", home).env("LANG", "C.UTF-8");
         command.env("APOS__API__LISTEN", "127.0.0.1:0").env("APOS_PEER_OPEN", "1");
@@ -43,6 +45,13 @@ impl Serving {
         let mut serving = Self { child, address: String::new() };
         let address = line.trim().strip_prefix("apos: listening on ").with_context(|| format!("it said: {line}"))?;
         address.clone_into(&mut serving.address);
+        let ready = async {
+            while !client.get(format!("{}/health/ready", serving.address)).send().await?.status().is_success() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(PATIENCE, ready).await??;
         Ok(serving)
     }
 
@@ -137,7 +146,7 @@ async fn kills_lose_nothing_that_was_acknowledged_and_double_nothing() -> Result
     let home = tempfile::tempdir()?;
     let ledger = Ledger::default();
     for life in 1..=KILLS {
-        let serving = Serving::start(home.path())?;
+        let serving = Serving::start(home.path()).await?;
         let sending = tokio::spawn(send(serving.address.clone(), life * PER_LIFE, ledger.clone()));
         // In the middle: once half of this life's payments are acknowledged, the others under way.
         let half = life * PER_LIFE - PER_LIFE / 2;
@@ -152,7 +161,7 @@ async fn kills_lose_nothing_that_was_acknowledged_and_double_nothing() -> Result
         ensure!(acknowledged(&ledger) < life * PER_LIFE, "the kill came too late to interrupt anything");
     }
 
-    let serving = Serving::start(home.path())?;
+    let serving = Serving::start(home.path()).await?;
     send(serving.address.clone(), PAYMENTS, ledger.clone()).await;
     assert_eq!(acknowledged(&ledger), PAYMENTS, "all are acknowledged in the end");
     let looks = async {
