@@ -81,7 +81,8 @@ pub(super) async fn decide(request: HttpRequest, body: Arrived, api: web::Data<A
 
 async fn decided(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
     let began = api.handle.now();
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
+    api.handle.until_folded_start().await?;
     let mut asked: DecideRequest = json::read(&api.body(body)?)?;
     let decision = choose(&mut asked, (Context::default(), &Parameters::NONE), api).await?;
     Ok(reply::ok(&DecideResponse::new(&asked, &decision, milliseconds(api.handle.now().since(began)))))
@@ -116,7 +117,7 @@ pub(super) async fn update_score(request: HttpRequest, body: Arrived, api: web::
 
 /// Answers once the outcome is durable, whether or not the payment is known.
 async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
-    api.may_tell_as_peer(request)?;
+    api.is_peer(request)?;
     let told: UpdateRequest = json::read(&api.body(body)?)?;
     let event = told.event(api.handle.now(), &api.config.declines)?;
     let payment_known = api.handle.knows(&told.merchant_id, &told.payment_id);

@@ -86,7 +86,7 @@ impl Fetcher {
         let mut calls = Calls::default();
         loop {
             // Before all that the log holds is folded, what waits may have been told long ago.
-            if self.lease.borrow().is_some() && self.gauges.ready.load(Ordering::Relaxed) {
+            if self.lease.borrow().is_some() && self.gauges.ready.initialized() {
                 self.ask(&mut machine, &mut calls);
             }
             tokio::select! {

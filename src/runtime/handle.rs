@@ -30,6 +30,9 @@ use crate::store::Tables;
 /// How long a command may take to be folded. Folding takes milliseconds; this is for an engine that is catching up.
 const FOLD_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a question waits, right after the start, for the log to be folded: a checkpoint and what came after it take less.
+const START_PATIENCE: Duration = Duration::from_secs(3);
+
 /// Which attempt of its payment a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
@@ -197,8 +200,21 @@ impl Handle {
     /// # Errors
     /// [`DecideError::NotReady`].
     pub fn folded_start(&self) -> Result<(), DecideError> {
-        let ready = self.0.gauges.ready.load(Ordering::Relaxed) || self.0.conditions.has("engine");
+        let ready = self.0.gauges.ready.initialized() || self.0.conditions.has("engine");
         ready.then_some(()).ok_or(DecideError::NotReady)
+    }
+
+    /// As [`Handle::folded_start`], once it is so, or [`START_PATIENCE`] is over.
+    ///
+    /// # Errors
+    /// [`DecideError::NotReady`].
+    pub async fn until_folded_start(&self) -> Result<(), DecideError> {
+        if self.folded_start().is_ok() {
+            return Ok(());
+        }
+        // Running out of time is told by the second look.
+        let _ = tokio::time::timeout(START_PATIENCE, self.0.gauges.ready.wait()).await;
+        self.folded_start()
     }
 
     /// Decides where an attempt goes. Never waits: it is recorded behind the answer, and when the log is down or too
@@ -373,9 +389,7 @@ impl Handle {
             version: env!("CARGO_PKG_VERSION"),
             now: self.now(),
             uptime_s: shared.clock.uptime().as_secs(),
-            ready: gauges.ready.load(Ordering::Relaxed)
-                && !shared.conditions.has("engine")
-                && !shared.conditions.has("apos-engine"),
+            ready: gauges.ready.initialized() && !shared.conditions.has("engine") && !shared.conditions.has("apos-engine"),
             degraded: shared.conditions.list().into_iter().chain(model).chain(snapshot.adoption.unwell()).collect(),
             leader: shared.lease.borrow().is_some(),
             epoch: shared.published.agenda().borrow().epoch,

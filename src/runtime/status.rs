@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use tokio::sync::SetOnce;
 
 use crate::domain::{Position, Time};
 use crate::engine::snapshot::Statistics;
@@ -128,7 +129,8 @@ pub struct HyperswitchStatus {
 /// Counters that the parts of the runtime keep while they run.
 #[derive(Debug, Default)]
 pub(super) struct Gauges {
-    pub(super) ready: AtomicBool,
+    /// What the log held at the start is folded, and a configuration is in force.
+    pub(super) ready: SetOnce<()>,
     pub(super) last_record: AtomicU64,
     pub(super) answered: AtomicU64,
     pub(super) repeated: AtomicU64,

@@ -70,5 +70,6 @@ pub(super) async fn catch_up(
         actuators.resume(sample.instances);
     }
     conditions.clear("start");
-    gauges.ready.store(true, Ordering::Relaxed);
+    // It is set here alone, once.
+    let _ = gauges.ready.set(());
 }

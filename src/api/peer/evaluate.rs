@@ -16,6 +16,8 @@ use crate::engine::route::rules::lot;
 
 /// What the rule says of one payment.
 pub(in crate::api) async fn one(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
+    // What comes of it is looked at below.
+    let _ = api.handle.until_folded_start().await;
     let answer = evaluated(&request, body, &api).unwrap_or_else(Refused::response);
     api.requests.name(&request, api.handle.now(), answer)
 }
