@@ -22,6 +22,7 @@ pub mod history;
 mod import;
 pub mod ladder;
 mod memory;
+mod recent;
 mod redis;
 pub mod segment;
 pub mod spool;

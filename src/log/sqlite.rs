@@ -13,7 +13,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoo
 use sqlx::{Connection, Row};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
+use super::recent::Recent;
 use super::{CHECKPOINT_PART, CHECKPOINTS_KEPT, LogError, Stamp, codec, decoded, durable, watching};
+use crate::domain::entry::ENCODING;
 use crate::domain::{Body, Position, Record, Time};
 
 /// The file's layout; a file with a greater one is left alone.
@@ -48,6 +50,7 @@ pub struct Sqlite {
     read_only: bool,
     readers: SqlitePool,
     known: watching::Last,
+    recent: Recent,
 }
 
 impl Sqlite {
@@ -85,7 +88,13 @@ impl Sqlite {
             .test_before_acquire(false)
             .connect_lazy_with(reading);
         let read_only = writer.is_none();
-        let log = Self { writer: Arc::new(Mutex::new(writer)), read_only, readers, known: watching::Last::new(0) };
+        let log = Self {
+            writer: Arc::new(Mutex::new(writer)),
+            read_only,
+            readers,
+            known: watching::Last::new(0),
+            recent: Recent::default(),
+        };
         log.known.advance(log.last().await?);
         Ok(log)
     }
@@ -120,12 +129,17 @@ impl Sqlite {
             return Err(LogError::Fenced { epoch, current });
         };
         let (number, at) = (unsigned(row.try_get(0)?), Time::from_micros(row.try_get(1)?));
+        self.recent.push(Record { number, at, epoch, encoding: ENCODING, bodies: bodies.to_vec() });
         drop(writer);
         self.known.advance(number);
         Ok(Stamp { number, at })
     }
 
     pub(super) async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, LogError> {
+        let recent = self.recent.from(from, limit);
+        if !recent.is_empty() {
+            return Ok(recent);
+        }
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         sqlx::query("SELECT number, at, epoch, body FROM records WHERE number >= ? ORDER BY number LIMIT ?")
             .bind(signed(from))
@@ -277,6 +291,7 @@ impl Sqlite {
         loop {
             let trimmed = sqlx::query(TRIM).bind(signed(before)).execute(&mut *self.writer().await?).await?;
             if trimmed.rows_affected() == 0 {
+                self.recent.trim(before);
                 return Ok(());
             }
         }
