@@ -5,7 +5,7 @@
 
 mod actuators;
 mod arriving;
-mod background;
+pub mod background;
 mod checkpoints;
 pub mod clock;
 mod conditions;
@@ -299,6 +299,7 @@ impl Parts {
         let (log, published, overlay) = (self.log.clone(), self.published.clone(), self.overlay.clone());
         let (conditions, runtime) = (self.conditions.clone(), tokio::runtime::Handle::current());
         self.supervisor.thread("apos-engine", move || {
+            background::let_answers_go_first();
             let state = runtime.block_on(checkpoints::restore(&log, None));
             // The tail is gone only when the runtime is.
             let _ = restored.send(state.position().record);

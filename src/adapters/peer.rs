@@ -192,7 +192,7 @@ impl<'a> DecideResponse<'a> {
             gateway_priority_map: Scores(decision),
             filter_wise_gateways: None,
             priority_logic_tag: None,
-            routing_approach: approach(decision.approach, algorithm),
+            routing_approach: approach(decision, algorithm),
             gateway_before_evaluation: &best.account,
             priority_logic_output: PriorityLogic::of(decision, algorithm),
             debit_routing_output: None,
@@ -221,14 +221,16 @@ impl<'a> DecideResponse<'a> {
 
 /// The peer's word for how it was decided. Hyperswitch sends feedback for these only: after any other word, the
 /// peer's `SR_V3_DOWNTIME_ROUTING` among them, it is silent, and nothing would be learnt just when it matters.
-const fn approach(approach: Approach, algorithm: RankingAlgorithm) -> &'static str {
-    match (algorithm, approach) {
+fn approach(decision: &Decision, algorithm: RankingAlgorithm) -> &'static str {
+    match (algorithm, decision.approach) {
         (RankingAlgorithm::PriorityList, _) => "PRIORITY_LOGIC",
-        (_, Approach::Single) => "DEFAULT",
+        // There was nothing to choose. Where only one was left, the others were weighed and found wanting.
+        (_, Approach::Single) if decision.request.eligible.len() == 1 => "DEFAULT",
         (_, Approach::Uniform | Approach::Probe) => "SR_V3_HEDGING",
         (
             _,
-            Approach::Priority
+            Approach::Single
+            | Approach::Priority
             | Approach::Bandit
             | Approach::LeastBad
             | Approach::Rule(_)
@@ -483,8 +485,12 @@ mod tests {
 
     #[test]
     fn hyperswitch_goes_on_sending_feedback_whatever_was_decided() {
+        let single = decision(&[(0.9, None)], 0);
+        let of_one = Decision { approach: Approach::Single, ..single };
+        assert_eq!(approach(&of_one, RankingAlgorithm::SuccessRates), "DEFAULT");
+        let several = decision(&[(0.9, None), (0.8, Some(Exclusion::BreakerOpen))], 0);
         for (found, word) in [
-            (Approach::Single, "DEFAULT"),
+            (Approach::Single, "SR_SELECTION_V3_ROUTING"),
             (Approach::Priority, "SR_SELECTION_V3_ROUTING"),
             (Approach::Bandit, "SR_SELECTION_V3_ROUTING"),
             (Approach::LeastBad, "SR_SELECTION_V3_ROUTING"),
@@ -493,7 +499,8 @@ mod tests {
             (Approach::Uniform, "SR_V3_HEDGING"),
             (Approach::Probe, "SR_V3_HEDGING"),
         ] {
-            assert_eq!(approach(found, RankingAlgorithm::SuccessRates), word);
+            let decided = Decision { approach: found, ..several.clone() };
+            assert_eq!(approach(&decided, RankingAlgorithm::SuccessRates), word);
         }
     }
 }

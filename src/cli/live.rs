@@ -5,6 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Ended, Failure, Setup, wiring};
 use crate::api::{self, Server, StartError};
+use crate::runtime::background::let_answers_go_first;
 use crate::runtime::{Handle, Runtime};
 use crate::tui::signals::{heard_if_any, unless_ignored};
 
@@ -58,9 +59,11 @@ fn refused(error: StartError) -> Failure {
     }
 }
 
-/// A runtime of as many workers as there are cores: the engine's thread, the screen's and the API's are their own.
+/// A runtime of as many workers as there are cores, behind those of the API: these, the engine's thread and the screen's are
+/// their own.
 pub(super) fn tokio_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("apos-io").build();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.enable_all().thread_name("apos-io").on_thread_start(let_answers_go_first).build();
     runtime.context("the runtime's threads cannot be started")
 }
 

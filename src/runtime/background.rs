@@ -3,10 +3,23 @@
 /// On the scale of `nice`, 19 is the least claim on a processor: about 1 % beside a busy thread, all of it when idle.
 const NICENESS: i32 = 19;
 
+/// A third of the claim of those that answer: where all want the processors at once, these get to run every few
+/// milliseconds, in time for an outcome to be seen within ten.
+const BEHIND: i32 = 5;
+
+/// Lets those that answer go first: for the fold, and the log's reading and writing, which gather what comes meanwhile.
+pub fn let_answers_go_first() {
+    lower(BEHIND, "engine");
+}
+
 /// Lowers the priority of this thread, and of those it starts: for work that must keep up. Without the right to, it runs
 /// like the rest.
 pub(super) fn yield_to_the_rest(component: &'static str) {
-    if let Err(error) = rustix::process::nice(NICENESS) {
+    lower(NICENESS, component);
+}
+
+fn lower(niceness: i32, component: &'static str) {
+    if let Err(error) = rustix::process::nice(niceness) {
         tracing::warn!(component, %error, "runs at the priority of the rest");
     }
 }
