@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
-use super::rule::{RULE, Refused, profile_of};
+use super::rule::{RULE, Refused, admitted, profile_of};
 use crate::adapters::json;
 use crate::adapters::peer::routing::{ChosenRequest, CreateRequest, Listed, UpdateRequest, Written};
 use crate::api::reply::{self, Arrived};
@@ -64,9 +64,7 @@ async fn created(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     let (profile, purpose) = (asked.created_by.clone(), asked.algorithm_for.unwrap_or(Purpose::Payment));
     let text = Box::new(asked.text()?);
     let view = api.handle.view();
-    if !view.knows(&profile) && !view.settings().routing.auto_create_merchants {
-        return Err(Refused::Invalid("TE_03", "Merchant not found".to_owned()));
-    }
+    admitted(&view, &profile)?;
     if view.rules(&profile).len() >= RULES_MAX || RULES_BYTES_MAX - view.rule_bytes() < u64::from(text.bytes) {
         return Err(full());
     }
