@@ -300,7 +300,7 @@ impl Serialize for Connector<'_> {
     }
 }
 
-struct Connectors<'a>(&'a [ConnectorAccount]);
+pub(super) struct Connectors<'a>(pub(super) &'a [ConnectorAccount]);
 
 impl Serialize for Connectors<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

@@ -48,13 +48,13 @@ pub(in crate::api) async fn delete(request: HttpRequest, body: Arrived, api: web
 
 /// A merchant's rules.
 pub(in crate::api) async fn list(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let answer = listed(&path, &request, &api, false).unwrap_or_else(Refused::response);
+    let answer = listed(&path, &request, &api, false).await.unwrap_or_else(Refused::response);
     api.requests.name(&request, api.handle.now(), answer)
 }
 
 /// A merchant's active rules.
 pub(in crate::api) async fn list_active(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let answer = listed(&path, &request, &api, true).unwrap_or_else(Refused::response);
+    let answer = listed(&path, &request, &api, true).await.unwrap_or_else(Refused::response);
     api.requests.name(&request, api.handle.now(), answer)
 }
 
@@ -111,12 +111,15 @@ async fn deleted(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     Ok(reply::ok(&json!({ "status": "deleted", "routing_algorithm_id": id })))
 }
 
-fn listed(path: &str, request: &HttpRequest, api: &Api, active: bool) -> Result<HttpResponse, Refused> {
+async fn listed(path: &str, request: &HttpRequest, api: &Api, active: bool) -> Result<HttpResponse, Refused> {
     api.may_call_as_peer(request)?;
     let profile = profile_of(path)?;
     let view = api.handle.view();
-    let shown = view.rules(&profile).iter().filter(|rule| !active || view.is_active_rule(&profile, rule.id));
-    Ok(reply::ok(&shown.map(|rule| Listed::of(&profile, rule)).collect::<Vec<_>>()))
+    let write = move || {
+        let shown = view.rules(&profile).iter().filter(|rule| !active || view.is_active_rule(&profile, rule.id));
+        serde_json::to_vec(&shown.map(|rule| Listed::of(&profile, rule)).collect::<Vec<_>>())
+    };
+    Ok(reply::written_aside(write).await?)
 }
 
 /// A merchant's rule by the id that was sent.
