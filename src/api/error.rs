@@ -188,7 +188,12 @@ impl ApiError {
             Self::UnknownProfile => {
                 Some(format!("set {WEBHOOK_KEY_VARIABLE}<PROFILE> to the profile's payment_response_hash_key and restart"))
             }
-            Self::NotTaken(_) | Self::Undecided(DecideError::NotRecorded(_)) => {
+            Self::NotTaken(AppendError::NotFolded(_)) => Some(
+                "it is recorded: ask what became of it before you send it again, for that would record it twice; /status tells \
+                 how the engine does"
+                    .to_owned(),
+            ),
+            Self::NotTaken(AppendError::Log(_) | AppendError::Spool(_)) | Self::Undecided(DecideError::NotRecorded(_)) => {
                 Some("send it again; /status tells how the log does".to_owned())
             }
             Self::Undecided(DecideError::NotReady) => Some("ask again in a second; /health/ready tells when".to_owned()),
@@ -204,6 +209,14 @@ impl ApiError {
         if let Self::Undecided(DecideError::Overtaken { latest, .. }) = self { Some(*latest) } else { None }
     }
 
+    /// Whether the same request, sent again a moment later, may do what it did not do now.
+    const fn is_worth_repeating(&self) -> bool {
+        matches!(
+            self,
+            Self::NotTaken(AppendError::Log(_) | AppendError::Spool(_)) | Self::Undecided(DecideError::NotRecorded(_))
+        )
+    }
+
     /// The answer.
     #[must_use]
     pub fn response(&self) -> HttpResponse {
@@ -215,7 +228,7 @@ impl ApiError {
             remedy: self.remedy(),
         };
         let mut response = HttpResponse::build(self.status());
-        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+        if self.is_worth_repeating() {
             response.insert_header((RETRY_AFTER, "1"));
         }
         if let Self::MethodNotAllowed(allowed) = self {
@@ -232,5 +245,25 @@ impl actix_web::ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         self.response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Position;
+    use crate::log::LogError;
+
+    #[test]
+    fn what_is_recorded_is_not_to_be_sent_again() {
+        let check = |error: ApiError, retry_after: Option<&str>, expected: &str| {
+            let response = error.response();
+            let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            assert_eq!((response.status(), header), (StatusCode::SERVICE_UNAVAILABLE, retry_after), "{error}");
+            assert!(error.remedy().is_some_and(|remedy| remedy.starts_with(expected)), "{error}: {:?}", error.remedy());
+        };
+        check(AppendError::Log(LogError::Closed).into(), Some("1"), "send it again");
+        check(DecideError::NotRecorded(LogError::Closed).into(), Some("1"), "send it again");
+        check(AppendError::NotFolded(Position::default()).into(), None, "it is recorded: ask");
     }
 }

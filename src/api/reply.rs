@@ -87,6 +87,17 @@ pub(super) fn ok<T: Serialize>(value: &T) -> HttpResponse {
     json(StatusCode::OK, value)
 }
 
+/// An answer in JSON, 200, that is so large that it is written aside: not on a thread that others' answers wait for.
+pub(super) async fn written_aside(
+    write: impl FnOnce() -> serde_json::Result<Vec<u8>> + Send + 'static,
+) -> Result<HttpResponse, ApiError> {
+    match web::block(write).await {
+        Ok(Ok(body)) => Ok(HttpResponse::Ok().insert_header(ContentType::json()).body(body)),
+        Ok(Err(error)) => Err(ApiError::Internal(format!("the answer could not be written: {error}"))),
+        Err(error) => Err(ApiError::Internal(format!("the answer could not be written: {error}"))),
+    }
+}
+
 /// Names requests that bring no name.
 #[derive(Debug, Default)]
 pub(super) struct RequestIds(AtomicU64);

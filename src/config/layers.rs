@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::{Config, Contradiction};
+use super::{Config, Contradiction, variables};
 use crate::domain::{Settings, wording};
 
 /// Variables that set a key of the configuration: `APOS__SECTION__KEY`.
@@ -36,10 +36,10 @@ pub enum ConfigError {
         column: usize,
         /// What is wrong, and what is allowed.
         reason: String,
-        /// The line.
+        /// The line; "(not shown)" where a secret may stand in it.
         text: String,
     },
-    /// A variable has an unknown name or a bad value.
+    /// A variable has a bad value.
     #[error("the environment variable {variable}={text} is refused: {reason}")]
     Variable {
         /// Its name.
@@ -161,7 +161,7 @@ pub fn load(file: Option<&Path>, environment: &Environment, flags: &[Override]) 
     let mut variables = Vec::new();
     for (variable, path, text) in environment.starting_with(VARIABLE) {
         let keys: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
-        let layer = layer(&keys, text).map_err(|reason| refused_variable(variable, text, reason))?;
+        let layer = layer(&keys, text).map_err(|reason| refused_variable(variable, (&keys, text), reason))?;
         merge(&mut merged, layer);
         origins.set.push((keys.join("."), variable));
         variables.push(variable.to_owned());
@@ -261,18 +261,38 @@ fn refused_file(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError
         path: path.to_path_buf(),
         line: before.matches('\n').count() + 1,
         column: before[line_start..].chars().count() + 1,
+        text: if may_be_shown(text, line_text, &reason(error)) { line_text.to_owned() } else { "(not shown)".to_owned() },
         reason: reason(error),
-        text: if shows_secret(&reason(error)) { "(not shown)".to_owned() } else { line_text.to_owned() },
     }
 }
 
-fn refused_variable(variable: &str, text: &str, reason: String) -> ConfigError {
+/// Whether a refused line holds nothing but a bad value of a known key. A secret is put under a key that there is not, or in
+/// a line that is no TOML: what cannot be read is not repeated.
+fn may_be_shown(file: &str, line: &str, reason: &str) -> bool {
+    let is_read = toml::de::DeTable::parse(file).is_ok() && !reason.starts_with("unknown field");
+    is_read && !line.contains(ADDRESS) && !shows_secret(reason)
+}
+
+/// The text of a variable is shown where it is a bad value of a known key, and no secret stands in it.
+fn refused_variable(variable: &str, (keys, text): (&[String], &str), reason: String) -> ConfigError {
     let variable = variable.to_owned();
-    if shows_secret(&reason) {
+    if !is_known(keys) {
+        return ConfigError::Unknown { remedy: variables::remedy(&variable), variable };
+    }
+    if shows_secret(&reason) || keys.last().is_some_and(|key| key.ends_with(ADDRESS)) {
         return ConfigError::Secret { variable, reason };
     }
     ConfigError::Variable { variable, text: text.to_owned(), reason }
 }
+
+/// Whether the path leads to a section or a key; every one of them has a default.
+fn is_known(keys: &[String]) -> bool {
+    let defaults = Table::try_from(Config::default()).ok().map(Value::Table);
+    keys.iter().try_fold(defaults.as_ref(), |within, key| within?.get(key).map(Some)).flatten().is_some()
+}
+
+/// Keys that end so hold an address, in which a password may have been written.
+const ADDRESS: &str = "_url";
 
 /// A line that is refused because of a password in it is not repeated.
 fn shows_secret(reason: &str) -> bool {
@@ -345,10 +365,24 @@ mod tests {
         };
         check("APOS__EVENT_MONITOR__BATCH_SIZE", "0", "1 to 10000");
         check("APOS__EVENT_MONITOR__BATCH_SIZE", "many", "expected a whole number");
-        check("APOS__ROUTING__EXPLORATOIN", "1", "unknown field");
         check("APOS__LOG", "sqlite", "expected a table of keys");
         check("APOS__ROUTING__EXPLORATION", "much", "expected a number");
-        check("APOS__", "x", "unknown field");
+    }
+
+    #[test]
+    fn a_variable_that_sets_no_key_is_named_without_its_text() {
+        let check = |variable: &str, expected: &str| {
+            let refused = with(&[(variable, "hunter2")]).unwrap_err().to_string();
+            assert!(refused.contains(variable) && refused.contains(expected) && !refused.contains("hunter2"), "{refused}");
+        };
+        check("APOS__PEER_SECRET", "did you mean APOS_PEER_SECRET?");
+        check("APOS__API_KEY__ADMIN", "did you mean APOS_API_KEY__ADMIN?");
+        check("APOS__WEBHOOK_KEY__pro_1", "did you mean APOS_WEBHOOK_KEY__pro_1?");
+        check("APOS__HYPERSWITCH_KEY", "did you mean APOS_HYPERSWITCH_KEY?");
+        check("APOS__HYPERSWITCH__API_KEY", "did you mean APOS_HYPERSWITCH_KEY?");
+        check("APOS__LOG__KIND__PASSWORD", "config/apos.toml");
+        check("APOS__ROUTING__EXPLORATOIN", "did you mean APOS__ROUTING__EXPLORATION?");
+        check("APOS__", "config/apos.toml");
     }
 
     #[test]
@@ -369,7 +403,9 @@ mod tests {
 
     #[test]
     fn a_password_in_a_variable_is_not_repeated() {
-        let refused = with(&[("APOS__LOG__REDIS_URL", "redis://:hunter2@db")]).unwrap_err().to_string();
-        assert!(refused.contains("APOS__LOG__REDIS_URL") && !refused.contains("hunter2"), "{refused}");
+        for text in ["redis://:hunter2@db", "[\"redis://:hunter2@db\"]"] {
+            let refused = with(&[("APOS__LOG__REDIS_URL", text)]).unwrap_err().to_string();
+            assert!(refused.contains("APOS__LOG__REDIS_URL") && !refused.contains("hunter2"), "{refused}");
+        }
     }
 }

@@ -35,12 +35,13 @@ fn is_service_link(rest: &str) -> bool {
         || ["_SERVICE_PORT", "_PORT_"].iter().any(|part| rest.contains(part))
 }
 
-fn remedy(name: &str) -> String {
+/// What may have been meant by a name that is not known.
+pub(super) fn remedy(name: &str) -> String {
     let nearest = names(name).into_iter().map(|known| (strsim::damerau_levenshtein(&known, name), known)).min();
     match nearest {
         // Further away it is another word, not a slip of the finger.
         Some((distance, known)) if distance * 3 <= name.len() => format!("did you mean {known}?"),
-        _ => "unset it; the names there are stand at the top of config/apos.toml".to_owned(),
+        _ => "unset it; the names there are stand in config/apos.toml".to_owned(),
     }
 }
 

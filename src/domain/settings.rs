@@ -148,7 +148,7 @@ impl Default for EventMonitor {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Routing {
-    /// Whether an unknown merchant is created at its first decision instead of refused.
+    /// Whether an unknown merchant is created when it is first heard of, instead of refused.
     pub auto_create_merchants: bool,
     /// Weight of the bonus for learning more (κ); 0 never explores.
     #[serde(deserialize_with = "factor")]

@@ -137,7 +137,10 @@ impl Fetcher {
         }
         let (profile, payment) = (hidden.profile.clone(), hidden.payment.clone());
         let fetched = Body::AttemptsFetched { profile, payment, made: hidden.made, end };
-        self.handle.append(fetched).await.ok()
+        let appended = self.handle.append(fetched).await;
+        appended
+            .inspect_err(|error| tracing::warn!(component = "fetcher", %error, "an end was not recorded: its payment is asked for again"))
+            .ok()
     }
 
     /// Says what is wrong, or no longer.
@@ -148,7 +151,8 @@ impl Fetcher {
                 format!(
                     "Hyperswitch does not accept the key for {profile}, or there is none: set APOS_HYPERSWITCH_KEY__{profile}, or \
                      APOS_HYPERSWITCH_KEY for all profiles, to the merchant's api-key, and restart; \
-                     meanwhile one payment a minute tries it again, and the others wait"
+                     meanwhile one payment tries it again, after a minute and then ever later, up to a quarter of an hour, \
+                     and the others wait"
                 ),
             ),
             None => self.conditions.clear(KEY),

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle as Runtime;
+
 use super::Handle;
-use crate::domain::{Body, Decision, PaymentId, ProfileId, Record};
+use crate::domain::{Body, Decision, PaymentId, ProfileId};
 use crate::log::{Archive, LogError};
 use crate::store::StoreError;
 
@@ -34,22 +36,23 @@ impl Handle {
         let mut rows = tables.payment(profile, payment).await?.decisions.into_iter();
         let row = rows.rfind(|row| attempt.is_none_or(|attempt| row.attempt == i64::from(attempt)));
         let Some(row) = row else { return Ok(None) };
-        let record = self.record(row.position.record).await?;
-        let index = usize::try_from(row.position.index).ok();
-        let body = record.as_ref().zip(index).and_then(|(record, index)| record.bodies.get(index));
-        Ok(if let Some(Body::Decided(decision)) = body { Some(Arc::clone(decision)) } else { None })
+        let body = self.body(row.position.record, usize::try_from(row.position.index).ok()).await?;
+        Ok(if let Some(Body::Decided(decision)) = body { Some(decision) } else { None })
     }
 
-    async fn record(&self, number: u64) -> Result<Option<Record>, LogError> {
-        match self.log().read(number, 1).await {
-            // It was sealed and trimmed.
-            Err(LogError::Missing { .. }) => {}
-            read => return Ok(read?.into_iter().next()),
-        }
-        let folder = self.archive_dir().to_path_buf();
-        // A segment is read and unpacked: not on a thread that others' answers wait for.
-        let read = tokio::task::spawn_blocking(move || Archive::open(&folder).read(number)).await;
-        let records = read.map_err(|_| LogError::Closed)??;
-        Ok(records.into_iter().find(|record| record.number == number))
+    /// An entry's body. A record of thousands, or a segment, is read and unpacked for it: not on a thread that others' answers
+    /// wait for.
+    async fn body(&self, number: u64, index: Option<usize>) -> Result<Option<Body>, LogError> {
+        let (log, folder, runtime) = (self.log().clone(), self.archive_dir().to_path_buf(), Runtime::current());
+        let read = move || {
+            let records = match runtime.block_on(log.read(number, 1)) {
+                // It was sealed and trimmed.
+                Err(LogError::Missing { .. }) => Archive::open(&folder).read(number)?,
+                read => read?,
+            };
+            let record = records.into_iter().find(|record| record.number == number);
+            Ok(record.zip(index).and_then(|(record, index)| record.bodies.into_iter().nth(index)))
+        };
+        tokio::task::spawn_blocking(read).await.map_err(|_| LogError::Closed)?
     }
 }

@@ -76,6 +76,22 @@ fn a_password_in_the_file_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_line_is_repeated_only_where_it_holds_a_bad_value_of_a_known_key() {
+    let check = |text: &str, shown: bool| {
+        let refused = load_text(text).unwrap_err().to_string();
+        assert!(refused.contains(if shown { "hunter2" } else { "(not shown)" }), "{refused}");
+        assert_eq!(refused.contains("hunter2"), shown, "{refused}");
+    };
+    check("[log]\nkind = \"hunter2\"\n", true);
+    check("[hyperswitch]\napi_key = \"hunter2\"\n", false);
+    check("hyperswitch = { api_key = \"hunter2\" }\n", false);
+    check("[hyperswitch]\napi_key = hunter2\n", false);
+    check("peer_secret = \"hunter2\"\n", false);
+    check("[log]\nredis_url = [\"redis://:hunter2@db\"]\n", false);
+    check("log = { kind = 1, redis_url = \"redis://:hunter2@db\" }\n", false);
+}
+
+#[test]
 fn later_layers_win() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("apos.toml");

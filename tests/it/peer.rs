@@ -321,6 +321,61 @@ async fn a_deleted_merchant_is_unknown_until_something_is_heard_of_it() -> Resul
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merchant_that_is_only_heard_of_is_not_known_where_none_are_created() -> Result<()> {
+    let mut settings = Settings::default();
+    settings.routing.auto_create_merchants = false;
+    let app = TestApp::with_settings(settings).await?;
+    let told = app.post_as_switch("/update-gateway-score", &update_request("pay_1", "stripe:mca_1", "CHARGED")).await?;
+    let outcome = json!({ "profile": "pro_1", "payment": "pay_2", "account": "stripe:mca_1", "status": "captured" });
+    let outcome = app.post_as(OPERATOR, "/v1/outcomes", &outcome).await?;
+    assert_eq!((told.status, outcome.status), (200, 200), "what happened is kept, whoever it is of");
+    app.until_events(2).await?;
+
+    let output = json!({ "type": "single", "data": { "gateway_name": "stripe", "gateway_id": "mca_1" } });
+    let writes = [
+        ("/rule/create", json!({ "merchant_id": "pro_1", "config": { "type": "elimination", "data": { "threshold": 0.35 } } })),
+        ("/routing/create", json!({ "name": "one", "created_by": "pro_1", "algorithm": output })),
+        ("/config-sr-dimension", json!({ "merchant_id": "pro_1", "paymentInfo": { "fields": ["currency"] } })),
+    ];
+    let asked = decide_request("pro_1", "pay_3", &["stripe:mca_1"]);
+    let refused = app.post_as_switch("/decide-gateway", &asked).await?;
+    assert_eq!((refused.status, &refused.body["error_info"]["code"]), (400, &json!("MERCHANT_NOT_FOUND")), "{refused:?}");
+    for (path, body) in &writes {
+        let refused = app.post_as_switch(path, body).await?;
+        assert_eq!((refused.status, &refused.body["code"]), (400, &json!("TE_03")), "{path}: {refused:?}");
+    }
+    assert_eq!(app.post_as_switch("/merchant-account/create", &json!({ "merchant_id": "pro_1" })).await?.status, 200);
+    for (path, body) in &writes {
+        let taken = app.post_as_switch(path, body).await?;
+        assert_eq!(taken.status, 200, "{path}: {taken:?}");
+    }
+    assert_eq!(app.post_as_switch("/decide-gateway", &asked).await?.status, 200);
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_not_known_says_nothing_whatever_its_value() -> Result<()> {
+    let app = TestApp::start().await?;
+    let check = async |key: &str, value: Value, status: u16| -> Result<()> {
+        let told = json!({ "amount": { "type": "number", "value": 5 }, key: value });
+        let half = json!({ "created_by": "pro_1", "payment_id": "pay_1", "parameters": told });
+        let dynamic = decide_request("pro_1", "pay_1", &["stripe:mca_1"]);
+        let asked = json!({ "static_routing_request": half, "dynamic_routing_request": dynamic });
+        let answer = app.post_as_switch("/routing/hybrid", &asked).await?;
+        assert_eq!(answer.status, status, "{key}: {answer:?}");
+        Ok(())
+    };
+    check("a_key_of_tomorrow", json!({ "type": "float", "value": 1.5 }), 200).await?;
+    check("a_key_of_tomorrow", json!({ "type": "number", "value": -1 }), 200).await?;
+    check("a_key_of_tomorrow", json!([null, { "deep": [1e300] }]), 200).await?;
+    check("card_network", json!({ "type": "float", "value": 1.5 }), 400).await?;
+    check("card_network", json!({ "type": "number", "value": 1 }), 400).await?;
+    app.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_peers_calls_need_the_secret_or_a_key() -> Result<()> {
     let app = TestApp::start().await?;
     let asked = decide_request("pro_1", "pay_1", &["stripe:mca_1"]);

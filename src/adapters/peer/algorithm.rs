@@ -4,7 +4,7 @@
 mod condition;
 mod written;
 
-pub use written::written;
+pub use written::AsWritten;
 
 use compact_str::CompactString;
 use serde_json::Value as Json;
@@ -154,7 +154,6 @@ pub(super) fn accounts(field: &Field<'_>) -> Result<Vec<ConnectorAccount>, BadFi
     Ok(accounts)
 }
 
-/// Shares that sum to 100.
 /// A split whose shares each go to another account: two of one account are one share, written twice or one mistaken.
 fn distinct(splits: Vec<Split<ConnectorAccount>>, field: &Field<'_>) -> Result<Vec<Split<ConnectorAccount>>, BadField> {
     for ((index, split), place) in splits.iter().enumerate().zip(field.list()?) {
@@ -165,6 +164,7 @@ fn distinct(splits: Vec<Split<ConnectorAccount>>, field: &Field<'_>) -> Result<V
     Ok(splits)
 }
 
+/// Shares that sum to 100.
 fn splits<T>(field: &Field<'_>, output: impl Fn(&Field<'_>) -> Result<T, BadField>) -> Result<Vec<Split<T>>, BadField> {
     let list = field.list()?;
     if list.is_empty() || list.len() > ELIGIBLE_MAX {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use compact_str::CompactString;
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -84,7 +84,7 @@ pub fn fallback(named: Option<&[Gateway]>) -> Result<Vec<ConnectorAccount>, BadF
 }
 
 /// What is told of a payment: `{"amount": {"type": "number", "value": 6540}, …}`. A key that is none of the rule
-/// builder's says nothing, for Hyperswitch may know more of them; one that is must have a value of its kind.
+/// builder's says nothing, whatever its value, for Hyperswitch may know more of them; one that is must have a value of its kind.
 #[derive(Debug, Default)]
 pub struct Told(pub Parameters);
 
@@ -143,10 +143,12 @@ impl<'de> Visitor<'de> for Reading {
     fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Told, A::Error> {
         let mut told = Vec::with_capacity(from.size_hint().unwrap_or(16));
         while let Some(key) = from.next_key::<CompactString>()? {
+            let Some(known) = keys::key(&key) else {
+                from.next_value::<IgnoredAny>()?;
+                continue;
+            };
             let Some(value) = from.next_value::<Option<Sent>>()?.map(Value::from) else { continue };
-            if let Some(known) = keys::key(&key)
-                && !suits(known.kind, &value)
-            {
+            if !suits(known.kind, &value) {
                 return Err(de::Error::custom(format!("`{key}` has a value of another type")));
             }
             if told.len() == PARAMETERS_MAX {
@@ -298,7 +300,7 @@ impl Serialize for Connector<'_> {
     }
 }
 
-struct Connectors<'a>(&'a [ConnectorAccount]);
+pub(super) struct Connectors<'a>(pub(super) &'a [ConnectorAccount]);
 
 impl Serialize for Connectors<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::algorithm;
+use super::algorithm::{self, AsWritten};
 use crate::adapters::json::BadField;
 use crate::domain::rule::{DESCRIPTION_MAX, RuleText, TEXT_MAX};
 use crate::domain::{ProfileId, Purpose, Rule, RuleId, Time};
@@ -106,7 +106,7 @@ pub struct Listed<'a> {
     created_by: &'a ProfileId,
     name: &'a str,
     description: &'a str,
-    algorithm_data: Json,
+    algorithm_data: AsWritten<'a>,
     algorithm_for: Purpose,
     created_at: String,
     modified_at: String,
@@ -121,7 +121,7 @@ impl<'a> Listed<'a> {
             created_by: profile,
             name: &rule.text.name,
             description: &rule.text.description,
-            algorithm_data: algorithm::written(&rule.text.algorithm),
+            algorithm_data: AsWritten(&rule.text.algorithm),
             algorithm_for: rule.purpose,
             created_at: stamp(rule.created_at),
             modified_at: stamp(rule.modified_at),

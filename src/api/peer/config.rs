@@ -6,7 +6,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::rule::{Refused, profile_of, store};
+use super::rule::{Refused, admitted, profile_of, store};
 use crate::adapters::json::{self, BadField};
 use crate::adapters::peer::keys::RoutingKeys;
 use crate::api::reply::{self, Arrived};
@@ -63,6 +63,7 @@ pub(in crate::api) async fn dimension(path: web::Path<String>, request: HttpRequ
 async fn kept(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
     api.may_call_as_peer(request)?;
     let asked: Dimension = json::read(&api.body(body)?)?;
+    admitted(&api.handle.view(), &asked.merchant_id)?;
     let Fields { udfs, fields } = &asked.payment_info;
     if udfs.len() > UDFS_MAX {
         return Err(

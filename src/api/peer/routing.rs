@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
-use super::rule::{RULE, Refused, profile_of};
+use super::rule::{RULE, Refused, admitted, profile_of};
 use crate::adapters::json;
 use crate::adapters::peer::routing::{ChosenRequest, CreateRequest, Listed, UpdateRequest, Written};
 use crate::api::reply::{self, Arrived};
@@ -48,13 +48,13 @@ pub(in crate::api) async fn delete(request: HttpRequest, body: Arrived, api: web
 
 /// A merchant's rules.
 pub(in crate::api) async fn list(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let answer = listed(&path, &request, &api, false).unwrap_or_else(Refused::response);
+    let answer = listed(&path, &request, &api, false).await.unwrap_or_else(Refused::response);
     api.requests.name(&request, api.handle.now(), answer)
 }
 
 /// A merchant's active rules.
 pub(in crate::api) async fn list_active(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let answer = listed(&path, &request, &api, true).unwrap_or_else(Refused::response);
+    let answer = listed(&path, &request, &api, true).await.unwrap_or_else(Refused::response);
     api.requests.name(&request, api.handle.now(), answer)
 }
 
@@ -64,9 +64,7 @@ async fn created(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     let (profile, purpose) = (asked.created_by.clone(), asked.algorithm_for.unwrap_or(Purpose::Payment));
     let text = Box::new(asked.text()?);
     let view = api.handle.view();
-    if !view.knows(&profile) && !view.settings().routing.auto_create_merchants {
-        return Err(Refused::Invalid("TE_03", "Merchant not found".to_owned()));
-    }
+    admitted(&view, &profile)?;
     if view.rules(&profile).len() >= RULES_MAX || RULES_BYTES_MAX - view.rule_bytes() < u64::from(text.bytes) {
         return Err(full());
     }
@@ -113,12 +111,15 @@ async fn deleted(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     Ok(reply::ok(&json!({ "status": "deleted", "routing_algorithm_id": id })))
 }
 
-fn listed(path: &str, request: &HttpRequest, api: &Api, active: bool) -> Result<HttpResponse, Refused> {
+async fn listed(path: &str, request: &HttpRequest, api: &Api, active: bool) -> Result<HttpResponse, Refused> {
     api.may_call_as_peer(request)?;
     let profile = profile_of(path)?;
     let view = api.handle.view();
-    let shown = view.rules(&profile).iter().filter(|rule| !active || view.is_active_rule(&profile, rule.id));
-    Ok(reply::ok(&shown.map(|rule| Listed::of(&profile, rule)).collect::<Vec<_>>()))
+    let write = move || {
+        let shown = view.rules(&profile).iter().filter(|rule| !active || view.is_active_rule(&profile, rule.id));
+        serde_json::to_vec(&shown.map(|rule| Listed::of(&profile, rule)).collect::<Vec<_>>())
+    };
+    Ok(reply::written_aside(write).await?)
 }
 
 /// A merchant's rule by the id that was sent.

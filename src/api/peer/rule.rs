@@ -11,6 +11,7 @@ use crate::api::reply::{self, Arrived};
 use crate::api::{Api, ApiError};
 use crate::domain::rule::RULE_BYTES_MAX;
 use crate::domain::{Body, ProfileId};
+use crate::engine::route::RoutingView;
 
 /// Why a call for a rule or a merchant was refused.
 pub(super) enum Refused {
@@ -94,9 +95,7 @@ async fn written(request: &HttpRequest, body: Arrived, api: &Api, write: Write) 
     config.checked()?;
     let kind = config.kind();
     let (view, exists) = (api.handle.view(), exists(api, &merchant_id, kind));
-    if !view.knows(&merchant_id) && !view.settings().routing.auto_create_merchants {
-        return Err(Refused::Invalid("TE_03", "Merchant not found".to_owned()));
-    }
+    admitted(&view, &merchant_id)?;
     let done = match (write, exists) {
         (Write::Create, true) => return Err(Refused::Invalid(RULE, "Rule configuration already exists".to_owned())),
         (Write::Update, false) => return Err(NONE),
@@ -131,6 +130,11 @@ async fn deleted(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
 /// The merchant that a path names.
 pub(super) fn profile_of(path: &str) -> Result<ProfileId, Refused> {
     ProfileId::parse(path).map_err(|problem| Refused::Invalid("TE_00", format!("merchant_id: {problem}")))
+}
+
+/// Whether anything may be kept of a merchant: it is known, or unknown ones are created.
+pub(super) fn admitted(view: &RoutingView, profile: &ProfileId) -> Result<(), Refused> {
+    view.admits(profile).then_some(()).ok_or_else(|| Refused::Invalid("TE_03", "Merchant not found".to_owned()))
 }
 
 const NONE: Refused = Refused::Missing("Rule configuration not found");

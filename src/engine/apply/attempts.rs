@@ -30,7 +30,7 @@ impl State {
         self.statistics.decisions += 1;
         self.learning.counts.decided(decision.confidence);
         let request = &decision.request;
-        let merchant = self.view.intern_profile(&request.profile);
+        let merchant = self.view.see_profile(&request.profile);
         let account = self.view.intern_account(&decision.chosen().account);
         let at = self.view.at;
         let made = decision.decided_at.map_or(at, |made| made.min(at));
@@ -71,7 +71,7 @@ impl State {
             self.statistics.repeats += 1;
             return;
         }
-        let Some(merchant) = self.view.intern_profile(&event.profile) else {
+        let Some(merchant) = self.view.see_profile(&event.profile) else {
             self.statistics.ignored += 1;
             return;
         };

@@ -57,8 +57,8 @@ pub(crate) struct Merchant {
     pub(crate) rules: Option<Arc<Book>>,
     /// Its accounts that events told of, by number.
     pub(crate) used: Vec<u32>,
-    /// Deleted, and nothing was heard of it since: as if it were not known.
-    deleted: bool,
+    /// Configured, created, or seen while unknown merchants were created; and not deleted since.
+    known: bool,
 }
 
 /// The state of routing at one position of the log.
@@ -114,11 +114,17 @@ impl RoutingView {
         self.connectors.iter().map(|(_, name)| name)
     }
 
-    /// Whether the merchant is known: configured, created by the switch, or seen.
+    /// Whether the merchant is known: configured, created by the switch, or seen where unknown ones are created.
     #[must_use]
     pub fn knows(&self, profile: &ProfileId) -> bool {
         let merchant = self.profiles.get(profile).and_then(|number| self.merchants.get(number as usize));
-        merchant.is_some_and(|merchant| !merchant.deleted)
+        merchant.is_some_and(|merchant| merchant.known)
+    }
+
+    /// Whether the merchant may be routed, and something kept of it: it is known, or is created by that.
+    #[must_use]
+    pub fn admits(&self, profile: &ProfileId) -> bool {
+        self.settings.routing.auto_create_merchants || self.knows(profile)
     }
 
     /// A merchant's fixed priority list; `None` where the bandit chooses.
@@ -196,12 +202,24 @@ impl RoutingView {
 
     /// The merchant's number, given now if it had none; it is known from now on.
     pub(crate) fn intern_profile(&mut self, profile: &ProfileId) -> Option<u32> {
+        let number = self.number_profile(profile)?;
+        // Looked at before it is written: writing unshares what the published view shares.
+        let unknown = self.merchants.get(number as usize).is_some_and(|merchant| !merchant.known);
+        if unknown && let Some(merchant) = self.merchants.get_mut(number as usize) {
+            merchant.known = true;
+        }
+        Some(number)
+    }
+
+    /// The number of a merchant that traffic tells of, which makes it known only where unknown ones are created.
+    pub(crate) fn see_profile(&mut self, profile: &ProfileId) -> Option<u32> {
+        if self.settings.routing.auto_create_merchants { self.intern_profile(profile) } else { self.number_profile(profile) }
+    }
+
+    fn number_profile(&mut self, profile: &ProfileId) -> Option<u32> {
         let number = self.profiles.intern(profile, MAX_MERCHANTS)?;
-        let index = number as usize;
-        if index == self.merchants.len() {
+        if number as usize == self.merchants.len() {
             self.merchants.push_back(Merchant::default());
-        } else if self.merchants.get(index).is_some_and(|merchant| merchant.deleted) {
-            self.merchants.set(index, Merchant::default());
         }
         Some(number)
     }
@@ -212,7 +230,7 @@ impl RoutingView {
             let rules = self.merchants.get(number as usize).and_then(|merchant| merchant.rules.as_deref());
             self.rule_bytes = self.rule_bytes.saturating_sub(rules.map_or(0, Book::bytes));
             self.adoption.merchants.remove(&number);
-            self.merchants.set(number as usize, Merchant { deleted: true, ..Merchant::default() });
+            self.merchants.set(number as usize, Merchant::default());
         }
     }
 

@@ -19,8 +19,16 @@ const ASKING_MAX: usize = 8;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const RETRIES: usize = 4;
 
-/// How long a profile whose key is not accepted rests before one question tries it again.
+/// How long a profile whose key is not accepted rests before one question tries it again; twice as long after each that is
+/// refused too, up to the longest: a key that is wrong stays so for hours, and one that is put right at the switch is found
+/// within that.
 const KEY_PAUSE: Duration = Duration::from_mins(1);
+const KEY_PAUSE_MAX: Duration = Duration::from_mins(15);
+
+/// How long nobody is asked after the log did not take an answer, which is lost then and must be asked for again; twice as
+/// long each time, up to the longest: the switch must not pay for our outage, nor wait long after it.
+const LOG_PAUSE: Duration = Duration::from_secs(1);
+const LOG_PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// Longest that the switch is left alone because it asks for it.
 const QUIET_MAX: Duration = Duration::from_mins(5);
@@ -70,13 +78,32 @@ struct Work {
     retries: usize,
 }
 
+/// A pause that doubles as long as what it waits for does not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Rest {
+    until: Duration,
+    pause: Duration,
+}
+
+impl Rest {
+    const fn begun(now: Duration, pause: Duration) -> Self {
+        Self { until: now.saturating_add(pause), pause }
+    }
+
+    fn doubled(self, now: Duration, longest: Duration) -> Self {
+        Self::begun(now, (self.pause * 2).min(longest))
+    }
+}
+
 /// The machine.
 #[derive(Debug, Clone)]
 pub struct Fetches {
     pace: Pace,
     works: BTreeMap<Whose, Work>,
-    /// Profiles whose key is not accepted, and until when they rest.
-    locked: BTreeMap<ProfileId, Duration>,
+    /// Profiles whose key is not accepted, and how long they rest.
+    locked: BTreeMap<ProfileId, Rest>,
+    /// The log did not take the last answer.
+    unrecorded: Option<Rest>,
     /// The switch wants to be left alone until then.
     quiet: Duration,
     /// When the next question would be due at an even pace.
@@ -88,7 +115,7 @@ impl Fetches {
     #[must_use]
     pub fn new(pace: Pace) -> Self {
         let (works, locked) = (BTreeMap::new(), BTreeMap::new());
-        Self { pace, works, locked, quiet: Duration::ZERO, even: Duration::ZERO }
+        Self { pace, works, locked, unrecorded: None, quiet: Duration::ZERO, even: Duration::ZERO }
     }
 
     /// The payments whose turn it is to be asked for, of those that wait, in their order. Everything up to `folded` is in what waits.
@@ -102,7 +129,7 @@ impl Fetches {
         let mut asked = Vec::new();
         let mut under_way = self.works.values().filter(|work| work.stage == Stage::Asking).count();
         for hidden in waiting {
-            if under_way >= ASKING_MAX || now < self.quiet || !self.may_ask(now) {
+            if under_way >= ASKING_MAX || !self.may_ask(now) {
                 break;
             }
             if at.since(hidden.since) >= self.pace.delay && self.is_due(hidden, now) {
@@ -124,7 +151,8 @@ impl Fetches {
             Told::NotFound => Some(FetchEnd::NotFound),
             Told::Strange => Some(FetchEnd::GivenUp),
             Told::BadKey => {
-                self.locked.insert(hidden.profile.clone(), now + KEY_PAUSE);
+                let rest = self.locked.get(&hidden.profile).map_or(KEY_PAUSE, |rest| rest.pause);
+                self.locked.insert(hidden.profile.clone(), Rest::begun(now, rest));
                 self.works.remove(&whose(hidden));
                 None
             }
@@ -135,10 +163,17 @@ impl Fetches {
         }
     }
 
-    /// The end of a payment stands in the log there; without a place the log did not take it, and the payment is asked for
-    /// again.
+    /// The end of a payment stands in the log there. Without a place the log did not take it: nobody is asked for a while, and
+    /// then the payment again.
     pub fn recorded(&mut self, now: Duration, hidden: &Hidden, end: Option<Position>) {
-        let stage = end.map_or(Stage::Again(now + FIRST_PAUSE), Stage::Ended);
+        self.unrecorded = match (end, self.unrecorded) {
+            (Some(_), _) => None,
+            (None, None) => Some(Rest::begun(now, LOG_PAUSE)),
+            // Answers that were under way together fail together, and are one failure.
+            (None, Some(rest)) if now < rest.until => Some(rest),
+            (None, Some(rest)) => Some(rest.doubled(now, LOG_PAUSE_MAX)),
+        };
+        let stage = end.map_or(Stage::Again(now), Stage::Ended);
         self.works.entry(whose(hidden)).and_modify(|work| work.stage = stage);
     }
 
@@ -149,7 +184,7 @@ impl Fetches {
     }
 
     fn is_due(&self, hidden: &Hidden, now: Duration) -> bool {
-        if self.locked.get(&hidden.profile).is_some_and(|until| now < *until) {
+        if self.locked.get(&hidden.profile).is_some_and(|rest| now < rest.until) {
             return false;
         }
         match self.works.get(&whose(hidden)).map(|work| work.stage) {
@@ -164,7 +199,7 @@ impl Fetches {
         let work = self.works.entry(whose(hidden)).or_insert(Work { stage: Stage::Asking, retries: 0 });
         work.stage = Stage::Asking;
         // One question tries a key that was not accepted; the profile's others go on resting.
-        self.locked.entry(hidden.profile.clone()).and_modify(|until| *until = now + KEY_PAUSE);
+        self.locked.entry(hidden.profile.clone()).and_modify(|rest| *rest = rest.doubled(now, KEY_PAUSE_MAX));
     }
 
     fn again(&mut self, now: Duration, hidden: &Hidden) -> Option<FetchEnd> {
@@ -176,9 +211,11 @@ impl Fetches {
         None
     }
 
-    /// A leaky bucket: as many questions ahead of an even pace as the burst allows.
+    /// Neither the switch nor the log is in trouble; and a leaky bucket: as many questions ahead of an even pace as the burst
+    /// allows.
     fn may_ask(&self, now: Duration) -> bool {
-        self.even.saturating_sub(self.interval() * self.pace.burst.saturating_sub(1)) <= now
+        let rests = now < self.quiet || self.unrecorded.is_some_and(|rest| now < rest.until);
+        !rests && self.even.saturating_sub(self.interval() * self.pace.burst.saturating_sub(1)) <= now
     }
 
     fn interval(&self) -> Duration {
@@ -250,7 +287,7 @@ mod tests {
     fn play(told: Told) -> (Vec<u64>, Option<FetchEnd>) {
         let (mut machine, one) = (Fetches::new(PACE), [hidden(1, "pro_1")]);
         let mut seconds = Vec::new();
-        for second in 0..400 {
+        for second in 0..4_000 {
             let now = Duration::from_secs(second);
             for asked in machine.next((now, Time::from_secs(200)), at(0), one.iter()) {
                 seconds.push(second);
@@ -270,7 +307,8 @@ mod tests {
         assert_eq!(play(Told::Later(None)), (vec![0, 1, 3, 7, 15], Some(FetchEnd::GivenUp)));
         let wanted = Told::Later(Some(Duration::from_secs(20)));
         assert_eq!(play(wanted), (vec![0, 20, 40, 60, 80], Some(FetchEnd::GivenUp)));
-        assert_eq!(play(Told::BadKey), (vec![0, 60, 120, 180, 240, 300, 360], None));
+        // Twice as long each time, up to a quarter of an hour.
+        assert_eq!(play(Told::BadKey), (vec![0, 60, 180, 420, 900, 1_800, 2_700, 3_600], None));
     }
 
     #[test]
@@ -292,6 +330,25 @@ mod tests {
         assert_eq!(machine.answered(Duration::from_secs(61), &waiting[0], Told::NotFound), Some(FetchEnd::NotFound));
         assert_eq!(machine.locked(), None);
         assert_eq!(due(&mut machine, 62), ["pay_2"]);
+    }
+
+    #[test]
+    fn while_the_log_takes_nothing_the_switch_is_left_alone_for_longer_and_longer() {
+        let waiting: Vec<Hidden> = (0..40).map(|number| hidden(number, "pro_1")).collect();
+        let mut machine = Fetches::new(Pace { per_s: 1_000, burst: 2, ..PACE });
+        let mut seconds = Vec::new();
+        let look = |machine: &mut Fetches, second, end| {
+            let now = Duration::from_secs(second);
+            let due = machine.next((now, Time::from_secs(200)), at(0), waiting.iter());
+            due.iter().for_each(|one| machine.recorded(now, one, end));
+            due.len()
+        };
+        for second in 0..200 {
+            seconds.extend(vec![second; look(&mut machine, second, None)]);
+        }
+        assert_eq!(seconds, [0, 1, 3, 7, 15, 31, 63, 123, 183].map(|second| [second; 2]).concat());
+        assert_eq!((look(&mut machine, 242, Some(at(1))), look(&mut machine, 243, Some(at(1)))), (0, 2));
+        assert_eq!((look(&mut machine, 244, None), look(&mut machine, 245, None)), (2, 2), "it starts over");
     }
 
     #[test]

@@ -1,17 +1,32 @@
-//! An algorithm in the peer's JSON, as it was given.
+//! An algorithm in the peer's JSON, as it was given. It is written as it is walked: a list of rules has megabytes.
 
-use serde_json::{Map, Value as Json, json};
+use serde::ser::{SerializeMap, SerializeStruct};
+use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
 
-use super::super::evaluate::Connector;
-use crate::domain::rule::{Algorithm, Case, Condition, Output, Program, Statement, Value};
+use super::super::evaluate::{Connector, Connectors};
+use crate::domain::rule::{Algorithm, Case, Condition, Output, Program, Split, Statement, Value};
+use crate::domain::{Comparison, ConnectorAccount};
 
 /// `{"type", "data"}`.
-#[must_use]
-pub fn written(algorithm: &Algorithm) -> Json {
-    match algorithm {
-        Algorithm::Fixed(output) => json!({ "type": kind(output), "data": data(output) }),
-        Algorithm::Advanced(program) => json!({ "type": "advanced", "data": advanced(program) }),
+#[derive(Debug)]
+pub struct AsWritten<'a>(pub &'a Algorithm);
+
+impl Serialize for AsWritten<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Algorithm::Fixed(output) => pair(to, ("type", kind(output)), ("data", &Data(output))),
+            Algorithm::Advanced(program) => pair(to, ("type", "advanced"), ("data", &Advanced::of(program))),
+        }
     }
+}
+
+/// An object of two keys.
+fn pair<S: Serializer>(to: S, first: (&'static str, &str), second: (&'static str, &impl Serialize)) -> Result<S::Ok, S::Error> {
+    let mut pair = to.serialize_struct("Pair", 2)?;
+    pair.serialize_field(first.0, first.1)?;
+    pair.serialize_field(second.0, second.1)?;
+    pair.end()
 }
 
 /// The peer's name of an output's kind.
@@ -32,76 +47,166 @@ pub(super) const fn routing_type(output: &Output) -> &'static str {
     }
 }
 
-fn data(output: &Output) -> Json {
-    match output {
-        Output::Single(account) => json!(Connector(account)),
-        Output::Priority(accounts) => accounts.iter().map(|account| json!(Connector(account))).collect(),
-        Output::VolumeSplit(splits) => {
-            splits.iter().map(|split| json!({ "split": split.percent, "output": Connector(&split.output) })).collect()
+/// A list, each of whose elements is shown as something.
+struct List<'a, T, W>(&'a [T], fn(&'a T) -> W);
+
+impl<T, W: Serialize> Serialize for List<'_, T, W> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(self.1))
+    }
+}
+
+/// An output, without the name of its kind.
+struct Data<'a>(&'a Output);
+
+#[derive(Serialize)]
+struct Share<T> {
+    split: u8,
+    output: T,
+}
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        fn one(split: &Split<ConnectorAccount>) -> Share<Connector<'_>> {
+            Share { split: split.percent, output: Connector(&split.output) }
         }
-        Output::VolumeSplitPriority(splits) => {
-            let list = |accounts: &[_]| accounts.iter().map(|account| json!(Connector(account))).collect::<Json>();
-            splits.iter().map(|split| json!({ "split": split.percent, "output": list(&split.output) })).collect()
+        fn list(split: &Split<Vec<ConnectorAccount>>) -> Share<Connectors<'_>> {
+            Share { split: split.percent, output: Connectors(&split.output) }
+        }
+        match self.0 {
+            Output::Single(account) => Connector(account).serialize(to),
+            Output::Priority(accounts) => Connectors(accounts).serialize(to),
+            Output::VolumeSplit(splits) => List(splits, one).serialize(to),
+            Output::VolumeSplitPriority(splits) => List(splits, list).serialize(to),
         }
     }
 }
 
 /// An output under the name of its kind.
-fn tagged(output: &Output) -> Json {
-    Json::Object(Map::from_iter([(kind(output).to_owned(), data(output))]))
+struct Tagged<'a>(&'a Output);
+
+impl Serialize for Tagged<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map([(kind(self.0), Data(self.0))])
+    }
 }
 
-fn advanced(program: &Program) -> Json {
-    let globals = program.globals.iter().map(|(name, set)| (name.to_string(), set.iter().map(value).collect()));
-    json!({
-        "globals": Json::Object(globals.collect()),
-        "default_selection": tagged(&program.default),
-        "rules": program.cases.iter().map(case).collect::<Json>(),
-        "metadata": notes(&program.notes),
-    })
+#[derive(Serialize)]
+struct Advanced<'a> {
+    globals: Globals<'a>,
+    default_selection: Tagged<'a>,
+    rules: List<'a, Case, Rule<'a>>,
+    metadata: Json,
 }
 
-fn case(case: &Case) -> Json {
-    json!({
-        "name": case.name,
-        "routing_type": routing_type(&case.output),
-        "output": tagged(&case.output),
-        "statements": case.statements.iter().map(statement).collect::<Json>(),
-    })
-}
-
-fn statement(one: &Statement) -> Json {
-    let nested = if one.nested.is_empty() { Json::Null } else { one.nested.iter().map(statement).collect() };
-    json!({ "condition": one.conditions.iter().map(condition).collect::<Json>(), "nested": nested })
-}
-
-fn condition(condition: &Condition) -> Json {
-    json!({
-        "lhs": condition.key,
-        "comparison": condition.comparison,
-        "value": value(&condition.value),
-        "metadata": notes(&condition.notes),
-    })
-}
-
-fn value(value: &Value) -> Json {
-    let (kind, value) = match value {
-        Value::Number(number) => ("number", json!(number)),
-        Value::Word(word) => ("enum_variant", json!(word)),
-        Value::Metadata(key, value) => ("metadata_variant", json!({ "key": key, "value": value })),
-        Value::Text(text) => ("str_value", json!(text)),
-        Value::Global(name) => ("global_ref", json!(name)),
-        Value::Numbers(numbers) => ("number_array", json!(numbers)),
-        Value::Words(words) => ("enum_variant_array", json!(words)),
-        Value::Ranges(ranges) => {
-            let range = |(comparison, number): &_| json!({ "comparison_type": comparison, "number": number });
-            ("number_comparison_array", ranges.iter().map(range).collect())
+impl<'a> Advanced<'a> {
+    fn of(program: &'a Program) -> Self {
+        Self {
+            globals: Globals(program),
+            default_selection: Tagged(&program.default),
+            rules: List(&program.cases, Rule::of),
+            metadata: notes(&program.notes),
         }
-    };
-    json!({ "type": kind, "value": value })
+    }
 }
 
-/// Notes are kept as text that was JSON when it came in.
+/// Sets of values, by their names.
+struct Globals<'a>(&'a Program);
+
+impl Serialize for Globals<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut sets = to.serialize_map(Some(self.0.globals.len()))?;
+        for (name, set) in &self.0.globals {
+            sets.serialize_entry(name, &List(set, Told))?;
+        }
+        sets.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Rule<'a> {
+    name: &'a str,
+    routing_type: &'static str,
+    output: Tagged<'a>,
+    statements: List<'a, Statement, Group<'a>>,
+}
+
+impl<'a> Rule<'a> {
+    fn of(case: &'a Case) -> Self {
+        Self {
+            name: &case.name,
+            routing_type: routing_type(&case.output),
+            output: Tagged(&case.output),
+            statements: List(&case.statements, Group::of),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Group<'a> {
+    condition: List<'a, Condition, Asked<'a>>,
+    nested: Option<List<'a, Statement, Group<'a>>>,
+}
+
+impl<'a> Group<'a> {
+    fn of(statement: &'a Statement) -> Self {
+        let nested = Some(&statement.nested).filter(|nested| !nested.is_empty());
+        Self { condition: List(&statement.conditions, Asked::of), nested: nested.map(|nested| List(nested, Self::of)) }
+    }
+}
+
+#[derive(Serialize)]
+struct Asked<'a> {
+    lhs: &'a str,
+    comparison: Comparison,
+    value: Told<'a>,
+    metadata: Json,
+}
+
+impl<'a> Asked<'a> {
+    fn of(condition: &'a Condition) -> Self {
+        Self {
+            lhs: &condition.key,
+            comparison: condition.comparison,
+            value: Told(&condition.value),
+            metadata: notes(&condition.notes),
+        }
+    }
+}
+
+/// `{"type", "value"}`.
+struct Told<'a>(&'a Value);
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    key: &'a str,
+    value: &'a str,
+}
+
+#[derive(Serialize)]
+struct Range {
+    comparison_type: Comparison,
+    number: u64,
+}
+
+impl Serialize for Told<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let range =
+            |(comparison_type, number): &(Comparison, u64)| Range { comparison_type: *comparison_type, number: *number };
+        match self.0 {
+            Value::Number(number) => pair(to, ("type", "number"), ("value", number)),
+            Value::Word(word) => pair(to, ("type", "enum_variant"), ("value", word)),
+            Value::Metadata(key, value) => pair(to, ("type", "metadata_variant"), ("value", &Metadata { key, value })),
+            Value::Text(text) => pair(to, ("type", "str_value"), ("value", text)),
+            Value::Global(name) => pair(to, ("type", "global_ref"), ("value", name)),
+            Value::Numbers(numbers) => pair(to, ("type", "number_array"), ("value", numbers)),
+            Value::Words(words) => pair(to, ("type", "enum_variant_array"), ("value", words)),
+            Value::Ranges(ranges) => pair(to, ("type", "number_comparison_array"), ("value", &List(ranges, range))),
+        }
+    }
+}
+
+/// Notes are kept as text that was JSON when it came in; most are empty.
 fn notes(text: &str) -> Json {
-    serde_json::from_str(text).unwrap_or_else(|_| json!({}))
+    serde_json::from_str(text).unwrap_or_else(|_| Json::Object(serde_json::Map::new()))
 }
