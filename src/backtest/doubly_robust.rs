@@ -1,9 +1,10 @@
 //! What a log can say of choices that it did not make: self-normalised inverse propensity (SNIPS: Swaminathan and
 //! Joachims 2015) and doubly robust (Dudík, Langford and Li 2011).
 //!
-//! An outcome is known only for what was chosen. Where both choose the same, what happened counts, weighted by how rarely
-//! the log chooses so against how often the other one does; elsewhere a model's word stands, and what it was wrong by
-//! where the outcome is known corrects it. Either the model or the propensities need be right, not both.
+//! An outcome is known only for what the log chose. It counts by how likely the other one is to choose that too, against how
+//! likely the log was; elsewhere a model's word stands, and what it was wrong by where the outcome is known corrects it.
+//! Either the model or the propensities need be right, not both. What counts is the other one's chance, not whether its draw
+//! fell on the same: two that rank the same accounts in another order never meet where they share their draws.
 
 /// Least propensity that is believed: a smaller one would let a single payment decide the estimate.
 const LEAST_PROPENSITY: f64 = 0.001;
@@ -13,9 +14,7 @@ const Z95: f64 = 1.959_964;
 /// One choice of a log beside another one's.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Choice {
-    /// Whether both chose the same.
-    pub(super) same: bool,
-    /// The probability with which the log chose what it chose, and with which the other one does.
+    /// The probability with which the log chose what it chose, and with which the other one chooses that.
     pub(super) propensity: (f64, f64),
     /// What became of that: 1 approved, 0 not.
     pub(super) value: f64,
@@ -38,7 +37,7 @@ impl DoublyRobust {
     /// Adds a choice, and tells what the other one is worth: its own estimate.
     pub(super) fn observe(&mut self, choice: &Choice) -> f64 {
         let (logged, other) = choice.propensity;
-        let weight = if choice.same { other / logged.max(LEAST_PROPENSITY) } else { 0.0 };
+        let weight = other / logged.max(LEAST_PROPENSITY);
         let (logged, other) = choice.expected;
         let robust = other + weight * (choice.value - logged);
         self.count += 1.0;
@@ -79,5 +78,32 @@ impl DoublyRobust {
     /// How many equally weighted choices the weighted ones are worth (Kish).
     pub(super) fn effective(&self) -> f64 {
         self.weights * self.weights / self.weights_squared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two accounts that succeed in 8 and 9 cases of 10; a tenth of the choices is a fair draw, the rest the first in a
+    /// ranking. The model thinks them alike. Every draw and every answer comes as often as it is likely.
+    fn check(logged: [usize; 2], other: [usize; 2], truth: f64) {
+        let success = [8, 9];
+        let chance = |ranked: [usize; 2], account: usize| if ranked[0] == account { 0.95 } else { 0.05 };
+        let mut robust = DoublyRobust::default();
+        for (draw, answer) in (0..20).flat_map(|draw| (0..10).map(move |answer| (draw, answer))) {
+            let chosen = logged[usize::from(draw == 0)];
+            let propensity = (chance(logged, chosen), chance(other, chosen));
+            let value = if answer < success[chosen] { 1.0 } else { 0.0 };
+            robust.observe(&Choice { propensity, value, expected: (0.8, 0.8) });
+        }
+        assert!((robust.mean() - truth).abs() < 1e-9 && (robust.snips() - truth).abs() < 1e-9, "{robust:?}");
+    }
+
+    #[test]
+    fn what_is_chosen_rarely_tells_of_who_chooses_it_often() {
+        check([0, 1], [1, 0], 0.895);
+        check([0, 1], [0, 1], 0.805);
+        check([1, 0], [0, 1], 0.805);
     }
 }

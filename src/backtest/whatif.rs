@@ -26,7 +26,7 @@ use crate::domain::{
     Body, ConnectorAccount, Decision, EffectResult, Entry, EventKind, PaymentEvent, PaymentId, Position, ProfileId, Purpose,
     RuleId, Settings, Time,
 };
-use crate::engine::route::decide_under;
+use crate::engine::route::{chances, decide_under};
 use crate::engine::snapshot::IncidentRow;
 use crate::engine::{Effect, State, apply};
 
@@ -42,6 +42,8 @@ struct Pair {
     decided_at: Time,
     recorded: Arc<Decision>,
     other: Arc<Decision>,
+    /// How likely the other was to choose what is recorded, over its draws.
+    chance: f64,
     /// Its outcome is known and counted.
     judged: bool,
 }
@@ -189,12 +191,15 @@ impl WhatIf {
         let ruling = self.rules.ruling(self.other.view(), &request, recorded);
         self.comparison.asked_more += u64::from(ruling.is_some() && self.rules.asks(&request.profile));
         let at = recorded.decided_at.unwrap_or(entry.at);
+        let place = request.eligible.iter().position(|account| *account == recorded.chosen().account);
+        let chances = chances(self.other.view(), &pending, &request, at, ruling.as_ref());
         // It was decided once, so it names an account; where the other would have refused it, there is nothing to compare.
-        let other =
-            decide_under(self.other.view(), &pending, request, at, ruling.as_ref()).map_or_else(|_| recorded.clone(), Arc::new);
+        let other = decide_under(self.other.view(), &pending, request, at, ruling.as_ref());
+        let chance = place.zip(chances.ok().filter(|_| other.is_ok())).map_or(recorded.propensity, |(place, odds)| odds[place]);
+        let other = other.map_or_else(|_| recorded.clone(), Arc::new);
         self.comparison.decided(entry.at, recorded, &other);
         self.by_age.push_back((entry.at, key.clone()));
-        let pair = Pair { decided_at: entry.at, recorded: recorded.clone(), other: other.clone(), judged: false };
+        let pair = Pair { decided_at: entry.at, recorded: recorded.clone(), other: other.clone(), chance, judged: false };
         self.pairs.insert(key, pair);
         self.push(entry.at, entry.position, Body::Decided(other));
     }
@@ -209,7 +214,7 @@ impl WhatIf {
         let first = over && !pair.judged;
         pair.judged |= over;
         if let Some(approved) = event.kind.success().filter(|_| first) {
-            self.comparison.ended(&pair.recorded, &pair.other, approved);
+            self.comparison.ended(&pair.recorded, (&pair.other, pair.chance), approved);
         }
         if pair.same() {
             return self.push(entry.at, entry.position, Body::Payment(Box::new(event.clone())));

@@ -40,9 +40,10 @@ pub use view::RoutingView;
 pub(crate) use weights::{Observation, Subject};
 
 use course::{Course, Tuning};
-use lottery::Lottery;
+use lottery::{Lottery, Places, places};
 use rules::Ruling;
 use score::Scored;
+use smallvec::SmallVec;
 use value::Pursuit;
 
 use crate::domain::decision::ELIGIBLE_MAX;
@@ -77,6 +78,9 @@ impl NoCandidate {
     }
 }
 
+/// The probabilities that the accounts of a request are chosen, in its order.
+pub type Chances = SmallVec<[f64; 16]>;
+
 /// Chooses an account for an attempt, no rule of the merchant's considered. `in_flight` counts the attempts on an account
 /// that the deciding replica has started and its view does not show yet; `at` is log time on the deciding machine, by which
 /// planned maintenance is judged.
@@ -104,10 +108,7 @@ pub fn decide_under(
     at: Time,
     ruling: Option<&Ruling<'_>>,
 ) -> Result<Decision, NoCandidate> {
-    if request.eligible.is_empty() || request.eligible.len() > ELIGIBLE_MAX {
-        return Err(NoCandidate::Unnamed);
-    }
-    let asked = Asked { request: &request, ruling, pursuit: Pursuit::of(view, &request), at: at.max(view.at) };
+    let asked = Asked::of(view, &request, at, ruling)?;
     let mut scored = score::all(view, in_flight, &asked);
     let draw = Draw::of(view.settings.seed, &request);
     let (choice, mut notes) = match step_up(view, &mut scored, &request) {
@@ -132,6 +133,29 @@ pub fn decide_under(
     })
 }
 
+/// How likely [`decide_under`] is to choose each account of such a request, over its draws: of the one that it chooses this
+/// is the propensity. What is missing to 1 would be refused.
+///
+/// # Errors
+/// [`NoCandidate::Unnamed`], as [`decide`].
+pub fn chances(
+    view: &RoutingView,
+    in_flight: &dyn Fn(&ConnectorAccount) -> u16,
+    request: &Request,
+    at: Time,
+    ruling: Option<&Ruling<'_>>,
+) -> Result<Chances, NoCandidate> {
+    let asked = Asked::of(view, request, at, ruling)?;
+    let mut scored = score::all(view, in_flight, &asked);
+    Ok(match step_up(view, &mut scored, request) {
+        Some(Choice { index, .. }) => {
+            let chosen = scored[index].place;
+            (0..scored.len()).map(|place| if place == chosen { 1.0 } else { 0.0 }).collect()
+        }
+        None => Course::of(view, request).chances(view, &mut scored, &asked),
+    })
+}
+
 /// What is asked, and under what.
 struct Asked<'a> {
     request: &'a Request,
@@ -142,45 +166,25 @@ struct Asked<'a> {
     at: Time,
 }
 
+impl<'a> Asked<'a> {
+    fn of(view: &'a RoutingView, request: &'a Request, at: Time, ruling: Option<&'a Ruling<'a>>) -> Result<Self, NoCandidate> {
+        if request.eligible.is_empty() || request.eligible.len() > ELIGIBLE_MAX {
+            return Err(NoCandidate::Unnamed);
+        }
+        Ok(Self { request, ruling, pursuit: Pursuit::of(view, request), at: at.max(view.at) })
+    }
+}
+
 /// The choice among the scored candidates.
 struct Choice {
     index: usize,
     approach: Approach,
     propensity: f64,
-    /// What was left to chance; none: nothing was.
-    lottery: Option<Lottery>,
-}
-
-impl Choice {
-    /// One that was no other's turn.
-    const fn certain(index: usize, approach: Approach) -> Self {
-        Self { index, approach, propensity: 1.0, lottery: None }
-    }
-
-    fn drawn(lottery: Lottery, draw: &Draw) -> Self {
-        let (index, approach) = lottery.drawn(draw);
-        Self { index, approach, propensity: lottery.chance(index), lottery: Some(lottery) }
-    }
-
-    /// The probability that a candidate would have been chosen so.
-    fn chance(&self, index: usize) -> f64 {
-        match &self.lottery {
-            Some(lottery) => lottery.chance(index),
-            None if index == self.index => 1.0,
-            None => 0.0,
-        }
-    }
 }
 
 /// Orders the candidates by preference and chooses as the engine does: in the order of the merchant's rule where that was
 /// asked for; else a probe if one is due, else by the merchant's list, else by score with a uniform slice.
-fn choose(
-    view: &RoutingView,
-    scored: &mut [Scored<'_>],
-    asked: &Asked<'_>,
-    tuning: &Tuning,
-    draw: &Draw,
-) -> Result<Choice, NoCandidate> {
+fn choose(view: &RoutingView, scored: &mut [Scored<'_>], asked: &Asked<'_>, tuning: &Tuning) -> Lottery {
     let pinned = view.priority(&asked.request.profile).filter(|_| !tuning.free);
     let follows = |ruling: &&Ruling<'_>| pinned.is_none() && ((ruling.in_order && !tuning.free) || tuning.careful);
     let ordered = asked.ruling.filter(follows);
@@ -197,32 +201,29 @@ fn choose(
     let open = scored.iter().filter(|s| s.excluded.is_none()).count();
     let refuses = open == 0 && view.settings.routing.when_none_left == WhenNoneLeft::Refuse;
     if let Some(ruling) = ordered.filter(|_| !refuses) {
-        return Ok(Choice::certain(0, Approach::Rule(ruling.rule)));
+        return Lottery::certain(0, Approach::Rule(ruling.rule));
     }
     if open == 0 && !refuses {
-        return Ok(least_bad(scored));
+        return least_bad(scored);
+    }
+    let first = match pinned {
+        // Probes flow all the same, or nobody would see an account recover.
+        _ if refuses => Lottery::refusal(),
+        _ if open == 1 => Lottery::certain(0, Approach::Single),
+        Some(_) => Lottery::certain(0, Approach::Priority),
+        None => {
+            let best = Lottery::certain(0, Approach::Bandit);
+            best.or_close(&scored[..open], view.settings.routing.uniform_margin, tuning.uniform_share)
+        }
+    };
+    if !tuning.probes {
+        return first;
     }
     let probes = probes(scored);
-    if let Some(probe) = due_probe(view, scored, &probes) {
-        return Ok(Choice::certain(probe, Approach::Probe));
+    match due_probe(view, scored, &probes) {
+        Some(probe) => Lottery::certain(probe, Approach::Probe),
+        None => first.or_probe(probes, view.settings.routing.probe_share),
     }
-    let routing = &view.settings.routing;
-    let first = match pinned {
-        _ if refuses => Approach::LeastBad,
-        _ if open == 1 => Approach::Single,
-        Some(_) => Approach::Priority,
-        None => Approach::Bandit,
-    };
-    let mut lottery = Lottery::first(probes, routing.probe_share, first);
-    if first == Approach::Bandit {
-        lottery = lottery.or_close(&scored[..open], routing.uniform_margin, tuning.uniform_share);
-    }
-    let choice = Choice::drawn(lottery, draw);
-    // Probes flow all the same, or nobody would see an account recover.
-    if refuses && choice.approach != Approach::Probe {
-        return Err(NoCandidate::of(scored, asked.request));
-    }
-    Ok(choice)
 }
 
 /// Where the issuer wants the customer authenticated, the next attempt stays where the payment is, whatever rules, lists,
@@ -235,7 +236,7 @@ fn step_up(view: &RoutingView, scored: &mut [Scored<'_>], request: &Request) -> 
         other.excluded = Some(Exclusion::StepUp);
     }
     scored.sort_by_key(|one| (one.account != *account, one.rank));
-    Some(Choice::certain(0, Approach::StepUp))
+    Some(Choice { index: 0, approach: Approach::StepUp, propensity: 1.0 })
 }
 
 /// Puts the merchant's order first, then the caller's; what is excluded goes last. A pinned merchant's list is obeyed
@@ -251,21 +252,21 @@ fn by_priority(scored: &mut [Scored<'_>], place: impl Fn(&ConnectorAccount) -> O
 }
 
 /// Everything is excluded: the highest score among those that can do the payment at all.
-fn least_bad(scored: &mut [Scored<'_>]) -> Choice {
+fn least_bad(scored: &mut [Scored<'_>]) -> Lottery {
     scored.sort_by(|a, b| {
         a.hopeless().cmp(&b.hopeless()).then_with(|| b.score.total_cmp(&a.score)).then_with(|| a.rank.cmp(&b.rank))
     });
-    Choice::certain(0, Approach::LeastBad)
+    Lottery::certain(0, Approach::LeastBad)
 }
 
 /// Accounts that may be probed: open or excluded, able to do the payment.
-fn probes(scored: &[Scored<'_>]) -> Vec<usize> {
-    (0..scored.len()).filter(|&i| matches!(scored[i].excluded, Some(Exclusion::BreakerOpen | Exclusion::Operator))).collect()
+fn probes(scored: &[Scored<'_>]) -> Places {
+    places(scored.len(), |i| matches!(scored[i].excluded, Some(Exclusion::BreakerOpen | Exclusion::Operator)))
 }
 
 /// Besides by its share of traffic, a probe is due because there has been none for a while and none is in flight; or, once
 /// one has succeeded, as soon as none is in flight, for then the next ones tell soon whether the account is well.
-fn due_probe(view: &RoutingView, scored: &[Scored<'_>], probes: &[usize]) -> Option<usize> {
+fn due_probe(view: &RoutingView, scored: &[Scored<'_>], probes: &Places) -> Option<usize> {
     let routing = &view.settings.routing;
     let interval = core::time::Duration::from_secs(routing.probe_interval_s);
     // A probe is a payment at risk: where traffic is thin, time alone must not make every tenth one.
@@ -283,7 +284,7 @@ fn due_probe(view: &RoutingView, scored: &[Scored<'_>], probes: &[usize]) -> Opt
         let able = one.excluded.is_none_or(|excluded| !excluded.is_final() && excluded != Exclusion::Maintenance);
         able && one.in_flight == 0 && view.is_unseen(&one.account, interval)
     };
-    probes.iter().copied().find(|i| due(i)).or_else(|| (0..scored.len()).find(unseen))
+    probes.iter().map(|place| usize::from(*place)).find(|i| due(i)).or_else(|| (0..scored.len()).find(unseen))
 }
 
 /// The randomness of one decision.

@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use std::process::Command;
 
 use apos::backtest::routing::suite::Scenario;
-use apos::backtest::routing::{Case, Engine, PolicyName, Report, judge, write};
+use apos::backtest::routing::{Case, Engine, Policy, PolicyName, Report, judge, write};
 use apos::domain::Settings;
 use serde_json::Value;
 
@@ -120,4 +120,31 @@ fn a_log_with_propensities_tells_what_a_policy_would_have_come_to() {
     log.outcomes.iter_mut().for_each(|outcomes| outcomes[0].propensity = None);
     let blind = judged(&log, PolicyName::Priority).estimate.unwrap();
     assert!(blind.doubly_robust.is_none() && blind.sentence().contains("biased"), "{}", blind.sentence());
+}
+
+/// A log that the engine itself wrote, under the seed that judges it: its draws are not made a second time.
+#[test]
+fn a_log_of_the_engine_is_judged_with_other_draws() {
+    let complete = slice("stationary", 6_000);
+    let mut settings = Settings::default();
+    (settings.routing.uniform_share, settings.routing.uniform_margin) = (0.3, 1.0);
+    let engine = Engine { settings: &settings, trainer: None };
+    let mut log = complete.clone();
+    let (mut policy, mut approved) = (Policy::new(PolicyName::Bdl, &complete, engine), 0.0);
+    for payment in 0..complete.payments.len() {
+        let chosen = policy.choose(&complete, payment);
+        policy.commit(&complete, payment);
+        let outcome = complete.outcome(payment, chosen.connector).unwrap().clone();
+        policy.learn(&complete, payment, &outcome, complete.payments[payment].at);
+        approved += if outcome.success { 1.0 / 6_000.0 } else { 0.0 };
+        log.outcomes[payment].clear();
+        log.outcomes[payment].push(apos::backtest::routing::Outcome {
+            propensity: Some(chosen.propensity),
+            p: None,
+            ..outcome
+        });
+    }
+    let estimate = judge(&log, PolicyName::Bdl, engine, &|| std::time::Duration::ZERO, &mut |_, _| {}).estimate.unwrap();
+    let told = (estimate.doubly_robust.unwrap(), estimate.snips.unwrap());
+    assert!((told.0 - approved).abs() < 0.01 && (told.1 - approved).abs() < 0.01, "{estimate:?}: {approved} were approved");
 }

@@ -102,7 +102,7 @@ fn the_same_configuration_changes_nothing() {
     assert_eq!(success["was"], success["other"], "{success}");
     assert_eq!(success["other_range"], Value::from(vec![success["was"].clone(); 2]), "nothing is estimated: {success}");
     let apart = (number(&success["was"]) - number(&same["second_opinion"]["other"])).abs();
-    assert!(apart < 0.002, "{}", same["second_opinion"]);
+    assert!(apart < 1e-9, "what is chosen alike is as likely on both sides: {}", same["second_opinion"]);
     assert!(same["incidents"].as_array().unwrap().iter().all(|told| told["later_s"] == 0.0), "{}", same["incidents"]);
     assert_eq!(same["actions_was"], same["actions_other"]);
     assert!(executed(&same["actions_was"]) >= 1, "the operator's approval is given again: {}", same["actions_was"]);

@@ -19,14 +19,20 @@ pub struct Bdl {
     trainer: Option<Trainer>,
 }
 
+/// What the seed is mixed with where a log is judged: the bytes of "judging".
+const OTHER_DRAWS: u64 = u64::from_le_bytes(*b"judging\0");
+
 impl Bdl {
-    pub(super) fn new(engine: Engine<'_>) -> Self {
+    /// The engine, before it has learnt anything. A log that an engine of the same seed wrote has the draws that would be made
+    /// here: they must be `others`, or what is chosen here hangs on what was chosen there.
+    pub(super) fn new(engine: Engine<'_>, others: bool) -> Self {
         let mut bdl = Self { state: State::new(), effects: Vec::new(), decided: None, trainer: engine.trainer };
         let version = env!("CARGO_PKG_VERSION").to_owned();
         bdl.push(Time::ZERO, Body::EngineStarted { version, epoch: 1 });
         // Each payment of the past went somewhere: it does here too.
         let mut settings = engine.settings.clone();
         settings.routing.when_none_left = WhenNoneLeft::LeastBad;
+        settings.seed ^= if others { OTHER_DRAWS } else { 0 };
         // Whoever brings a trainer wants to see what models do.
         settings.learning.enabled |= engine.trainer.is_some();
         bdl.push(Time::ZERO, Body::Configured(settings.into()));

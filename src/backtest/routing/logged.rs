@@ -87,8 +87,9 @@ impl Estimator {
         }
         if let Some(propensity) = logged.propensity {
             let expected = (self.mean(logged.connector), self.mean(choice.connector));
-            // The policy would choose so every time.
-            self.robust.observe(&doubly_robust::Choice { same, propensity: (propensity, 1.0), value, expected });
+            // The policy's draws are its own: given them, it would choose so every time.
+            let chance = if same { 1.0 } else { 0.0 };
+            self.robust.observe(&doubly_robust::Choice { propensity: (propensity, chance), value, expected });
         }
         let (count, sum) = &mut self.means[usize::from(logged.connector)];
         *count += 1.0;

@@ -62,7 +62,7 @@ impl Policy {
     pub fn new(name: PolicyName, case: &Case, engine: Engine<'_>) -> Self {
         let seed = engine.settings.seed;
         match name {
-            PolicyName::Bdl => Self::Bdl(Box::new(Bdl::new(engine))),
+            PolicyName::Bdl => Self::Bdl(Box::new(Bdl::new(engine, !case.is_complete()))),
             PolicyName::LastN => Self::LastN(LastN::new(seed)),
             PolicyName::Ucb => Self::Ucb(Ucb::new(case)),
             PolicyName::Thompson => Self::Thompson(Thompson::new(case, seed)),

@@ -86,8 +86,8 @@ impl Comparison {
         }
     }
 
-    /// An attempt ended as it was decided.
-    pub(super) fn ended(&mut self, recorded: &Arc<Decision>, other: &Decision, approved: bool) {
+    /// An attempt ended as it was decided. `chance` is the probability with which the other would have chosen that, too.
+    pub(super) fn ended(&mut self, recorded: &Arc<Decision>, (other, chance): (&Decision, f64), approved: bool) {
         let value = if approved { 1.0 } else { 0.0 };
         let (chosen, account) = (recorded.chosen(), &other.chosen().account);
         let same = chosen.account == *account;
@@ -95,8 +95,7 @@ impl Comparison {
         let expected = (chosen.expected, instead.map_or(chosen.expected, |candidate| candidate.expected));
         self.outcomes += 1;
         self.approved += u64::from(approved);
-        let propensity = (recorded.propensity, other.propensity);
-        self.robust.observe(&Choice { same, propensity, value, expected });
+        self.robust.observe(&Choice { propensity: (recorded.propensity, chance), value, expected });
         let amount = recorded.request.amount;
         *self.amounts.entry(amount.currency).or_default() += value * amount.major();
         let attempted = Attempted { decision: recorded, approved, amount: None };

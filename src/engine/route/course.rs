@@ -6,9 +6,10 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use super::lottery::Lottery;
 use super::rules::Ruling;
 use super::score::Scored;
-use super::{Asked, Choice, Draw, NoCandidate, RoutingView, arms, by_priority, choose, least_bad, sticky};
+use super::{Asked, Chances, Choice, Draw, NoCandidate, RoutingView, arms, by_priority, choose, least_bad, sticky};
 use crate::domain::settings::{Routing, WhenNoneLeft};
 use crate::domain::{Approach, Exclusion, Note, Request};
 
@@ -27,16 +28,25 @@ pub(super) struct Tuning {
     pub(super) careful: bool,
     /// Whatever the merchant's priority list says, and within its rule in no given order.
     pub(super) free: bool,
+    /// What is out of use gets probes.
+    pub(super) probes: bool,
 }
 
 impl Tuning {
     /// As configured.
     pub(super) const fn of(routing: &Routing) -> Self {
-        Self { exploration: routing.exploration, uniform_share: routing.uniform_share, careful: false, free: false }
+        let Routing { exploration, uniform_share, .. } = *routing;
+        Self { exploration, uniform_share, careful: false, free: false, probes: true }
     }
 
     /// Nothing is explored, and nothing is left to chance but probes.
-    const CAREFUL: Self = Self { exploration: 0.0, uniform_share: 0.0, careful: true, free: false };
+    const CAREFUL: Self = Self { exploration: 0.0, uniform_share: 0.0, careful: true, free: false, probes: true };
+
+    /// What the engine would choose where its choice is only noted, whatever the merchant's list says. Nothing is left to
+    /// chance, and nothing is probed: a probe that is never sent would stay due, and be all that is noted.
+    const fn in_shadow(routing: &Routing) -> Self {
+        Self { uniform_share: 0.0, free: true, probes: false, ..Self::of(routing) }
+    }
 }
 
 /// One way to choose.
@@ -75,8 +85,11 @@ impl Course {
         if shadow {
             return Self { shadow, ..Self::only(Way::Static, Vec::new()) };
         }
-        let lot = sticky::bucket("dial", &request.profile, &request.payment);
         let careful = adoption.cautious.is_some();
+        if percent == 100 && !careful {
+            return Self::only(engine, Vec::new()).experimenting(view, request);
+        }
+        let lot = sticky::bucket("dial", &request.profile, &request.payment);
         let mut notes = Vec::new();
         if percent < 100 {
             notes.push(Note::Dial { percent, engine: lot < buckets(percent) });
@@ -142,44 +155,55 @@ impl Course {
         asked: &Asked<'_>,
         draw: &Draw,
     ) -> Result<(Choice, Vec<Note>), NoCandidate> {
-        let Self { ways, own, shadow, mut notes } = self;
-        if let [(_, Way::Engine(tuning))] = ways[..]
-            && notes.is_empty()
-        {
-            return Ok((choose(view, scored, asked, &tuning, draw)?, notes));
+        let (weight, way) = self.ways[self.own];
+        if let ([(_, Way::Engine(tuning))], []) = (&self.ways[..], &self.notes[..]) {
+            let choice = drawn(&choose(view, scored, asked, tuning), scored, asked, draw)?;
+            return Ok((choice, self.notes));
         }
-        if let Some(ruling) = asked.ruling {
-            notes.push(told(ruling, asked.request));
-        }
+        let elsewhere = self.chances_but(Some(self.own), view, scored, asked);
         let kept = Kept::of(scored);
-        let mut elsewhere: SmallVec<[f64; 16]> = smallvec![0.0; scored.len()];
-        for (_, (weight, way)) in ways.iter().enumerate().filter(|(index, _)| *index != own) {
-            // A way that would have refused the payment sends it nowhere.
-            if let Ok(choice) = way.choose(view, scored, asked, draw) {
-                for (index, one) in scored.iter().enumerate() {
-                    elsewhere[one.place] += weight * choice.chance(index);
-                }
+        let engine = if self.shadow { unshadowed(view, scored, asked, draw) } else { None };
+        kept.restore(scored);
+        let mut choice = drawn(&way.lottery(view, scored, asked), scored, asked, draw)?;
+        choice.propensity = weight * choice.propensity + elsewhere[scored[choice.index].place];
+        let mut notes = self.notes;
+        notes.extend(asked.ruling.map(|ruling| told(ruling, asked.request)));
+        let engine = engine.and_then(|place| scored.iter().position(|one| one.place == place));
+        notes.extend(engine.and_then(|index| u16::try_from(index).ok()).map(|engine| Note::Shadow { engine }));
+        Ok((choice, notes))
+    }
+
+    /// How likely each account is over all the ways. The candidates are in the request's order.
+    pub(super) fn chances(&self, view: &RoutingView, scored: &mut [Scored<'_>], asked: &Asked<'_>) -> Chances {
+        self.chances_but(None, view, scored, asked)
+    }
+
+    /// How likely each account is by all the ways but one; the candidates are in the request's order, and left as they were.
+    fn chances_but(&self, own: Option<usize>, view: &RoutingView, scored: &mut [Scored<'_>], asked: &Asked<'_>) -> Chances {
+        let kept = Kept::of(scored);
+        let mut chances: Chances = smallvec![0.0; scored.len()];
+        for (_, (weight, way)) in self.ways.iter().enumerate().filter(|(index, _)| Some(*index) != own) {
+            let lottery = way.lottery(view, scored, asked);
+            for (index, one) in scored.iter().enumerate() {
+                chances[one.place] += weight * lottery.chance(index);
             }
             kept.restore(scored);
         }
-        let engine = if shadow { unshadowed(view, scored, asked, draw) } else { None };
-        kept.restore(scored);
-        let (weight, way) = ways[own];
-        let mut choice = way.choose(view, scored, asked, draw)?;
-        choice.propensity = weight * choice.propensity + elsewhere[scored[choice.index].place];
-        let engine = engine.and_then(|place| scored.iter().position(|one| one.place == place));
-        if let Some(engine) = engine.and_then(|index| u16::try_from(index).ok()) {
-            notes.push(Note::Shadow { engine });
-        }
-        Ok((choice, notes))
+        chances
     }
+}
+
+/// What a draw makes of it: the candidate it falls on, with the probability of that.
+fn drawn(lottery: &Lottery, scored: &[Scored<'_>], asked: &Asked<'_>, draw: &Draw) -> Result<Choice, NoCandidate> {
+    let (index, approach) = lottery.drawn(draw).ok_or_else(|| NoCandidate::of(scored, asked.request))?;
+    Ok(Choice { index, approach, propensity: lottery.chance(index) })
 }
 
 /// The place of the one that the engine would have chosen; none where it would have refused.
 fn unshadowed(view: &RoutingView, scored: &mut [Scored<'_>], asked: &Asked<'_>, draw: &Draw) -> Option<usize> {
-    let free = Tuning { free: true, ..Tuning::of(&view.settings.routing) };
-    let choice = Way::Engine(free).choose(view, scored, asked, draw).ok()?;
-    Some(scored[choice.index].place)
+    let engine = Way::Engine(Tuning::in_shadow(&view.settings.routing));
+    let (index, _) = engine.lottery(view, scored, asked).drawn(draw)?;
+    Some(scored[index].place)
 }
 
 /// Buckets of a percentage.
@@ -196,22 +220,17 @@ fn told(ruling: &Ruling<'_>, request: &Request) -> Note {
 }
 
 impl Way {
-    fn choose(
-        self,
-        view: &RoutingView,
-        scored: &mut [Scored<'_>],
-        asked: &Asked<'_>,
-        draw: &Draw,
-    ) -> Result<Choice, NoCandidate> {
+    /// Orders the candidates by preference, and says how likely each is.
+    fn lottery(self, view: &RoutingView, scored: &mut [Scored<'_>], asked: &Asked<'_>) -> Lottery {
         match self {
             Self::Engine(tuning) => {
                 explore(view, scored, asked, tuning.exploration);
-                choose(view, scored, asked, &tuning, draw)
+                choose(view, scored, asked, &tuning)
             }
             Self::Static => in_static_order(view, scored, asked),
             Self::Listed => {
                 by_priority(scored, |_| None);
-                first(view, scored, asked)
+                first(view, scored)
             }
             Self::Careful => {
                 explore(view, scored, asked, Tuning::CAREFUL.exploration);
@@ -220,7 +239,7 @@ impl Way {
                 }
                 keep_to_proven(scored);
                 scored.sort_by_key(|one| (one.excluded.is_some(), one.rank));
-                first(view, scored, asked)
+                first(view, scored)
             }
         }
     }
@@ -234,23 +253,23 @@ fn explore(view: &RoutingView, scored: &mut [Scored<'_>], asked: &Asked<'_>, wei
 }
 
 /// The merchant's priority list, else its rule, else the request's own order.
-fn in_static_order(view: &RoutingView, scored: &mut [Scored<'_>], asked: &Asked<'_>) -> Result<Choice, NoCandidate> {
+fn in_static_order(view: &RoutingView, scored: &mut [Scored<'_>], asked: &Asked<'_>) -> Lottery {
     match (view.priority(&asked.request.profile), asked.ruling) {
         (Some(order), _) => by_priority(scored, |account| order.iter().position(|named| named == account)),
         (None, Some(ruling)) => by_priority(scored, |account| ruling.rank(account)),
         (None, None) => by_priority(scored, |_| None),
     }
-    first(view, scored, asked)
+    first(view, scored)
 }
 
-fn first(view: &RoutingView, scored: &mut [Scored<'_>], asked: &Asked<'_>) -> Result<Choice, NoCandidate> {
+fn first(view: &RoutingView, scored: &mut [Scored<'_>]) -> Lottery {
     if scored.iter().any(|one| one.excluded.is_none()) {
-        return Ok(Choice::certain(0, Approach::Static));
+        return Lottery::certain(0, Approach::Static);
     }
     if view.settings.routing.when_none_left == WhenNoneLeft::Refuse {
-        return Err(NoCandidate::of(scored, asked.request));
+        return Lottery::refusal();
     }
-    Ok(least_bad(scored))
+    least_bad(scored)
 }
 
 /// Excludes what too little is known of, unless nothing else is left.

@@ -1,6 +1,6 @@
 //! Safe adoption from outside: shadow, dial, kill switch and conservative routing, each decision computed again exactly.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use apos::domain::Purpose;
 use apos::domain::rule::{Algorithm, Output, RuleText};
@@ -141,26 +141,19 @@ fn propensities_under_the_dial_are_how_often_it_is_chosen() {
     let mut market = Market::new(24);
     market.run(20);
     market.adopt(None, Some(30), None);
-    let (mut chosen, mut promised) = (BTreeMap::<ConnectorAccount, f64>::new(), BTreeMap::<ConnectorAccount, f64>::new());
-    for n in 0..20_000 {
-        let request = Request {
-            profile: profile(5),
-            payment: PaymentId::parse(&format!("many_{n}")).unwrap(),
-            attempt: 1,
-            amount: Money::new(1_000, Currency::parse("EUR").unwrap()),
-            context: Context { method: Some(Method::Card), ..Context::default() },
-            eligible: (0..4).rev().map(|connector| account(connector, 5)).collect(),
-        };
-        let decision = decide(market.state.view(), &|_| 0, request, market.at).unwrap();
-        let account = decision.chosen().account.clone();
-        *chosen.entry(account.clone()).or_default() += 1.0 / 20_000.0;
-        promised.insert(account, decision.propensity);
-    }
-    assert!(chosen.len() >= 3, "{chosen:?}");
-    assert!((promised.values().sum::<f64>() - 1.0).abs() < 0.01, "{promised:?}");
-    for (account, share) in &chosen {
-        let deviation = (share / 20_000.0).sqrt();
-        assert!((share - promised[account]).abs() < 5.0 * deviation, "{account}: {share} promised {}", promised[account]);
+    let drawn = propensity::check(market.state.view(), market.at, &|payment| many(payment));
+    assert!(drawn.accounts.len() >= 3, "{drawn:?}");
+}
+
+/// A payment of a merchant that is not pinned, its accounts in the order opposite to the connectors'.
+pub(super) fn many(payment: PaymentId) -> Request {
+    Request {
+        profile: profile(5),
+        payment,
+        attempt: 1,
+        amount: Money::new(1_000, Currency::parse("EUR").unwrap()),
+        context: Context { method: Some(Method::Card), ..Context::default() },
+        eligible: (0..4).rev().map(|connector| account(connector, 5)).collect(),
     }
 }
 
@@ -223,6 +216,49 @@ fn a_shadow_answers_as_before_and_reports_what_the_engine_would_have_added() {
     market.adopt(Some(profile(0)), None, None);
     let over = snapshot(&market.state).adoption.reports.iter().filter(|report| report.until.is_some()).count();
     assert_eq!(over, 1, "its report stays, and is over");
+}
+
+/// An open account would be probed, were the engine's choice sent. It never is, so the probe would stay due for good, and be
+/// what every decision notes.
+#[test]
+fn a_shadow_notes_no_probe_and_no_fair_draw() {
+    let mut market = Market::new(30);
+    market.run(20);
+    market.adopt(None, None, Some(true));
+    let failed = |n: u32, at| PaymentEvent {
+        source: Source::Feedback,
+        event_id: None,
+        profile: profile(5),
+        payment: PaymentId::parse(&format!("failed_{n}")).unwrap(),
+        attempt: Some(1),
+        account: Some(account(1, 5)),
+        kind: EventKind::Failed,
+        decline: Some(Decline { class: DeclineClass::Gateway, code: "timeout".into() }),
+        amount: None,
+        context: Context::default(),
+        latency_ms: None,
+        attempts_made: None,
+        occurred_at: at,
+    };
+    for n in 0..6 {
+        market.push(Body::Payment(Box::new(failed(n, market.at))));
+    }
+    market.run(30);
+    let before = market.decisions().len();
+    market.run(10);
+    let mut noted = BTreeSet::new();
+    for decision in market.decisions()[before..].iter().filter(|decision| decision.request.profile == profile(5)) {
+        let [Note::Shadow { engine }] = decision.notes[..] else { panic!("{decision:?}") };
+        noted.insert(decision.candidates[usize::from(engine)].account.clone());
+    }
+    assert!(!noted.is_empty() && !noted.contains(&account(1, 5)), "{noted:?}");
+    market.adopt(None, None, Some(false));
+    let sent = decide(market.state.view(), &|_| 0, many(PaymentId::parse("sent").unwrap()), market.at).unwrap();
+    assert_eq!(
+        (sent.approach, &sent.chosen().account),
+        (Approach::Probe, &account(1, 5)),
+        "out of shadow it is probed: {sent:?}"
+    );
 }
 
 /// A market where a merchant configured in shadow stays so whatever the dial of all says.

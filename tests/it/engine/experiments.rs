@@ -4,7 +4,7 @@ use apos::domain::change::ArmState;
 use apos::domain::{ActionClass, Change};
 use apos::engine::snapshot::{ActionRow, ExperimentRow, ExperimentState};
 
-use super::adoption::compute_again;
+use super::adoption::{compute_again, many};
 use super::*;
 
 /// A market with an experiment on the three merchants that are not pinned.
@@ -74,27 +74,8 @@ fn propensities_in_an_experiment_are_how_often_it_is_chosen() {
     let arms = "{ name = \"control\", share = 40 }, { name = \"order\", share = 25, policy = \"static\" }";
     let mut market = experimenting(32, arms);
     market.run(20);
-    let (mut chosen, mut promised) = (std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
-    for n in 0..20_000 {
-        let request = Request {
-            profile: profile(5),
-            payment: PaymentId::parse(&format!("many_{n}")).unwrap(),
-            attempt: 1,
-            amount: Money::new(1_000, Currency::parse("EUR").unwrap()),
-            context: Context { method: Some(Method::Card), ..Context::default() },
-            eligible: (0..4).rev().map(|connector| account(connector, 5)).collect(),
-        };
-        let decision = decide(market.state.view(), &|_| 0, request, market.at).unwrap();
-        let account = decision.chosen().account.clone();
-        *chosen.entry(account.clone()).or_insert(0.0) += 1.0 / 20_000.0;
-        promised.insert(account, decision.propensity);
-    }
-    for (account, share) in &chosen {
-        let share: f64 = *share;
-        let deviation = (share / 20_000.0).sqrt();
-        assert!((share - promised[account]).abs() < 5.0 * deviation, "{account}: {share} promised {}", promised[account]);
-    }
-    assert!(chosen[&account(3, 5)] > 0.24, "the order's first has its quarter: {chosen:?}");
+    let drawn = propensity::check(market.state.view(), market.at, &|payment| many(payment));
+    assert!(drawn.share(&account(3, 5)) > 0.24, "the order's first has its quarter: {drawn:?}");
 }
 
 #[test]

@@ -3,25 +3,80 @@
 
 use std::collections::BTreeMap;
 
+use apos::domain::settings::WhenNoneLeft;
 use apos::domain::{
     Approach, Body, ConnectorAccount, Context, Currency, Decline, DeclineClass, Entry, EventKind, Money, PaymentEvent,
     PaymentId, Position, ProfileId, Request, Settings, Source, Time,
 };
-use apos::engine::{State, apply, decide};
+use apos::engine::route::chances;
+use apos::engine::{NoCandidate, RoutingView, State, apply, decide};
 use proptest::prelude::*;
 
 const DECISIONS: u32 = 20_000;
 /// Of a binomial share; chance exceeds it once in a million accounts.
 const DEVIATIONS: f64 = 5.0;
 
-/// A world that stands still: accounts of known shares of success, the last of them with an open breaker or not.
-#[derive(Debug, Clone)]
+/// How often each account was chosen, and the propensity that was recorded then; how many payments were refused or probes.
+#[derive(Debug, Default)]
+pub(super) struct Drawn {
+    pub(super) accounts: BTreeMap<ConnectorAccount, (u32, f64)>,
+    refused: u32,
+    probes: u32,
+}
+
+impl Drawn {
+    pub(super) fn share(&self, account: &ConnectorAccount) -> f64 {
+        self.accounts.get(account).map_or(0.0, |(count, _)| f64::from(*count) / f64::from(DECISIONS))
+    }
+}
+
+/// Many payments that differ in nothing but their names: an account is chosen as often as it is recorded, and as `chances`
+/// says beforehand; what is missing to 1 is refused.
+pub(super) fn check(view: &RoutingView, at: Time, request: &dyn Fn(PaymentId) -> Request) -> Drawn {
+    let request = |n: u32| request(PaymentId::parse(&format!("many_{n}")).unwrap());
+    let mut drawn = Drawn::default();
+    for n in 0..DECISIONS {
+        let decision = match decide(view, &|_| 0, request(n), at) {
+            Ok(decision) => decision,
+            Err(NoCandidate::Excluded(_)) => {
+                drawn.refused += 1;
+                continue;
+            }
+            Err(unnamed) => panic!("{unnamed}"),
+        };
+        drawn.probes += u32::from(decision.approach == Approach::Probe);
+        let account = decision.chosen().account.clone();
+        let (count, propensity) = drawn.accounts.entry(account).or_insert((0, decision.propensity));
+        // The view stands still, so an account's propensity is the same however it came to be chosen.
+        assert!((*propensity - decision.propensity).abs() < 1e-12, "{propensity} {}", decision.propensity);
+        *count += 1;
+    }
+    let is_share = |count: u32, share: f64| {
+        let deviation = (share * f64::from(DECISIONS) * (1.0 - share)).max(0.0).sqrt().max(1.0);
+        (f64::from(count) - share * f64::from(DECISIONS)).abs() < DEVIATIONS * deviation
+    };
+    let (named, chances) = (request(0), chances(view, &|_| 0, &request(0), at, None).unwrap());
+    for (account, chance) in named.eligible.iter().zip(&chances) {
+        let (count, propensity) = drawn.accounts.get(account).copied().unwrap_or((0, *chance));
+        assert!((propensity - chance).abs() < 1e-12, "{account}: {propensity} recorded, {chance} told beforehand");
+        assert!(is_share(count, *chance), "{account}: {count} at {chance}");
+    }
+    assert!(is_share(drawn.refused, 1.0 - chances.iter().sum::<f64>()), "{drawn:?} {chances:?}");
+    drawn
+}
+
+/// A world that stands still: accounts of known shares of success, of some of which, the last, the breakers are open.
+#[derive(Debug, Clone, Default)]
 struct Still {
     seed: u64,
     uniform_share: f64,
     probe_share: f64,
     accounts: u32,
-    open: bool,
+    open: u32,
+    /// Where all are excluded payments are refused.
+    refuse: bool,
+    /// Two arms of an experiment share the payments, one of which leaves nothing to chance.
+    arms: bool,
 }
 
 impl Still {
@@ -29,29 +84,33 @@ impl Still {
         ConnectorAccount::parse(&format!("psp{number}:mca_1")).unwrap()
     }
 
-    fn request(payment: &str, accounts: u32) -> Request {
+    fn request(&self, payment: PaymentId) -> Request {
         Request {
             profile: ProfileId::parse("pro_1").unwrap(),
-            payment: PaymentId::parse(payment).unwrap(),
+            payment,
             attempt: 1,
             amount: Money::new(4_000, Currency::parse("EUR").unwrap()),
             context: Context::default(),
-            eligible: (0..accounts).map(Self::account).collect(),
+            eligible: (0..self.accounts).map(Self::account).collect(),
         }
     }
 
-    /// A hundred outcomes of each account, nine in ten approved, and a run of failures of the last where its breaker is open.
+    /// A hundred outcomes of each account, nine in ten approved, and a run of failures of those whose breaker is open.
     fn state(&self) -> State {
         let mut settings = Settings { seed: self.seed, ..Settings::default() };
         settings.routing.uniform_share = self.uniform_share;
         settings.routing.probe_share = self.probe_share;
-        let mut state = State::new();
-        let mut effects = Vec::new();
-        let mut push = |body: Body| {
+        if self.arms {
+            let text =
+                "[experiments.x]\narms = [{ name = \"a\", share = 50 }, { name = \"b\", share = 25, uniform_share = 0.0 }]\n";
+            settings.experiments = toml::from_str::<Settings>(text).unwrap().experiments;
+        }
+        let (mut state, mut effects) = (State::new(), Vec::new());
+        let mut push = |state: &mut State, body: Body| {
             let position = Position { record: state.position().record + 1, index: 0 };
-            apply(&mut state, &Entry { position, at: Time::from_secs(1_000), body }, &mut effects);
+            apply(state, &Entry { position, at: Time::from_secs(1_000), body }, &mut effects);
         };
-        push(Body::Configured(settings.into()));
+        push(&mut state, Body::Configured(settings.clone().into()));
         let told = |n: u32, account: u32, failed: bool| PaymentEvent {
             source: Source::Feedback,
             event_id: None,
@@ -68,20 +127,42 @@ impl Still {
             occurred_at: Time::from_secs(1_000),
         };
         for n in 0..100 * self.accounts {
-            push(Body::Payment(Box::new(told(n, n % self.accounts, (n / self.accounts).is_multiple_of(10)))));
+            let outcome = told(n, n % self.accounts, (n / self.accounts).is_multiple_of(10));
+            push(&mut state, Body::Payment(Box::new(outcome)));
         }
-        for n in 0..if self.open { 6 } else { 0 } {
-            push(Body::Payment(Box::new(told(1_000_000 + n, self.accounts - 1, true))));
+        let open = self.accounts - self.open..self.accounts;
+        for (n, account) in (1_000_000..).zip(open.clone().flat_map(|account| [account; 6])) {
+            push(&mut state, Body::Payment(Box::new(told(n, account, true))));
         }
         // What was sent there just now is no reason to probe it by time.
-        let request = Self::request("now", self.accounts);
-        let mut sent = decide(state.view(), &|_| 0, request, Time::from_secs(1_000)).unwrap();
-        let last = sent.candidates.iter().position(|one| one.account == Self::account(self.accounts - 1)).unwrap();
-        sent.chosen = u16::try_from(last).unwrap();
-        let position = Position { record: state.position().record + 1, index: 0 };
-        let body = Body::Decided(sent.into());
-        apply(&mut state, &Entry { position, at: Time::from_secs(1_000), body }, &mut Vec::new());
+        for number in open {
+            let request = self.request(PaymentId::parse(&format!("now_{number}")).unwrap());
+            let mut sent = decide(state.view(), &|_| 0, request, Time::from_secs(1_000)).unwrap();
+            let place = sent.candidates.iter().position(|one| one.account == Self::account(number)).unwrap();
+            sent.chosen = u16::try_from(place).unwrap();
+            push(&mut state, Body::Decided(sent.into()));
+        }
+        if self.refuse {
+            settings.routing.when_none_left = WhenNoneLeft::Refuse;
+            push(&mut state, Body::Configured(settings.into()));
+        }
         state
+    }
+
+    fn check(&self) -> Drawn {
+        check(self.state().view(), Time::from_secs(1_000), &|payment| self.request(payment))
+    }
+}
+
+/// Where all are excluded and payments are refused but for probes, a probe is as rare as its share, not certain.
+#[test]
+fn a_probe_of_what_would_be_refused_is_as_rare_as_its_share() {
+    let refusing =
+        |accounts, arms| Still { seed: 7, probe_share: 0.1, accounts, open: accounts, refuse: true, arms, ..Still::default() };
+    for still in [refusing(1, false), refusing(3, false), refusing(1, true), refusing(3, true)] {
+        let drawn = still.check();
+        let promised: f64 = drawn.accounts.values().map(|(_, propensity)| propensity).sum();
+        assert!((promised - 0.1).abs() < 1e-12 && drawn.probes + drawn.refused == DECISIONS, "{still:?}: {drawn:?}");
     }
 }
 
@@ -90,26 +171,10 @@ proptest! {
 
     #[test]
     fn an_account_is_chosen_as_often_as_its_propensity_says(
-        seed: u64, uniform_share in 0.0..0.5, probe_share in 0.0..0.2, accounts in 2_u32..6, open: bool,
+        seed: u64, uniform_share in 0.0..0.5, probe_share in 0.0..0.2, accounts in 2_u32..6, open in 0_u32..3, refuse: bool, arms: bool,
     ) {
-        let still = Still { seed, uniform_share, probe_share, accounts, open };
-        let state = still.state();
-        let mut chosen: BTreeMap<ConnectorAccount, (u32, f64)> = BTreeMap::new();
-        for n in 0..DECISIONS {
-            let request = Still::request(&format!("pay_{n}"), accounts);
-            let decision = decide(state.view(), &|_| 0, request, Time::from_secs(1_000)).unwrap();
-            prop_assert!(open || decision.approach != Approach::Probe);
-            let (count, propensity) = chosen.entry(decision.chosen().account.clone()).or_insert((0, decision.propensity));
-            // The view stands still, so an account's propensity is the same however it came to be chosen.
-            prop_assert!((*propensity - decision.propensity).abs() < 1e-12, "{propensity} {}", decision.propensity);
-            *count += 1;
-        }
-        let total: f64 = chosen.values().map(|(_, propensity)| propensity).sum();
-        prop_assert!(total < 1.0 + 1e-9, "{chosen:?}");
-        for (account, (count, propensity)) in &chosen {
-            let (expected, count) = (propensity * f64::from(DECISIONS), f64::from(*count));
-            let deviation = (expected * (1.0 - propensity)).sqrt().max(1.0);
-            prop_assert!((count - expected).abs() < DEVIATIONS * deviation, "{account}: {count} for {expected}");
-        }
+        let drawn = Still { seed, uniform_share, probe_share, accounts, open, refuse, arms }.check();
+        prop_assert!(open > 0 || drawn.probes == 0, "{:?}", drawn);
+        prop_assert!((refuse && open == accounts) || drawn.refused == 0, "{:?}", drawn);
     }
 }
