@@ -455,6 +455,7 @@ mod tests {
             assert_eq!(toml::from_str::<Config>(text).unwrap().check().unwrap_err().keys, keys, "{text}");
         };
         check("[scaling]\nmin_instances = 12\n", ["scaling.min_instances", "scaling.max_instances"]);
+        check("[learning]\nmin_outcomes = 3_000\nwindow = 2_000\n", ["learning.min_outcomes", "learning.window"]);
         check("[money.per_reference]\nUSD = 1.08\n", ["money.reference", "money.per_reference"]);
         check("[money]\nreference = \"USD\"\n", ["money.reference", "money.per_reference"]);
     }

@@ -78,8 +78,12 @@ impl State {
         self.experiments.configure(settings, &mut self.view);
         self.healer.configure(&before.autonomy, &settings.autonomy, self.configured);
         self.configured = true;
+        let told = self.learning.configure(&mut self.view);
         self.keep_waiting();
         self.feed.push(&self.view, Line::Engine("configuration activated".to_owned()));
+        if let Some(told) = told {
+            self.feed.push(&self.view, Line::Engine(told));
+        }
     }
 
     fn merchant(&mut self, profile: &ProfileId, priority: &[ConnectorAccount]) {

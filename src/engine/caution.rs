@@ -14,6 +14,10 @@ use super::route::{Cautious, RoutingView};
 /// not make a single outage a wide one.
 const STANDARD_DEVIATIONS: f64 = 3.0;
 
+/// So long after the last window that could be judged routing is as usual again. Few payments are risked by that, and a
+/// window that can be judged and is as bad enters it again.
+const QUIET: Duration = Duration::from_mins(10);
+
 /// How much fails, and how widely.
 struct Breadth {
     rate: f64,
@@ -25,34 +29,56 @@ struct Breadth {
 
 /// Judges the latest window; a sentence where routing becomes conservative, or no longer is.
 pub(crate) fn judge(monitor: &Monitor, view: &mut RoutingView) -> Option<String> {
-    let settings = view.settings().adoption.clone();
-    if !settings.conservative {
+    if !view.settings().adoption.conservative {
         return None;
     }
-    let breadth = breadth(monitor, view)?;
-    let (at, drop) = (view.at(), breadth.usual - breadth.rate);
-    let Some(cautious) = view.cautious_mut() else {
-        let wide = breadth.failing >= 2 && 2 * breadth.failing >= breadth.judged;
-        if drop < settings.conservative_drop || !wide {
-            return None;
-        }
-        let sentence = breadth.sentence(view.settings().detection.window_s);
-        let told =
-            format!("routing is conservative: {sentence}; nothing is explored, only rules and proven connectors are used");
-        *view.cautious_mut() = Some(Cautious { since: at, sentence, well_since: None });
-        return Some(told);
-    };
-    if drop > settings.conservative_drop / 2.0 {
+    let (breadth, is_cautious) = (breadth(monitor, view), view.adoption().cautious.is_some());
+    match breadth {
+        Some(breadth) if is_cautious => leave(&breadth, view),
+        Some(breadth) => enter(&breadth, view),
+        None => leave_quiet(view),
+    }
+}
+
+fn enter(breadth: &Breadth, view: &mut RoutingView) -> Option<String> {
+    let wide = breadth.failing >= 2 && 2 * breadth.failing >= breadth.judged;
+    if breadth.drop() < view.settings().adoption.conservative_drop || !wide {
+        return None;
+    }
+    let sentence = breadth.sentence(view.settings().detection.window_s);
+    let told = format!("routing is conservative: {sentence}; nothing is explored, only rules and proven connectors are used");
+    let since = view.at();
+    *view.cautious_mut() = Some(Cautious { since, sentence, well_since: None, quiet_since: None });
+    Some(told)
+}
+
+/// Leaves it where the rate has been back for a while.
+fn leave(breadth: &Breadth, view: &mut RoutingView) -> Option<String> {
+    let (at, adoption) = (view.at(), &view.settings().adoption);
+    let (calm, well) = (Duration::from_secs(adoption.conservative_calm_s), adoption.conservative_drop / 2.0);
+    let cautious = view.cautious_mut().as_mut()?;
+    cautious.quiet_since = None;
+    if breadth.drop() > well {
         cautious.well_since = None;
         return None;
     }
     let well_since = *cautious.well_since.get_or_insert(at);
-    if at.since(well_since) < Duration::from_secs(settings.conservative_calm_s) {
-        return None;
-    }
-    let lasted = at.since(cautious.since).as_secs() / 60;
-    *view.cautious_mut() = None;
-    Some(format!("routing is as usual again after {lasted} min: attempt rate {:.0} %", 100.0 * breadth.rate))
+    (at.since(well_since) >= calm).then(|| end(view, &format!("attempt rate {:.0} %", 100.0 * breadth.rate))).flatten()
+}
+
+/// Leaves it where too little has been attempted for long.
+fn leave_quiet(view: &mut RoutingView) -> Option<String> {
+    let at = view.at();
+    let cautious = view.cautious_mut().as_mut()?;
+    let quiet_since = *cautious.quiet_since.get_or_insert(at);
+    let told = || format!("too little was attempted for {} min to tell how it is", QUIET.as_secs() / 60);
+    (at.since(quiet_since) >= QUIET).then(|| end(view, &told())).flatten()
+}
+
+fn end(view: &mut RoutingView, why: &str) -> Option<String> {
+    let at = view.at();
+    let cautious = view.cautious_mut().take()?;
+    Some(format!("routing is as usual again after {} min: {why}", at.since(cautious.since).as_secs() / 60))
 }
 
 /// None where too little is known, of now or of what is usual.
@@ -79,6 +105,11 @@ fn by_chance(usual: f64, attempts: u64) -> f64 {
 }
 
 impl Breadth {
+    /// How far the rate is below what is usual.
+    fn drop(&self) -> f64 {
+        self.usual - self.rate
+    }
+
     fn sentence(&self, window_s: u64) -> String {
         let Self { rate, usual, attempts, failing, judged } = self;
         format!(

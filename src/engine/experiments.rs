@@ -18,8 +18,11 @@ use serde::{Deserialize, Serialize};
 pub(crate) use draft::drafts;
 use sequential::{Counts, Look, Sequential};
 
+use super::detect::as_f64;
 use super::route::RoutingView;
-use crate::domain::settings::Experiment;
+use super::route::arms::Arms;
+use crate::domain::change::ArmState;
+use crate::domain::settings::{Arm, Experiment};
 use crate::domain::{Decision, Note, Position, Settings, Time};
 
 /// One arm's figures.
@@ -27,6 +30,8 @@ use crate::domain::{Decision, Note, Position, Settings, Time};
 pub(crate) struct ArmFigures {
     /// Payments that were decided in it.
     assigned: u64,
+    /// How many of all arms' payments its share has promised it, while it ran: one that is stopped gets no more of them.
+    promised: f64,
     counts: Counts,
     /// Against the control; of the control itself nothing.
     versus: Sequential,
@@ -73,15 +78,15 @@ impl Experiments {
     }
 
     /// A payment was decided for the first time.
-    pub(crate) fn assigned(&mut self, decision: &Decision) {
-        if let Some((progress, arm)) = self.of(decision) {
-            progress.arms[arm].assigned += 1;
+    pub(crate) fn assigned(&mut self, decision: &Decision, arms: &Arms) {
+        if let Some((name, progress, arm)) = self.of(decision) {
+            progress.assign(name, arm, arms);
         }
     }
 
     /// The outcome of an attempt, once: it counts where it was the payment's first, in the arm that its decision notes.
     pub(crate) fn ended(&mut self, decision: &Decision, approved: bool) {
-        let Some((progress, arm)) = self.of(decision) else { return };
+        let Some((_, progress, arm)) = self.of(decision) else { return };
         let alpha = progress.definition.alpha;
         progress.arms[arm].counts.add(approved);
         let control = progress.arms[0].counts;
@@ -93,8 +98,8 @@ impl Experiments {
         }
     }
 
-    /// The figures of a first attempt's experiment, and the place of its arm.
-    fn of(&mut self, decision: &Decision) -> Option<(&mut Progress, usize)> {
+    /// A first attempt's experiment, its figures, and the place of its arm.
+    fn of<'d>(&mut self, decision: &'d Decision) -> Option<(&'d str, &mut Progress, usize)> {
         if decision.notes.is_empty() || decision.request.attempt != 1 {
             return None;
         }
@@ -104,7 +109,7 @@ impl Experiments {
         })?;
         let progress = self.0.get_mut(experiment).filter(|progress| progress.from <= decision.view)?;
         let place = progress.definition.arms.iter().position(|one| one.name == *arm)?;
-        (place < progress.arms.len()).then_some((progress, place))
+        (place < progress.arms.len()).then_some((experiment.as_str(), progress, place))
     }
 }
 
@@ -123,18 +128,32 @@ impl Progress {
         Look::at(self.arms.first()?.counts, self.arms.get(arm)?.counts)
     }
 
-    /// The probability of a split, of payments or of outcomes, as far from the shares as it is; the smaller one.
+    /// A payment falls into an arm. It was promised, by their shares, to those that run: one that was decided just before
+    /// its arm was stopped, to that arm as well.
+    fn assign(&mut self, name: &str, own: usize, arms: &Arms) {
+        let runs = |place: usize, arm: &Arm| place == own || arms.state(name, &arm.name) == ArmState::Running;
+        let shares = self.definition.arms.iter().enumerate();
+        let shares: Vec<f64> = shares.map(|(place, arm)| if runs(place, arm) { arm.share } else { 0.0 }).collect();
+        let all: f64 = shares.iter().sum();
+        for (figures, share) in self.arms.iter_mut().zip(&shares) {
+            figures.promised += share / all;
+        }
+        self.arms[own].assigned += 1;
+    }
+
+    /// The probability of a split as far from what is promised as it is: of payments from the arms' shares, or of outcomes
+    /// from the payments; the smaller one.
     fn split_probability(&self) -> Option<f64> {
-        let shares: Vec<f64> = self.definition.arms.iter().map(|arm| arm.share).collect();
-        let of = |count: fn(&ArmFigures) -> u64| {
-            let counts: Vec<u64> = self.arms.iter().map(count).collect();
-            ratio::probability(&counts, &shares)
+        let of = |count: fn(&ArmFigures) -> u64, promised: fn(&ArmFigures) -> f64| {
+            let counts: Vec<(u64, f64)> = self.arms.iter().map(|arm| (count(arm), promised(arm))).collect();
+            ratio::probability(&counts)
         };
-        let (assigned, answered) = (of(|arm| arm.assigned), of(|arm| arm.counts.answered));
+        let assigned = of(|arm| arm.assigned, |arm| arm.promised);
+        let answered = of(|arm| arm.counts.answered, |arm| as_f64(arm.assigned));
         assigned.into_iter().chain(answered).min_by(f64::total_cmp)
     }
 
-    /// Whether the split is not what the shares promise: no winner is believed then.
+    /// Whether the split is not as promised: no winner is believed then.
     fn is_mismatched(&self) -> bool {
         self.split_probability().is_some_and(|probability| probability < ratio::MISMATCH)
     }

@@ -99,11 +99,16 @@ impl Learning {
         told
     }
 
+    /// A configuration comes into force. What is told of the models then, in words.
+    pub(crate) fn configure(&mut self, view: &mut RoutingView) -> Option<String> {
+        if view.settings.learning.enabled { None } else { self.switch_off(view) }
+    }
+
     /// An outcome that routing learnt from. What is told of the models then, in words.
     pub(crate) fn learn(&mut self, lesson: Lesson, view: &mut RoutingView) -> Option<String> {
         let settings = &view.settings.learning;
         if !settings.enabled {
-            return self.switch_off(view);
+            return None;
         }
         let window = usize::try_from(settings.window).unwrap_or(usize::MAX);
         while self.lessons.len() >= window {
@@ -191,7 +196,7 @@ impl Learning {
         None
     }
 
-    /// Learning was switched off: nothing is kept for it, and no model counts.
+    /// Learning is off: nothing is kept for it, and no model counts.
     fn switch_off(&mut self, view: &mut RoutingView) -> Option<String> {
         self.lessons = Vector::new();
         view.offsets = None;

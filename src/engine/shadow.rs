@@ -15,8 +15,8 @@ use super::tally::{Attempted, Tally};
 use crate::domain::settings::Rates;
 use crate::domain::{Decision, Note, Time};
 
-/// Merchants with a report of their own, the first that got one; the sum of all counts every one. Each outcome corrects all
-/// of them, which must stay far below a microsecond.
+/// Merchants with a report of their own, the first that got one; of those whose shadow is over the one that ended longest ago
+/// makes room. The sum of all counts every one. Each outcome corrects all of them, which must stay far below a microsecond.
 const MERCHANTS: usize = 32;
 /// A report goes on learning for so long after its shadow has ended: longer than any time-out of a connector.
 const LATE: Duration = Duration::from_mins(2);
@@ -59,17 +59,37 @@ impl Reports {
     }
 
     /// An attempt ended.
-    pub(crate) fn saw(&mut self, attempted: &Attempted<'_>, merchant: u32, at: Time) {
-        let Some(all) = self.all.as_mut().filter(|report| report.learns(at)) else { return };
+    pub(crate) fn saw(&mut self, attempted: &Attempted<'_>, merchant: u32, view: &RoutingView) {
+        let at = view.at();
+        if !self.is_watching(at) {
+            return;
+        }
         let engine = engine(attempted.decision);
-        if engine.is_some() && (self.merchants.len() < MERCHANTS || self.merchants.contains_key(&merchant)) {
+        if engine.is_some() && self.is_reported(merchant, view) {
             let report = self.merchants.entry(merchant).or_insert_with(|| Report { since: at, ..Report::default() });
             report.count(attempted, engine);
         }
+        let Some(all) = &mut self.all else { return };
         all.count(attempted, engine);
         for report in self.merchants.values_mut().chain([all]).filter(|report| report.learns(at)) {
             report.tally.learn(attempted);
         }
+    }
+
+    /// Whether a merchant has a report of its own, or room for one while it is in shadow.
+    fn is_reported(&mut self, merchant: u32, view: &RoutingView) -> bool {
+        if self.merchants.contains_key(&merchant) {
+            return true;
+        }
+        if !view.adoption().of(Some(merchant)).0 {
+            return false;
+        }
+        if self.merchants.len() >= MERCHANTS {
+            let over = self.merchants.iter().filter(|(_, report)| !report.learns(view.at()));
+            let Some(oldest) = over.min_by_key(|(_, report)| report.until).map(|(merchant, _)| *merchant) else { return false };
+            self.merchants.remove(&oldest);
+        }
+        true
     }
 
     /// The reports for people: of all, then by merchant.

@@ -41,7 +41,7 @@ impl State {
         let launched = payment.decided(decision, account, prompt.then_some(made));
         self.statistics.payments += u64::from(new);
         if launched {
-            self.experiments.assigned(decision);
+            self.experiments.assigned(decision, &self.view.arms);
         }
         if let Some(account) = account.filter(|_| launched) {
             self.view.launch(account);
@@ -148,7 +148,7 @@ impl State {
             let attempted = Attempted { decision, approved: failure.is_none(), amount: known.amount };
             self.healer.shadowed.saw(&attempted);
             self.experiments.ended(decision, attempted.approved);
-            self.shadow.saw(&attempted, known.merchant, self.view.at);
+            self.shadow.saw(&attempted, known.merchant, &self.view);
         }
         let Some(account) = known.account else { return };
         let Some(subject) = self.subject(account) else { return };

@@ -32,7 +32,7 @@ fn of(name: &str, progress: &Progress, view: &RoutingView) -> Vec<Draft> {
     let about = |place: usize, arm, look| About { name, progress, place, arm, look, at: view.at() };
     let losers = looks.iter().filter(|(.., look)| look.loses(alpha));
     let mut drafts: Vec<Draft> = losers.map(|(place, arm, look)| about(*place, arm, *look).stopped()).collect();
-    let wins = |(place, _, look): &&(usize, &Arm, Look)| look.difference > 0.0 && progress.arms[*place].versus.p <= alpha;
+    let wins = |(place, _, look): &&(usize, &Arm, Look)| look.difference > 0.0 && progress.arms[*place].versus.wins();
     let best = looks.iter().filter(wins).max_by(|(.., a), (.., b)| a.difference.total_cmp(&b.difference));
     if let Some((place, arm, look)) = best.filter(|_| !progress.is_mismatched()) {
         drafts.push(about(*place, arm, *look).promoted());

@@ -1,4 +1,4 @@
-//! Sample-ratio mismatch: whether the arms have as many payments as their shares promise.
+//! Sample-ratio mismatch: whether the arms have as many payments as their shares promise, and as many outcomes as payments.
 //!
 //! Where they have not, something besides the lot decides who is in which, or whose outcome is told; then a difference
 //! between the arms may be that, and no winner is believed.
@@ -11,21 +11,23 @@ pub(super) const MISMATCH: f64 = 1e-4;
 /// Payments below which nothing is said: a cell of the test needs five, and shares go down to a hundredth.
 const LEAST: u64 = 1_000;
 
-/// The probability of counts at least as far from the shares, by the chi-square test; none where there are too few.
-pub(super) fn probability(counts: &[u64], shares: &[f64]) -> Option<f64> {
-    let (total, promised): (u64, f64) = (counts.iter().sum(), shares.iter().sum());
-    if total < LEAST || counts.len() < 2 || promised <= 0.0 {
+/// The probability of counts at least as far from what was promised of them, by the chi-square test; none where there are
+/// too few. What was promised counts by its ratios.
+pub(super) fn probability(counts: &[(u64, f64)]) -> Option<f64> {
+    // What was promised nothing, as an arm that never ran, got nothing.
+    let cells = || counts.iter().filter(|(_, promised)| *promised > 0.0);
+    let total: u64 = cells().map(|(count, _)| count).sum();
+    let (all, cell_count) = (cells().map(|(_, promised)| promised).sum::<f64>(), cells().count());
+    if total < LEAST || cell_count < 2 {
         return None;
     }
-    let statistic: f64 = counts
-        .iter()
-        .zip(shares)
-        .map(|(count, share)| {
-            let expected = as_f64(total) * share / promised;
+    let statistic: f64 = cells()
+        .map(|(count, promised)| {
+            let expected = as_f64(total) * promised / all;
             (as_f64(*count) - expected) * (as_f64(*count) - expected) / expected
         })
         .sum();
-    Some(upper_tail(statistic, counts.len() - 1))
+    Some(upper_tail(statistic, cell_count - 1))
 }
 
 /// Probability that a chi-square variable of so many degrees of freedom is above a value: Q(k/2, x/2), by its recursion
@@ -65,10 +67,11 @@ mod tests {
 
     #[test]
     fn a_split_that_is_not_as_promised_is_told() {
-        assert_eq!(probability(&[400, 500], &[50.0, 50.0]), None, "too few");
-        assert!(probability(&[5_050, 4_950], &[50.0, 50.0]).unwrap() > 0.1);
-        assert!(probability(&[5_250, 4_750], &[50.0, 50.0]).unwrap() < MISMATCH);
-        assert!(probability(&[7_900, 1_050, 1_050], &[80.0, 10.0, 10.0]).unwrap() > MISMATCH);
-        assert!(probability(&[7_600, 1_200, 1_200], &[80.0, 10.0, 10.0]).unwrap() < MISMATCH);
+        assert_eq!(probability(&[(400, 50.0), (500, 50.0)]), None, "too few");
+        assert_eq!(probability(&[(4_000, 50.0), (0, 0.0)]), None, "one arm alone");
+        assert!(probability(&[(5_050, 50.0), (4_950, 50.0)]).unwrap() > 0.1);
+        assert!(probability(&[(5_250, 50.0), (4_750, 50.0)]).unwrap() < MISMATCH);
+        assert!(probability(&[(7_900, 80.0), (1_050, 10.0), (1_050, 10.0)]).unwrap() > MISMATCH);
+        assert!(probability(&[(7_600, 80.0), (1_200, 10.0), (1_200, 10.0)]).unwrap() < MISMATCH);
     }
 }

@@ -32,12 +32,12 @@ pub(crate) struct Look {
     variance: f64,
 }
 
-/// What all looks so far have shown of an arm against the control.
+/// What all looks so far have shown of an arm against the control; where its rate drifts, all since then.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sequential {
-    /// The smallest 1/Λ so far.
+    /// The smallest 1/Λ: the p-value.
     pub(crate) p: f64,
-    /// What all intervals so far have in common.
+    /// What all intervals have in common.
     pub(crate) low: f64,
     pub(crate) high: f64,
 }
@@ -95,14 +95,17 @@ impl Look {
 impl Sequential {
     /// Takes one more look in.
     pub(crate) fn take(&mut self, look: &Look, alpha: f64) {
-        self.p = self.p.min(1.0 / look.ratio);
         let half = look.half_width(alpha);
-        // Where a rate drifts the intervals may have nothing in common any more: the newest is what is known then.
-        let (low, high) = (look.difference - half, look.difference + half);
-        (self.low, self.high) = (self.low.max(low), self.high.min(high));
-        if self.low > self.high {
-            (self.low, self.high) = (low, high);
-        }
+        let latest = Self { p: (1.0 / look.ratio).min(1.0), low: look.difference - half, high: look.difference + half };
+        let both = Self { p: self.p.min(latest.p), low: self.low.max(latest.low), high: self.high.min(latest.high) };
+        // Where a rate drifts the intervals may have nothing in common any more: the newest is what is known then. The p-value
+        // goes with it, or one of a loss would prove what later is a gain.
+        *self = if both.low > both.high { latest } else { both };
+    }
+
+    /// Whether the arm wins: the interval, which holds at all times, is above 0.
+    pub(crate) fn wins(&self) -> bool {
+        self.low > 0.0
     }
 }
 
@@ -140,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_p_value_never_rises_and_an_interval_never_widens() {
+    fn a_p_value_never_rises_and_an_interval_never_widens_while_nothing_drifts() {
         let mut all = Sequential::default();
         for (control, arm) in [(of(4_500, 5_000), of(4_600, 5_000)), (of(4_600, 5_100), of(4_650, 5_100))] {
             let before = all;
@@ -156,17 +159,17 @@ mod tests {
         for seed in 0..runs {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let mut approved = || rng.next_u32() < u32::MAX / 10 * 9;
-            let (mut control, mut arm, mut all, mut loses) =
-                (Counts::default(), Counts::default(), Sequential::default(), false);
+            let (mut control, mut arm, mut all) = (Counts::default(), Counts::default(), Sequential::default());
+            let (mut differs, mut loses) = (false, false);
             for _ in 0..5_000 {
                 control.add(approved());
                 arm.add(approved());
                 if let Some(look) = Look::at(control, arm) {
                     all.take(&look, 0.05);
-                    loses |= look.loses(0.05);
+                    (differs, loses) = (differs || all.p <= 0.05, loses || look.loses(0.05));
                 }
             }
-            rejected += u32::from(all.p <= 0.05);
+            rejected += u32::from(differs);
             lost += u32::from(loses);
         }
         assert!(rejected <= 20 && lost <= 20, "of {runs} runs {rejected} are told apart, {lost} lose");
@@ -178,5 +181,18 @@ mod tests {
         assert!(
             look(of(4_400, 5_000)).loses(0.05) && !look(of(4_600, 5_000)).loses(0.05) && !look(of(4_490, 5_000)).loses(0.05)
         );
+    }
+
+    /// An arm that lost, and then drifted to where it is no better, has not won; once it has gained for long it has.
+    #[test]
+    fn a_loss_proves_no_gain() {
+        let mut all = Sequential::default();
+        all.take(&Look::at(of(4_500, 5_000), of(4_300, 5_000)).unwrap(), 0.05);
+        assert!(all.p < 0.001 && all.high < 0.0 && !all.wins(), "{all:?}");
+        let even = Look::at(of(45_000, 50_000), of(45_005, 50_000)).unwrap();
+        all.take(&even, 0.05);
+        assert!(even.difference > 0.0 && !all.wins() && all.p > 0.05, "{all:?}");
+        all.take(&Look::at(of(90_000, 100_000), of(91_000, 100_000)).unwrap(), 0.05);
+        assert!(all.wins() && all.p < 0.05, "{all:?}");
     }
 }

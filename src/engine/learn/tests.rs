@@ -288,7 +288,7 @@ fn a_damaged_or_unwanted_model_changes_nothing_but_the_feed() {
 }
 
 #[test]
-fn learning_that_is_switched_off_takes_the_model_out_at_the_next_outcome() {
+fn learning_that_is_switched_off_takes_the_model_out_at_once() {
     let mut world = World::new(short());
     world.pay(150, by_amount);
     world.publish(1, 50);
@@ -296,7 +296,8 @@ fn learning_that_is_switched_off_takes_the_model_out_at_the_next_outcome() {
     assert!(world.state.view().offsets.is_some());
     let off = Settings { learning: LearningSettings { enabled: false, ..short() }, ..Settings::default() };
     world.push(Body::Configured(off.into()));
-    world.pay(1, by_amount);
     assert!(world.state.view().offsets.is_none() && world.state.lessons().is_empty());
     assert!(world.told("learning was switched off"));
+    world.pay(1, by_amount);
+    assert!(world.state.lessons().is_empty(), "nothing is kept for it any more");
 }

@@ -27,6 +27,8 @@ pub(crate) struct Cautious {
     pub(crate) sentence: String,
     /// Since when it has been well again.
     pub(crate) well_since: Option<Time>,
+    /// Since when too little is attempted to tell.
+    pub(crate) quiet_since: Option<Time>,
 }
 
 /// How much of the traffic the engine routes.

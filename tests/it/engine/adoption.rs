@@ -261,6 +261,67 @@ fn a_shadow_notes_no_probe_and_no_fair_draw() {
     );
 }
 
+impl Market {
+    /// A payment of a merchant, approved.
+    fn approve(&mut self, n: u32) {
+        self.payments += 1;
+        let request = Request {
+            profile: profile(n),
+            payment: PaymentId::parse(&format!("pay_{}", self.payments)).unwrap(),
+            attempt: 1,
+            amount: Money::new(1_000, Currency::parse("EUR").unwrap()),
+            context: Context::default(),
+            eligible: (0..4).map(|connector| account(connector, n)).collect(),
+        };
+        let decision = decide(self.state.view(), &|_| 0, request, self.at).unwrap();
+        let event = PaymentEvent {
+            source: Source::Simulation,
+            event_id: None,
+            profile: profile(n),
+            payment: decision.request.payment.clone(),
+            attempt: Some(1),
+            account: Some(decision.chosen().account.clone()),
+            kind: EventKind::Captured,
+            decline: None,
+            amount: Some(decision.request.amount),
+            context: Context::default(),
+            latency_ms: Some(200),
+            attempts_made: Some(1),
+            occurred_at: self.at,
+        };
+        self.push(Body::Decided(Arc::new(decision)));
+        self.push(Body::Payment(Box::new(event)));
+    }
+}
+
+/// Merchants are rolled out one after another: the report of the one whose shadow ended first makes room for the 33rd.
+#[test]
+fn the_report_that_ended_longest_ago_makes_room() {
+    let mut market = Market::new(39);
+    let reported = |market: &Market, n: u32| {
+        let reports = snapshot(&market.state).adoption.reports;
+        assert!(reports.len() <= 33, "all, and 32 merchants");
+        reports.into_iter().find(|report| report.merchant == Some(profile(n)))
+    };
+    for n in 100..132 {
+        market.adopt(Some(profile(n)), None, Some(true));
+        market.approve(n);
+    }
+    market.adopt(Some(profile(132)), None, Some(true));
+    market.approve(132);
+    assert!(reported(&market, 132).is_none() && reported(&market, 131).is_some(), "32 at the most");
+    for n in [105, 103] {
+        market.at = market.at + Duration::from_secs(60);
+        market.adopt(Some(profile(n)), None, None);
+    }
+    market.approve(132);
+    assert!(reported(&market, 132).is_none() && reported(&market, 105).is_some(), "outcomes of 105 may still come");
+    market.at = market.at + Duration::from_secs(300);
+    market.approve(132);
+    assert_eq!(reported(&market, 132).map(|report| report.attempts), Some(1));
+    assert!(reported(&market, 105).is_none() && reported(&market, 103).is_some_and(|report| report.until.is_some()));
+}
+
 /// A market where a merchant configured in shadow stays so whatever the dial of all says.
 #[test]
 fn a_configured_shadow_is_one() {
@@ -313,6 +374,28 @@ fn routing_is_conservative_while_errors_are_high_and_wide() {
     assert!(told.iter().any(|text| text.starts_with("routing is conservative: ")), "{told:?}");
     assert!(told.iter().any(|text| text.starts_with("routing is as usual again")), "{told:?}");
     assert!(compute_again(&market.log) > 5_000);
+}
+
+/// A wide outage, and then hardly a payment: it does not last until traffic is back.
+#[test]
+fn conservative_routing_ends_after_ten_minutes_of_too_little_to_judge() {
+    let mut market = Market::new(30);
+    market.run(150);
+    market.all_down = true;
+    market.run(20);
+    assert!(snapshot(&market.state).adoption.conservative.is_some());
+    let mut trickle = |minutes: u64| {
+        for _ in 0..minutes * 6 {
+            market.at = market.at + Duration::from_secs(10);
+            market.pay();
+            market.push(Body::Ticked);
+        }
+        snapshot(&market.state)
+    };
+    assert!(trickle(9).adoption.conservative.is_some(), "not at the first quiet minutes");
+    let after = trickle(3);
+    assert!(after.adoption.conservative.is_none());
+    assert!(after.events.iter().any(|row| row.text.contains("too little was attempted for 10 min")), "{:?}", after.events);
 }
 
 /// One connector alone, however bad, is the breaker's and the bandit's.

@@ -148,6 +148,31 @@ fn an_experiment_whose_split_is_not_as_promised_is_flagged_and_not_promoted() {
     assert!(market.arm_action(ArmState::Promoted).is_none());
 }
 
+/// An arm that is stopped gets no more payments, and an arm that runs again gets its share: neither is a mismatch.
+#[test]
+fn an_arm_that_was_stopped_leaves_the_split_as_promised() {
+    let arms = "{ name = \"control\", share = 34 }, { name = \"same\", share = 33 }, \
+        { name = \"order\", share = 33, policy = \"static\" }";
+    let mut market = experimenting(38, arms);
+    market.order(Order::SetAutonomy { class: Some(ActionClass::Experiments), level: Autonomy::Auto });
+    market.adyen_down = true;
+    market.run(120);
+    let stopped = market.experiment();
+    assert_eq!((stopped.state, stopped.arms[2].state), (ExperimentState::Running, ArmState::Stopped), "{stopped:#?}");
+    market.adyen_down = false;
+    market.run(240);
+    let row = market.experiment();
+    assert!(row.arms[0].assigned > 3 * row.arms[2].assigned, "{row:#?}");
+    assert!(!row.mismatched && row.split_probability.unwrap() > 0.01, "{row:#?}");
+    market.order(Order::SetAutonomy { class: Some(ActionClass::Experiments), level: Autonomy::Approve });
+    let stop = snapshot(&market.state).actions.into_iter().find(|action| action.class == ActionClass::Experiments).unwrap();
+    market.order(Order::Undo { action: stop.id, version: stop.version });
+    market.run(60);
+    let again = market.experiment();
+    assert!(again.arms[2].assigned > row.arms[2].assigned, "{again:#?}");
+    assert!(!again.mismatched && again.split_probability.unwrap() > 0.01, "{again:#?}");
+}
+
 #[test]
 fn an_outcome_counts_once_and_only_of_a_first_attempt() {
     let mut market = experimenting(36, "{ name = \"control\" }, { name = \"same\" }");
