@@ -92,7 +92,7 @@ pub(super) async fn written_aside(
     write: impl FnOnce() -> serde_json::Result<Vec<u8>> + Send + 'static,
 ) -> Result<HttpResponse, ApiError> {
     match web::block(write).await {
-        Ok(Ok(body)) => Ok(HttpResponse::Ok().insert_header(ContentType::json()).body(body)),
+        Ok(Ok(body)) => Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON.clone())).body(body)),
         Ok(Err(error)) => Err(ApiError::Internal(format!("the answer could not be written: {error}"))),
         Err(error) => Err(ApiError::Internal(format!("the answer could not be written: {error}"))),
     }
