@@ -33,8 +33,8 @@ use crate::engine::{Effect, State, apply};
 /// How long an attempt is waited for: the default after which the engine itself waits no longer.
 const WAITED: Duration = Duration::from_mins(15);
 
-/// A payment of a merchant.
-type Key = (ProfileId, PaymentId);
+/// An attempt of a merchant's payment, by the number it was decided under.
+type Key = (ProfileId, PaymentId, u16);
 
 /// An attempt as it was decided, and as it would have been.
 #[derive(Debug)]
@@ -51,10 +51,9 @@ impl Pair {
         self.recorded.chosen().account == self.other.chosen().account
     }
 
-    /// Whether an event is about the attempt that was decided.
-    fn is_about(&self, event: &PaymentEvent) -> bool {
-        let account = event.account.as_ref().is_none_or(|account| *account == self.recorded.chosen().account);
-        account && event.attempt.is_none_or(|attempt| attempt >= self.recorded.request.attempt)
+    /// Whether an event's account is that of the attempt that was decided.
+    fn was_at(&self, account: Option<&ConnectorAccount>) -> bool {
+        account.is_none_or(|account| *account == self.recorded.chosen().account)
     }
 }
 
@@ -182,7 +181,7 @@ impl WhatIf {
             recorded.candidates.iter().find(|candidate| candidate.account == *account).map_or(0, |candidate| candidate.pending)
         };
         let request = recorded.request.clone();
-        let key = (request.profile.clone(), request.payment.clone());
+        let key = (request.profile.clone(), request.payment.clone(), request.attempt);
         if self.rules.names(&request.profile) {
             self.met.note(&request);
         }
@@ -201,8 +200,7 @@ impl WhatIf {
 
     /// An event of an attempt that would have gone elsewhere is not known here: only that it is over.
     fn payment(&mut self, entry: &Entry, event: &PaymentEvent) {
-        let pair = self.pairs.get_mut(&(event.profile.clone(), event.payment.clone()));
-        let Some(pair) = pair.filter(|pair| pair.is_about(event)) else {
+        let Some(pair) = pair(&mut self.pairs, event) else {
             return self.push(entry.at, entry.position, Body::Payment(Box::new(event.clone())));
         };
         let over = event.kind.success().is_some() || event.kind.abandoned();
@@ -246,6 +244,14 @@ impl WhatIf {
     }
 }
 
+/// The attempt that an event is about: the latest that was decided for its account, under its number or, where the switch
+/// counts attempts of its own between, a lower one.
+fn pair<'p>(pairs: &'p mut BTreeMap<Key, Pair>, event: &PaymentEvent) -> Option<&'p mut Pair> {
+    let key = |attempt| (event.profile.clone(), event.payment.clone(), attempt);
+    let upto = pairs.range_mut(key(0)..=key(event.attempt.unwrap_or(u16::MAX))).rev();
+    upto.map(|(_, pair)| pair).find(|pair| pair.was_at(event.account.as_ref()))
+}
+
 /// The end of an attempt of which nothing else is known.
 fn unanswered(event: &PaymentEvent, account: ConnectorAccount) -> PaymentEvent {
     PaymentEvent {
@@ -257,3 +263,6 @@ fn unanswered(event: &PaymentEvent, account: ConnectorAccount) -> PaymentEvent {
         ..event.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

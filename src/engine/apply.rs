@@ -1,6 +1,8 @@
 //! The one door: folds an entry into State. Every fact the engine learns comes through here.
 
 mod attempts;
+#[cfg(test)]
+mod tests;
 
 use core::time::Duration;
 use std::sync::Arc;

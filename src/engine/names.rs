@@ -43,7 +43,7 @@ impl<T: Clone + Eq + Hash> Names<T> {
         if self.list.len() >= limit {
             return None;
         }
-        let number = u32::try_from(self.list.len()).ok()?;
+        let number = self.next_number()?;
         self.list.push_back(name.clone());
         self.index.insert(name.clone(), number);
         Some(number)
@@ -52,6 +52,11 @@ impl<T: Clone + Eq + Hash> Names<T> {
     /// The name of a number.
     pub(crate) fn name(&self, number: u32) -> Option<&T> {
         self.list.get(number as usize)
+    }
+
+    /// The number that the next new name gets.
+    pub(crate) fn next_number(&self) -> Option<u32> {
+        u32::try_from(self.list.len()).ok()
     }
 
     /// Every name, by number.

@@ -3,6 +3,7 @@
 //! A payment is *open* while its decision may be asked for again or an attempt is in flight; then only the statuses of
 //! its attempts stay, in a few bytes, until the deduplication horizon. Both are bounded in time and in number.
 
+mod attempt;
 mod closed;
 mod hidden;
 mod payment;
@@ -15,9 +16,10 @@ use std::sync::Arc;
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use attempt::{Attempt, Merge, Silent};
 pub use hidden::Hidden;
 pub use payment::KnownEnd;
-pub(crate) use payment::{Attempt, Coverage, Merge, Payment, Silent};
+pub(crate) use payment::{Coverage, Payment};
 
 use crate::domain::{EventId, PaymentId, ProfileId, Time};
 use closed::Closed;
@@ -85,9 +87,9 @@ impl Payments {
         self.open.get_mut(&key).map(Arc::make_mut)
     }
 
-    /// Whether the attempt of a payment that was decided last is still without an answer.
-    pub(crate) fn waits(&self, key: Key) -> bool {
-        self.open.get(&key).is_some_and(|payment| payment.waits())
+    /// Whether the attempt of a payment at this place is still without an answer.
+    pub(crate) fn waits(&self, key: Key, place: u16) -> bool {
+        self.open.get(&key).is_some_and(|payment| payment.waits(place))
     }
 
     /// The payment, if it is remembered.

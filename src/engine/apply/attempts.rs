@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::State;
 use crate::domain::model::Cell;
 use crate::domain::payment::LATE_AFTER;
-use crate::domain::{ConnectorAccount, Context, Decision, DeclineClass, EventKind, Money, PaymentEvent, Source, Time};
+use crate::domain::{Context, Decision, DeclineClass, EventKind, Money, PaymentEvent, Source, Time};
 use crate::engine::analyse::Counted;
 use crate::engine::feed::Line;
 use crate::engine::heal::End;
@@ -40,19 +40,19 @@ impl State {
         let (payment, new) = self.view.payments.entry(key, at);
         let launched = payment.decided(decision, account, prompt.then_some(made));
         self.statistics.payments += u64::from(new);
-        if launched {
+        if launched.is_some() {
             self.experiments.assigned(decision);
         }
-        if let Some(account) = account.filter(|_| launched) {
+        if let Some(account) = account.filter(|_| launched.is_some()) {
             self.view.launch(account);
         }
-        if let Some(merchant) = merchant.filter(|_| launched) {
+        if let Some((merchant, place)) = merchant.zip(launched) {
             // What waited in a spool happened in its own time: it is no rush now.
             if waited <= LATE_AFTER {
                 self.volume(merchant, account, made);
             }
             if let Some(subject) = account.filter(|_| prompt).and_then(|account| self.subject(account)) {
-                self.silence.sent(at, key, subject, merchant);
+                self.silence.sent(at, (key, place), subject, merchant);
             }
         }
     }
@@ -75,14 +75,19 @@ impl State {
             self.statistics.ignored += 1;
             return;
         };
-        let account = event.account.as_ref().and_then(|account| self.view.intern_account(account));
+        let account = event.account.as_ref().map(|account| self.view.intern_account(account));
+        // One that there is no number left for is not "any account".
+        if account == Some(None) {
+            self.statistics.ignored += 1;
+            return;
+        }
+        let account = account.flatten();
         let key = Key::of(&event.profile, &event.payment);
         let (payment, new) = self.view.payments.entry(key, at);
         let seen = payment.seen();
-        let merge = payment.merge(event, account);
+        let (merge, place) = payment.merge(event, account);
         let coverage = payment.cover(event, seen);
-        let name = account.and_then(|account| self.view.account_names.name(account));
-        let mut known = Known::of(payment, event, merge, (merchant, account, name), at);
+        let mut known = Known::of(payment, event, (merge, place), (merchant, account), at);
         if !self.healer.shadowed.is_watching() && !self.shadow.is_watching(at) {
             known.decision = known.decision.filter(|decision| !decision.notes.is_empty());
         }
@@ -200,9 +205,13 @@ impl State {
         let Known { merchant, shown, context, amount, .. } = *known;
         let out_of_use = self.is_open(subject.account);
         let seen = Observation { context, merchant, amount, shown, out_of_use };
-        // What was presumed to have failed has taught so.
-        let known_before = failure.is_some() && known.silent == Silent::Presumed;
-        let expected = if known_before { None } else { self.teach(subject, &seen, failure) };
+        let expected = if failure.is_some() && known.silent == Silent::Presumed {
+            // What was presumed to have failed has taught so; but not that what was shown of it was too much.
+            shown.inspect(|shown| self.view.weights.calibrate(*shown, false));
+            None
+        } else {
+            self.teach(subject, &seen, failure)
+        };
         if let Some(expected) = expected {
             self.lesson(subject, &seen, expected, failure.is_none());
         }
@@ -269,10 +278,10 @@ impl State {
     pub(super) fn listen(&mut self) {
         for _ in 0..LISTENED_TO_PER_ENTRY {
             let Some(sent) = self.silence.next_due(self.view.at) else { return };
-            let silent = self.view.payments.waits(sent.payment);
+            let silent = self.view.payments.waits(sent.payment, sent.place);
             let presumed = self.silence.count(sent.subject.connector, silent);
             let Some(payment) = self.view.payments.open_mut(sent.payment).filter(|_| silent) else { continue };
-            payment.fell_silent(presumed);
+            payment.fell_silent(sent.place, presumed);
             let (context, merchant, amount) = (payment.context, sent.merchant, payment.amount);
             if presumed {
                 let out_of_use = self.is_open(sent.subject.account);
@@ -285,12 +294,12 @@ impl State {
     }
 }
 
-/// What is known of the payment an event is about, from all sources so far.
+/// What is known of the attempt an event is about, and of its payment, from all sources so far.
 struct Known {
     merchant: u32,
     /// The probability of success its decision showed.
     shown: Option<f64>,
-    /// When it was sent.
+    /// When it was sent: when it was decided, else so long before its end as it took.
     sent_at: Time,
     /// That decision, where anything is made of it: a repair that nobody executed is followed, a merchant is in shadow,
     /// or it has notes.
@@ -299,34 +308,43 @@ struct Known {
     delay: Option<Duration>,
     /// What it was taken for before it came.
     silent: Silent,
-    /// Whether an attempt of it on another account has failed.
+    /// Whether an attempt of its payment on another account has failed.
     failed_elsewhere: bool,
+    /// Where the event says it was, else where it is known to have been.
     account: Option<u32>,
     context: Context,
     amount: Option<Money>,
 }
 
 impl Known {
-    /// Of the payment that an event was merged into: whose it is, and the account that the event is about, by number and name.
+    /// Of the attempt that an event was merged into: what that meant, and its place; whose it is, and the account that the
+    /// event tells.
     fn of(
         payment: &mut Payment,
         event: &PaymentEvent,
-        merge: Merge,
-        (merchant, account, name): (u32, Option<u32>, Option<&ConnectorAccount>),
+        (merge, place): (Merge, Option<usize>),
+        (merchant, account): (u32, Option<u32>),
         at: Time,
     ) -> Self {
-        let (delay, silent) = if matches!(merge, Merge::Outcome { .. }) { payment.answered(at) } else { (None, Silent::No) };
-        let shown = payment.shown(name);
+        let is_outcome = matches!(merge, Merge::Outcome { .. });
+        let mut attempt = place.and_then(|place| payment.attempts.get_mut(place));
+        let silent = attempt.as_mut().filter(|_| is_outcome).map_or(Silent::No, |attempt| attempt.answered());
+        let account = account.or(attempt.as_ref().and_then(|attempt| attempt.account));
+        // An attempt that was made elsewhere than decided is not the decision's.
+        let asked = attempt.filter(|attempt| attempt.account == account).and_then(|attempt| attempt.asked);
+        let decision = asked.and_then(|asked| payment.decision_of(asked.number));
+        let asked_at = asked.and_then(|asked| asked.at);
+        let sent_at = decision.and_then(|decision| decision.decided_at).or(asked_at);
         Self {
             merchant,
-            shown,
-            sent_at: payment.sent_at(event, name),
-            decision: payment.decision.clone().filter(|_| shown.is_some()),
-            // The switch was asked for it: when, tells nothing of how long the connector took.
-            delay: delay.filter(|_| event.source != Source::Fetch),
+            shown: decision.map(|decision| decision.chosen().expected),
+            sent_at: sent_at.unwrap_or_else(|| event.occurred_at - Duration::from_millis(event.latency_ms.unwrap_or(0).into())),
+            decision: decision.cloned(),
+            // Where the switch was asked for it, when it came tells nothing of how long the connector took.
+            delay: asked_at.filter(|_| is_outcome && event.source != Source::Fetch).map(|asked_at| at.since(asked_at)),
             silent,
             failed_elsewhere: payment.failed_elsewhere(account),
-            account: account.or_else(|| payment.attempts.last()?.account),
+            account,
             context: payment.context,
             amount: payment.amount,
         }

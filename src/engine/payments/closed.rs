@@ -2,22 +2,23 @@
 //!
 //! ```text
 //! bit 0      0: all of it is here    1: bits 1– are its place among the larger ones
-//! bits 1–2   what the lack of an answer was taken for
-//! bits 3–8   attempts that the switch says it made
-//! bits 9–11  how many of those no event told of
-//! bits 12–13 attempts that follow, 25 bits each:
-//!            status 3 │ number told 1 │ heard of 1 │ number 4, 0: none │ account's number + 1 16, 0: none
+//! bits 1–4   attempts that the switch says it made
+//! bits 5–7   how many of those no event told of
+//! bits 8–9   attempts that follow, 27 bits each:
+//!            status 3 │ number told 1 │ heard of 1 │ number 4, 0: none │ account's number + 1 16, 0: none │
+//!            what its lack of an answer was taken for 2
 //! ```
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::payment::{Attempt, Payment, Silent, Status};
+use super::attempt::{Attempt, Silent, Status};
+use super::payment::Payment;
 
-/// Bits of the whole, of its attempts' number, and of each of them.
-const HEAD: u32 = 14;
-const ATTEMPT: u32 = 25;
+/// Bits before the attempts, and of each of them: 64 in all.
+const HEAD: u32 = 10;
+const ATTEMPT: u32 = 27;
 
 const STATUSES: [Status; 6] =
     [Status::Pending, Status::Unknown, Status::Approved, Status::Failed, Status::ScaRequired, Status::Abandoned];
@@ -50,16 +51,16 @@ impl Closed {
 }
 
 fn large(payment: &Payment) -> Payment {
-    let Payment { attempts, attempts_made, silence, unseen, .. } = payment.clone();
-    Payment { attempts, attempts_made, silence, unseen, ..Payment::default() }
+    let Payment { attempts, attempts_made, unseen, .. } = payment;
+    let attempts = attempts.iter().map(|attempt| Attempt { asked: None, ..*attempt }).collect();
+    Payment { attempts, attempts_made: *attempts_made, unseen: *unseen, ..Payment::default() }
 }
 
 fn small(payment: &Payment) -> Option<u64> {
     let within = |value: u64, bits: u32| (value < 1 << bits).then_some(value);
-    let mut bits = within(place(&SILENCES, &payment.silence), 2)? << 1
-        | within(payment.attempts_made.into(), 6)? << 3
-        | within(payment.unseen.into(), 3)? << 9
-        | u64::try_from(payment.attempts.len()).ok().filter(|count| *count <= 2)? << 12;
+    let mut bits = within(payment.attempts_made.into(), 4)? << 1
+        | within(payment.unseen.into(), 3)? << 5
+        | u64::try_from(payment.attempts.len()).ok().filter(|count| *count <= 2)? << 8;
     for (attempt, index) in payment.attempts.iter().zip(0..) {
         let number = attempt.number.map_or(Some(0), |number| within(number.into(), 4).filter(|number| *number > 0))?;
         let account = attempt.account.map_or(Some(0), |account| within(u64::from(account) + 1, 16))?;
@@ -67,7 +68,8 @@ fn small(payment: &Payment) -> Option<u64> {
             | u64::from(attempt.told) << 3
             | u64::from(attempt.heard) << 4
             | number << 5
-            | account << 9;
+            | account << 9
+            | place(&SILENCES, &attempt.silence) << 25;
         bits |= one << (HEAD + ATTEMPT * index);
     }
     Some(bits)
@@ -84,13 +86,14 @@ fn unpack(bits: u64) -> Payment {
             heard: field(from + 4, 1) == 1,
             account: u32::try_from(field(from + 9, 16)).ok().and_then(|account| account.checked_sub(1)),
             status: at(&STATUSES, field(from, 3), Status::Unknown),
+            silence: at(&SILENCES, field(from + 25, 2), Silent::No),
+            asked: None,
         }
     };
     Payment {
-        attempts: (0..u32::from(number(12, 2).min(2))).map(attempt).collect(),
-        attempts_made: number(3, 6),
-        unseen: number(9, 3),
-        silence: at(&SILENCES, field(1, 2), Silent::No),
+        attempts: (0..u32::from(number(8, 2).min(2))).map(attempt).collect(),
+        attempts_made: number(1, 4),
+        unseen: number(5, 3),
         ..Payment::default()
     }
 }
@@ -106,33 +109,27 @@ fn at<T: Copy>(all: &[T], place: u64, otherwise: T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::payments::attempt::Asked;
     use proptest::prelude::*;
 
     fn attempt() -> impl Strategy<Value = Attempt> {
         let number = prop_oneof![Just(None), (1..20_u16).prop_map(Some), any::<u16>().prop_map(Some)];
         let account = prop_oneof![Just(None), (0..100_u32).prop_map(Some), (65_530..65_540_u32).prop_map(Some)];
-        let status = prop::sample::select(STATUSES.to_vec());
-        (number, any::<bool>(), any::<bool>(), account, status).prop_map(|(number, told, heard, account, status)| Attempt {
-            number,
-            told,
-            heard,
-            account,
-            status,
+        let stands = (prop::sample::select(STATUSES.to_vec()), prop::sample::select(SILENCES.to_vec()));
+        (number, any::<bool>(), any::<bool>(), account, stands).prop_map(|(number, told, heard, account, (status, silence))| {
+            Attempt { number, told, heard, account, status, silence, asked: None }
         })
     }
 
     fn payment() -> impl Strategy<Value = Payment> {
         let attempts = prop::collection::vec(attempt(), 0..4);
         let made = prop_oneof![0..4_u16, any::<u16>()];
-        (attempts, made, prop_oneof![0..9_u16, any::<u16>()], prop::sample::select(SILENCES.to_vec())).prop_map(
-            |(attempts, attempts_made, unseen, silence)| Payment {
-                attempts: attempts.into(),
-                attempts_made,
-                unseen,
-                silence,
-                ..Payment::default()
-            },
-        )
+        (attempts, made, prop_oneof![0..9_u16, any::<u16>()]).prop_map(|(attempts, attempts_made, unseen)| Payment {
+            attempts: attempts.into(),
+            attempts_made,
+            unseen,
+            ..Payment::default()
+        })
     }
 
     proptest! {
@@ -146,10 +143,22 @@ mod tests {
         }
     }
 
+    fn failed(number: u16, account: u32) -> Attempt {
+        Attempt {
+            number: Some(number),
+            told: true,
+            heard: true,
+            account: Some(account),
+            status: Status::Failed,
+            silence: Silent::No,
+            asked: None,
+        }
+    }
+
     #[test]
     fn what_an_issuer_wants_is_still_known_of_a_closed_payment() {
         let stays = |status| {
-            let attempt = Attempt { number: Some(1), told: true, heard: true, account: Some(7), status };
+            let attempt = Attempt { status, ..failed(1, 7) };
             let payment = Payment { attempts: [attempt].into_iter().collect(), ..Payment::default() };
             let closed = Closed::of(&payment);
             assert!(matches!(closed, Closed::Small(_)));
@@ -158,10 +167,23 @@ mod tests {
         assert_eq!((stays(Status::ScaRequired), stays(Status::Failed)), (Some(7), None));
     }
 
+    /// What only an open payment needs is gone, in both forms.
+    #[test]
+    fn what_was_decided_is_not_kept_of_a_closed_payment() {
+        for attempts_made in [2, 999] {
+            let asked = Some(Asked { number: 1, at: Some(crate::domain::Time::ZERO) });
+            let attempts: Vec<Attempt> = vec![Attempt { asked, ..failed(1, 7) }, failed(2, 8)];
+            let closed = Closed::of(&Payment { attempts: attempts.into(), attempts_made, ..Payment::default() });
+            assert_eq!(matches!(closed, Closed::Small(_)), attempts_made == 2);
+            assert!(closed.payment().attempts.iter().eq(&[failed(1, 7), failed(2, 8)]));
+        }
+    }
+
     #[test]
     fn an_ordinary_payment_is_small() {
-        let attempt = Attempt { number: Some(2), told: true, heard: true, account: Some(4_999), status: Status::Failed };
-        let payment = Payment { attempts: [attempt, attempt].into_iter().collect(), attempts_made: 2, ..Payment::default() };
+        let silent = Attempt { status: Status::Unknown, silence: Silent::Presumed, ..failed(1, 4_999) };
+        let attempts = [silent, failed(15, 65_534)].into_iter().collect();
+        let payment = Payment { attempts, attempts_made: 15, unseen: 7, ..Payment::default() };
         assert!(matches!(Closed::of(&payment), Closed::Small(_)));
     }
 }

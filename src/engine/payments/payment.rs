@@ -1,60 +1,18 @@
 //! One payment: its attempts, and what an event means for them.
 
-use core::time::Duration;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::domain::{ConnectorAccount, Context, Decision, DeclineClass, EventKind, Money, PaymentEvent, Time};
+use super::attempt::{Asked, Attempt, Merge, Silent, Status};
+use crate::domain::{Context, Decision, EventKind, Money, PaymentEvent, Time};
 
 /// Most attempts remembered of one payment: more than any switch makes; a sender gone wrong must not fill the memory.
 const MAX_ATTEMPTS: usize = 64;
 /// Most decisions kept of one open payment beside the latest; the oldest goes first. A caller's late repeat is about an
 /// attempt or two before.
 const MAX_EARLIER: usize = 3;
-
-/// Where an attempt stands: a lattice, pending below every terminal status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Status {
-    /// In flight.
-    Pending,
-    /// In flight for so long that it is no longer waited for; a late outcome still counts.
-    Unknown,
-    /// Approved.
-    Approved,
-    /// Declined or failed.
-    Failed,
-    /// Failed, because the issuer wants the customer authenticated. A status of its own: it takes no more room than the
-    /// others, so it is known as long as they are.
-    ScaRequired,
-    /// Over without an answer.
-    Abandoned,
-}
-
-impl Status {
-    /// What an event says of the attempt it is about.
-    fn told(event: &PaymentEvent) -> Self {
-        let class = event.decline.as_ref().map(|decline| decline.class);
-        match (event.kind.success(), event.kind.abandoned()) {
-            (Some(true), _) => Self::Approved,
-            (Some(false), _) if class == Some(DeclineClass::ScaRequired) => Self::ScaRequired,
-            (Some(false), _) => Self::Failed,
-            (None, true) => Self::Abandoned,
-            (None, false) => Self::Pending,
-        }
-    }
-
-    /// Whether it is over, and how is known.
-    const fn is_over(self) -> bool {
-        matches!(self, Self::Approved | Self::Failed | Self::ScaRequired | Self::Abandoned)
-    }
-
-    /// Whether it is over without success, for whatever reason.
-    const fn failed(self) -> bool {
-        matches!(self, Self::Failed | Self::ScaRequired)
-    }
-}
 
 /// What an outcome says of an attempt whose end is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,21 +22,6 @@ pub enum KnownEnd {
     Repeated,
     /// Another one: the first stands.
     Contradicts,
-}
-
-/// One attempt of a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Attempt {
-    /// Its number, where known.
-    pub(crate) number: Option<u16>,
-    /// Whether the switch told that number; else it is ours, given with the decision, and may turn out to be another.
-    pub(super) told: bool,
-    /// Whether any event told of it; else it was only decided.
-    pub(super) heard: bool,
-    /// Its connector account's number, where a source told it.
-    pub(crate) account: Option<u32>,
-    /// Where it stands.
-    pub(crate) status: Status,
 }
 
 /// One payment.
@@ -98,24 +41,8 @@ pub(crate) struct Payment {
     pub(crate) amount: Option<Money>,
     /// Attempts that the switch says it made.
     pub(super) attempts_made: u16,
-    /// When that decision was made; none where it reached us so late that its answer's delay tells nothing.
-    pub(super) decided_at: Option<Time>,
-    /// What its lack of an answer was taken for.
-    pub(super) silence: Silent,
     /// How many of those were unseen when that was asked last.
     pub(super) unseen: u16,
-}
-
-/// What the lack of an answer was taken for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Silent {
-    /// It was answered in time, or it is not yet time.
-    #[default]
-    No,
-    /// It was noticed.
-    Noticed,
-    /// The attempt was presumed to have failed, and taught so.
-    Presumed,
 }
 
 /// How many of a payment's attempts are known, and what an event changed of that.
@@ -129,25 +56,6 @@ pub(crate) struct Coverage {
     pub(crate) newly_seen: i64,
     /// The same of those unseen.
     pub(crate) newly_unseen: i64,
-}
-
-/// What an event meant for the attempt it is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Merge {
-    /// A new attempt, in flight.
-    Started,
-    /// About a payment's later life (refund, dispute), and its attempt is not remembered: counts for nothing here.
-    Afterwards,
-    /// A first outcome: counts. `in_flight`: the attempt was pending before.
-    Outcome { approved: bool, in_flight: bool },
-    /// Over without an answer. `in_flight` as above.
-    Abandoned { in_flight: bool },
-    /// A step of 3DS on the way to an outcome.
-    Step,
-    /// Said nothing new.
-    Repeat,
-    /// Contradicts the outcome counted first, which stands.
-    Contradiction,
 }
 
 impl Payment {
@@ -184,37 +92,23 @@ impl Payment {
         self.attempts.iter().any(|attempt| attempt.status.failed() && elsewhere(attempt))
     }
 
-    /// The probability of success that the decision showed, if it chose this account.
-    pub(crate) fn shown(&self, account: Option<&ConnectorAccount>) -> Option<f64> {
-        let chosen = self.decision.as_ref()?.chosen();
-        account.is_none_or(|account| *account == chosen.account).then_some(chosen.expected)
-    }
-
-    /// When the attempt that an event is about was sent: when it was decided, else so long before its end as it took.
-    pub(crate) fn sent_at(&self, event: &PaymentEvent, account: Option<&ConnectorAccount>) -> Time {
-        let chosen = |decision: &&Arc<Decision>| account.is_none_or(|account| *account == decision.chosen().account);
-        let decided = self.decision.as_ref().filter(chosen).and_then(|decision| decision.decided_at.or(self.decided_at));
-        decided.unwrap_or_else(|| event.occurred_at - Duration::from_millis(event.latency_ms.unwrap_or(0).into()))
-    }
-
-    /// Records a decision, `at` when it was made, where that counts: its attempt is in flight from now on. `false` when it
-    /// repeats one already recorded.
-    pub(crate) fn decided(&mut self, decision: &Arc<Decision>, account: Option<u32>, at: Option<Time>) -> bool {
+    /// Records a decision, `at` when it was made, where that counts: its attempt is in flight from now on. Returns that
+    /// attempt's place; none where the decision repeats one already recorded.
+    pub(crate) fn decided(&mut self, decision: &Arc<Decision>, account: Option<u32>, at: Option<Time>) -> Option<u16> {
         self.context = decision.request.context.or(self.context);
         self.amount = Some(decision.request.amount);
         self.keep(decision);
-        let number = Some(decision.request.attempt);
-        let known = self.attempts.iter().position(|attempt| attempt.number == number);
+        let number = decision.request.attempt;
+        let known = self.attempts.iter().position(|attempt| attempt.number == Some(number));
         let fresh = known.is_none() && self.attempts.len() < MAX_ATTEMPTS;
         if fresh {
-            self.attempts.push(Attempt { number, told: false, heard: false, account, status: Status::Pending });
+            self.attempts.push(Attempt::decided(Asked { number, at }, account));
+        } else if let Some(attempt) = known.and_then(|place| self.attempts.get_mut(place)) {
+            attempt.decided_late(number, account);
         }
-        let index = known.unwrap_or(self.attempts.len().saturating_sub(1));
-        self.decided = u16::try_from(index).unwrap_or(0);
-        if fresh {
-            (self.decided_at, self.silence) = (at, Silent::No);
-        }
-        fresh
+        let place = known.unwrap_or(self.attempts.len().saturating_sub(1));
+        self.decided = u16::try_from(place).unwrap_or(0);
+        fresh.then_some(self.decided)
     }
 
     /// Makes a decision the latest; that of another attempt before it is kept beside it.
@@ -230,56 +124,44 @@ impl Payment {
         }
     }
 
-    /// Whether the attempt last decided is still without an answer.
-    pub(crate) fn waits(&self) -> bool {
-        let decided = self.attempts.get(usize::from(self.decided));
-        self.decision.is_some() && decided.is_some_and(|attempt| attempt.status == Status::Pending)
+    /// Whether the attempt at this place is still without an answer.
+    pub(crate) fn waits(&self, place: u16) -> bool {
+        self.attempts.get(usize::from(place)).is_some_and(|attempt| attempt.status == Status::Pending)
     }
 
-    /// Notes what the lack of an answer was taken for.
-    pub(crate) fn fell_silent(&mut self, presumed: bool) {
-        self.silence = if presumed { Silent::Presumed } else { Silent::Noticed };
+    /// Notes what the lack of an answer of the attempt at this place was taken for.
+    pub(crate) fn fell_silent(&mut self, place: u16, presumed: bool) {
+        if let Some(attempt) = self.attempts.get_mut(usize::from(place)) {
+            attempt.silence = if presumed { Silent::Presumed } else { Silent::Noticed };
+        }
     }
 
-    /// An answer has come: how long after the decision, if there was one, and what its lack was taken for.
-    pub(crate) fn answered(&mut self, at: Time) -> (Option<Duration>, Silent) {
-        let delay = self.decision.as_ref().and(self.decided_at).map(|decided_at| at.since(decided_at));
-        (delay, core::mem::take(&mut self.silence))
-    }
-
-    /// Merges an event about an attempt. The first terminal status wins, in any order of arrival.
-    pub(crate) fn merge(&mut self, event: &PaymentEvent, account: Option<u32>) -> Merge {
+    /// Merges an event about an attempt; returns what it meant, and the place of the attempt, where one is remembered. The
+    /// first terminal status wins, in any order of arrival.
+    pub(crate) fn merge(&mut self, event: &PaymentEvent, account: Option<u32>) -> (Merge, Option<usize>) {
         self.context = event.context.or(self.context);
         self.amount = event.amount.or(self.amount);
-        let target = Status::told(event);
-        let Some(attempt) = self.find(event.attempt, account) else {
-            if matches!(event.kind, EventKind::Refunded | EventKind::Disputed) {
-                return Merge::Afterwards;
-            }
-            if self.attempts.len() >= MAX_ATTEMPTS {
-                return Merge::Repeat;
-            }
-            self.attempts.push(Attempt {
-                number: event.attempt,
-                told: event.attempt.is_some(),
-                heard: true,
-                account,
-                status: target,
-            });
-            return first_sight(target);
-        };
-        attempt.heard = true;
-        attempt.told |= event.attempt.is_some();
-        attempt.number = event.attempt.or(attempt.number);
-        attempt.account = attempt.account.or(account);
-        if event.kind.is_authentication() { Merge::Step } else { advance(attempt, target, event.kind) }
+        if let Some(place) = self.find(event.attempt, account)
+            && let Some(attempt) = self.attempts.get_mut(place)
+        {
+            return (attempt.told_again(event, account), Some(place));
+        }
+        if matches!(event.kind, EventKind::Refunded | EventKind::Disputed) {
+            return (Merge::Afterwards, None);
+        }
+        if self.attempts.len() >= MAX_ATTEMPTS {
+            return (Merge::Repeat, None);
+        }
+        let (attempt, merge) = Attempt::first_told(event, account);
+        self.attempts.push(attempt);
+        (merge, Some(self.attempts.len() - 1))
     }
 
     /// What an outcome says of its attempt's end where that is known; it is merged into a copy.
     pub(crate) fn known_end(&self, event: &PaymentEvent, account: Option<u32>) -> Option<KnownEnd> {
-        let mut copy = self.clone();
-        let over = copy.find(event.attempt, account).is_some_and(|attempt| attempt.status.is_over());
-        match copy.merge(event, account) {
+        let attempt = self.find(event.attempt, account).and_then(|place| self.attempts.get(place));
+        let over = attempt.is_some_and(|attempt| attempt.status.is_over());
+        match self.clone().merge(event, account).0 {
             Merge::Repeat if over && Status::told(event).is_over() => Some(KnownEnd::Repeated),
             Merge::Contradiction => Some(KnownEnd::Contradicts),
             _ => None,
@@ -309,19 +191,15 @@ impl Payment {
         }
     }
 
-    /// The attempt meant: the one with this number, whatever its account where the switch told that number (of a fetched
+    /// The place of the attempt meant: the one with this number, whatever its account where the switch told that number (of a fetched
     /// attempt it tells the connector alone); else the latest on this account whose number nobody told yet, or any on it
     /// when none is asked for. So the feedback call (no number) and the webhook (the switch's number, which
     /// need not be ours) of one attempt are one outcome.
-    fn find(&mut self, number: Option<u16>, account: Option<u32>) -> Option<&mut Attempt> {
-        let same = |known: Option<u32>, told: Option<u32>| known.is_none() || told.is_none() || known == told;
-        if let Some(number) = number
-            && let Some(index) =
-                self.attempts.iter().position(|a| a.number == Some(number) && (a.told || same(a.account, account)))
-        {
-            return self.attempts.get_mut(index);
-        }
-        self.attempts.iter_mut().rev().find(|a| same(a.account, account) && (number.is_none() || !a.told))
+    fn find(&self, number: Option<u16>, account: Option<u32>) -> Option<usize> {
+        let same = |known: Option<u32>| known.is_none() || account.is_none() || known == account;
+        let mut attempts = self.attempts.iter();
+        let named = attempts.position(|a| number.is_some() && a.number == number && (a.told || same(a.account)));
+        named.or_else(|| self.attempts.iter().rposition(|a| same(a.account) && (number.is_none() || !a.told)))
     }
 
     /// No longer open: an attempt still in flight becomes unknown.
@@ -330,39 +208,6 @@ impl Payment {
             released(attempt);
             attempt.status = Status::Unknown;
         }
-    }
-}
-
-fn first_sight(target: Status) -> Merge {
-    match target {
-        Status::Approved => Merge::Outcome { approved: true, in_flight: false },
-        Status::Failed | Status::ScaRequired => Merge::Outcome { approved: false, in_flight: false },
-        Status::Abandoned => Merge::Abandoned { in_flight: false },
-        Status::Pending | Status::Unknown => Merge::Started,
-    }
-}
-
-fn advance(attempt: &mut Attempt, target: Status, kind: EventKind) -> Merge {
-    let in_flight = attempt.status == Status::Pending;
-    match (attempt.status, target) {
-        (Status::Pending | Status::Unknown, Status::Approved | Status::Failed | Status::ScaRequired) => {
-            attempt.status = target;
-            Merge::Outcome { approved: target == Status::Approved, in_flight }
-        }
-        (Status::Pending | Status::Unknown, Status::Abandoned) => {
-            attempt.status = target;
-            Merge::Abandoned { in_flight }
-        }
-        // Feedback may have been first, which tells no code: what the issuer wants counts whenever it is told.
-        (Status::Failed, Status::ScaRequired) => {
-            attempt.status = target;
-            Merge::Repeat
-        }
-        // An authorisation that is voided or a capture after an authorisation says nothing new about the attempt.
-        (Status::Approved, Status::Approved) | (_, Status::Pending | Status::Unknown) => Merge::Repeat,
-        (Status::Approved, Status::Abandoned) if kind.abandoned() => Merge::Repeat,
-        (known, told) if known == told || (known.failed() && told.failed()) => Merge::Repeat,
-        _ => Merge::Contradiction,
     }
 }
 
@@ -395,7 +240,8 @@ mod tests {
         use EventKind::{Authorised, Captured, Failed, Processing, Started};
         let check = |told: &[(EventKind, Option<u16>)], outcomes: usize, contradictions: usize| {
             let mut payment = Payment::default();
-            let merges: Vec<Merge> = told.iter().map(|(kind, number)| payment.merge(&event(*kind, *number), Some(0))).collect();
+            let merges: Vec<Merge> =
+                told.iter().map(|(kind, number)| payment.merge(&event(*kind, *number), Some(0)).0).collect();
             let counted = merges.iter().filter(|m| matches!(m, Merge::Outcome { .. })).count();
             let contradicted = merges.iter().filter(|m| **m == Merge::Contradiction).count();
             assert_eq!((counted, contradicted), (outcomes, contradictions), "{told:?} -> {merges:?}");

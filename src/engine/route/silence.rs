@@ -39,6 +39,8 @@ pub(crate) struct Sent {
     at: Time,
     /// Its payment.
     pub(crate) payment: Key,
+    /// Its place among that payment's attempts.
+    pub(crate) place: u16,
     /// Where it was sent.
     pub(crate) subject: Subject,
     /// The merchant's number.
@@ -71,9 +73,9 @@ impl Default for Silence {
 
 impl Silence {
     /// An attempt was sent.
-    pub(crate) fn sent(&mut self, at: Time, payment: Key, subject: Subject, merchant: u32) {
+    pub(crate) fn sent(&mut self, at: Time, (payment, place): (Key, u16), subject: Subject, merchant: u32) {
         if self.sent.len() < MAX_WATCHED {
-            self.sent.push_back(Sent { at, payment, subject, merchant });
+            self.sent.push_back(Sent { at, payment, place, subject, merchant });
         }
     }
 
@@ -140,7 +142,7 @@ mod tests {
         let subject = Subject { connector: 0, account: 0 };
         let (profile, payment) =
             (crate::domain::ProfileId::parse("pro_1").unwrap(), crate::domain::PaymentId::parse("pay_1").unwrap());
-        silence.sent(Time::ZERO, Key::of(&profile, &payment), subject, 0);
+        silence.sent(Time::ZERO, (Key::of(&profile, &payment), 0), subject, 0);
         (0..5_000).for_each(|_| silence.answered(Duration::from_secs(2)));
         assert!(silence.next_due(Time::from_secs(9)).is_none());
         assert!(silence.next_due(Time::from_secs(11)).is_some());

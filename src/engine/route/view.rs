@@ -177,9 +177,9 @@ impl RoutingView {
     #[must_use]
     pub fn known_end(&self, outcome: &PaymentEvent) -> Option<KnownEnd> {
         let payment = self.payments.get(Key::of(&outcome.profile, &outcome.payment))?;
-        // An account that nothing is known of is not "any account".
-        let account = outcome.account.as_ref().map(|account| self.account_names.get(account).ok_or(()));
-        payment.known_end(outcome, account.transpose().ok()?)
+        // As it will be folded: an account that nothing is known of is not "any account", it has the next number.
+        let number = |account| self.account_names.get(account).or_else(|| self.account_names.next_number());
+        payment.known_end(outcome, outcome.account.as_ref().and_then(number))
     }
 
     /// Whether an event id of this merchant has been folded already.

@@ -249,6 +249,11 @@ impl Weights {
         Some(expected)
     }
 
+    /// Calibrates by an outcome that teaches nothing else, since it has been taught already.
+    pub(crate) fn calibrate(&mut self, shown: f64, success: bool) {
+        self.calibration.learn(shown, success);
+    }
+
     /// The probability that a connector is as usual: as far as what is usual of it is known.
     fn as_usual(&self, connector: u32, out_of_use: bool) -> f64 {
         self.connectors.get(connector as usize).map_or(1.0, |own| {

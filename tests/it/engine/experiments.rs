@@ -198,6 +198,49 @@ fn an_outcome_counts_once_and_only_of_a_first_attempt() {
     assert_eq!(answered(&market), before, "a second attempt");
 }
 
+/// The customer may be at the second attempt before anything is heard of the first.
+#[test]
+fn a_first_attempts_outcome_counts_however_late_it_is() {
+    let mut market = experimenting(38, "{ name = \"control\" }, { name = \"same\" }");
+    market.run(5);
+    let answered = |market: &Market| market.experiment().arms.iter().map(|arm| arm.answered).sum::<u64>();
+    let request = |payment: u32, attempt: u16, connector: usize| Request {
+        profile: profile(3),
+        payment: PaymentId::parse(&format!("late_{payment}")).unwrap(),
+        attempt,
+        amount: Money::new(4_000, Currency::parse("EUR").unwrap()),
+        context: Context::default(),
+        eligible: vec![account(connector, 3)],
+    };
+    let told = |payment: u32, attempt: u16, connector: usize| PaymentEvent {
+        source: Source::Webhook,
+        event_id: None,
+        profile: profile(3),
+        payment: PaymentId::parse(&format!("late_{payment}")).unwrap(),
+        attempt: Some(attempt),
+        account: Some(account(connector, 3)),
+        kind: EventKind::Failed,
+        decline: Some(Decline { class: DeclineClass::Mixed, code: "declined".into() }),
+        amount: None,
+        context: Context::default(),
+        latency_ms: None,
+        attempts_made: Some(attempt),
+        occurred_at: Time::ZERO,
+    };
+    for (payment, second) in [(1, 1), (2, 2)] {
+        let before = answered(&market);
+        for (attempt, connector) in [(1, 1), (2, second)] {
+            let decision = decide(market.state.view(), &|_| 0, request(payment, attempt, connector), market.at).unwrap();
+            assert!(arm_of(&decision).is_some());
+            market.push(Body::Decided(Arc::new(decision)));
+        }
+        market.push(Body::Payment(Box::new(told(payment, 2, second))));
+        assert_eq!(answered(&market), before, "of a second attempt");
+        market.push(Body::Payment(Box::new(told(payment, 1, 1))));
+        assert_eq!(answered(&market), before + 1, "of the first, on connector 1 and then on {second}");
+    }
+}
+
 #[test]
 fn another_definition_begins_afresh_and_the_kill_switch_pauses_it() {
     let mut market = experimenting(37, "{ name = \"control\" }, { name = \"same\" }");
