@@ -207,7 +207,9 @@ impl State {
         let seen = Observation { context, merchant, amount, shown, out_of_use };
         let expected = if failure.is_some() && known.silent == Silent::Presumed {
             // What was presumed to have failed has taught so; but not that what was shown of it was too much.
-            shown.inspect(|shown| self.view.weights.calibrate(*shown, false));
+            if let Some(shown) = shown {
+                self.view.weights.calibrate(shown, false);
+            }
             None
         } else {
             self.teach(subject, &seen, failure)

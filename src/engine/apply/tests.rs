@@ -57,8 +57,8 @@ impl Told {
     /// Payments that go to A and are never heard of, until one more would be presumed to have failed; the last is at 49 s.
     fn hanging() -> Self {
         let mut told = Self::new();
-        for (n, second) in (0..120).zip(0..) {
-            let second = f64::from(second) * 0.1;
+        for n in 0..120 {
+            let second = f64::from(n) * 0.1;
             told.decided(second, &format!("well_{n}"), 1, B);
             told.ended(second, &format!("well_{n}"), (EventKind::Captured, Some(1), Some(B)));
         }
@@ -112,10 +112,16 @@ fn an_answer_is_measured_from_the_decision_of_its_own_attempt() {
     let (a, b) = (Subject { connector: 0, account: 0 }, Subject { connector: 1, account: 1 });
     let check = |decided: &[(f64, u16, &str)], ended: &[(f64, Event)], learnt: &[(Subject, u32)]| {
         let mut told = Told::new();
-        decided.iter().for_each(|(second, attempt, to)| _ = told.decided(*second, "pay_1", *attempt, to));
-        ended.iter().for_each(|(second, event)| told.ended(*second, "pay_1", *event));
+        for (second, attempt, to) in decided {
+            told.decided(*second, "pay_1", *attempt, to);
+        }
+        for (second, event) in ended {
+            told.ended(*second, "pay_1", *event);
+        }
         let mut wanted = State::new();
-        learnt.iter().for_each(|(subject, ms)| wanted.view.latencies.learn(*subject, *ms));
+        for (subject, ms) in learnt {
+            wanted.view.latencies.learn(*subject, *ms);
+        }
         for Subject { connector, account } in [a, b] {
             let log_ms = |state: &State| state.view.latencies.log_ms(Some(connector), Some(account));
             assert!((log_ms(&told.state) - log_ms(&wanted)).abs() < 1e-6, "{decided:?} {ended:?}");
