@@ -74,6 +74,7 @@ pub(crate) fn decision(number: u64) -> Decision {
         bonus: 0.125,
         pending: 3,
         evidence: 812.5,
+        folded: None,
     };
     Decision {
         request: Request {
