@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_number_is_told_as_precisely_as_promised_and_reads_back() {
-        for number in [0.001, 0.125, 0.333_333, 1.0, 2.718_28, 812.5, 65_536.7, 999_999.0] {
+        for number in [0.001, 0.125, 0.333_333, 1.0, 2.75, 812.5, 65_536.7, 999_999.0] {
             let told = roughly(number);
             assert!((told / number - 1.0).abs() < 0.000_25, "{number}: {told}");
             assert_eq!(Rough::of(told).map(Rough::number), Some(told));
