@@ -173,8 +173,8 @@ impl Candidate {
     }
 }
 
-/// A routing decision, as it is answered and recorded: at ten candidates 185 bytes besides its request, and under 300 with all
-/// that can be noted of it.
+/// A routing decision, as it is answered and recorded: at ten candidates 185 bytes besides its request, and 300 with all that
+/// can be noted of it at once (an experiment's two names in 23 of them).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// What was asked.
