@@ -435,6 +435,7 @@ mod tests {
             bonus: 0.0,
             pending: 0,
             evidence: 10.0,
+            folded: None,
         });
         Decision {
             request: Request {

@@ -327,7 +327,7 @@ mod tests {
 
     fn candidate(name: &str, expected: f64) -> Candidate {
         let account = ConnectorAccount::parse(name).unwrap();
-        Candidate { account, excluded: None, expected, spread: 0.2, bonus: 0.0, pending: 0, evidence: 50.0 }
+        Candidate { account, excluded: None, expected, spread: 0.2, bonus: 0.0, pending: 0, evidence: 50.0, folded: None }
     }
 
     /// A decision whose first candidate is chosen, of which `expected` was expected.

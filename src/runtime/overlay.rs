@@ -179,8 +179,16 @@ mod tests {
             context: Context::default(),
             eligible: ["stripe:a", "adyen:b"].map(|name| ConnectorAccount::parse(name).unwrap()).to_vec(),
         };
-        let candidate =
-            Candidate { account, excluded: None, expected: 0.9, spread: 0.1, bonus: 0.0, pending: 0, evidence: 1.0 };
+        let candidate = Candidate {
+            account,
+            excluded: None,
+            expected: 0.9,
+            spread: 0.1,
+            bonus: 0.0,
+            pending: 0,
+            evidence: 1.0,
+            folded: None,
+        };
         Arc::new(Decision {
             request,
             decided_at: Some(Time::ZERO),

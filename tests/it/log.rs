@@ -13,7 +13,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use crate::support::entries::{at, every_body, fetched_bodies, later_bodies, of_the_first_release, payment, routing_bodies};
+use crate::support::entries::{
+    at, counted_bodies, every_body, fetched_bodies, later_bodies, of_the_first_release, payment, routing_bodies,
+};
 use crate::support::redis::Redis;
 
 /// Nothing here takes longer than this, unless it hangs.
@@ -451,6 +453,7 @@ fn records_of_the_present_encoding_are_read_and_written_as_ever() -> Result<()> 
     check_golden("record_3_zstd.hex", &every_body())?;
     check_golden("record_3_later.hex", &later_bodies())?;
     check_golden("record_3_fetched.hex", &fetched_bodies())?;
+    check_golden("record_3_counted.hex", &counted_bodies())?;
     check_golden("record_3_plain.hex", &[Body::Ticked, numbered(1)])
 }
 

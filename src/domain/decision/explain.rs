@@ -74,8 +74,9 @@ pub struct Considered<'d> {
     pub evidence: f64,
     /// What learning more about it was worth, in logits.
     pub bonus: f64,
-    /// Attempts in flight on it that only the deciding replica knew of.
-    pub pending: u16,
+    /// Attempts in flight on it that damped the bonus: those its view counted on the connector, and those on the account that
+    /// only the deciding replica knew of. A decision of before both were told has the latter alone.
+    pub pending: u32,
     /// What an attempt costs; none where nothing but success counted.
     pub cost: Option<Costs>,
 }
@@ -165,7 +166,7 @@ impl<'d> Explanation<'d> {
 
 impl<'d> Considered<'d> {
     fn of(candidate: &'d Candidate, request: &Request) -> Self {
-        let Candidate { account, excluded, expected, spread, bonus, pending, evidence } = candidate;
+        let Candidate { account, excluded, expected, spread, bonus, evidence, .. } = candidate;
         Self {
             account,
             excluded: *excluded,
@@ -174,7 +175,7 @@ impl<'d> Considered<'d> {
             interval: interval(*expected, *spread),
             evidence: *evidence,
             bonus: *bonus,
-            pending: *pending,
+            pending: candidate.in_flight(),
             cost: None,
         }
     }

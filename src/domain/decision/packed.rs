@@ -1,10 +1,16 @@
-//! How a decision is written: its candidates by their places in the request, their numbers in half the bytes.
+//! How a decision is written: its candidates by their places in the request, their numbers in as few bytes as they need.
 //!
-//! `decide` rounds what it tells of a candidate to single precision, so nothing is lost by that; a decision of an older
-//! version, or of a test, keeps what it has.
+//! `decide` rounds what it tells of a candidate, so nothing is lost by that; a decision of a test keeps what it has. One of an
+//! older version is written again in the bytes that version wrote, for an archive's chain goes over them: it is told by its
+//! candidates, which do not tell what the view counted in flight.
+
+mod tight;
 
 use serde::{Deserialize, Serialize};
 
+use tight::Tight;
+
+use super::rough::single;
 use super::{Approach, Candidate, Decision, Exclusion, Note, Request};
 use crate::domain::{ConnectorAccount, Position, Time};
 
@@ -21,14 +27,19 @@ pub(super) struct Packed<R> {
     confidence: f64,
 }
 
+/// Variants are only ever added, at the end.
 #[derive(Serialize, Deserialize)]
 enum Candidates {
-    /// All are of the request, and their numbers are of single precision.
+    /// All are of the request, and their numbers are of single precision. Of versions before `Tight`.
     Short(Vec<Short>),
-    /// As they are.
+    /// As they are. Of versions before `Counted`.
     Whole(Vec<Candidate>),
-    /// Either, of a decision that has notes: one that has none pays nothing for them.
+    /// Any other, of a decision that has notes: one that has none pays nothing for them.
     Noted(Vec<Note>, Box<Self>),
+    /// All are of the request, and as `decide` tells them; with the notes.
+    Tight(Tight),
+    /// As they are, and what of each the view counted in flight.
+    Counted(Vec<Candidate>, Vec<Option<u32>>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,16 +56,14 @@ struct Short {
 
 impl<'a> Packed<&'a Request> {
     pub(super) fn of(decision: &'a Decision) -> Self {
-        let Decision { request, decided_at, view, chosen, approach, candidates, propensity, confidence, notes } = decision;
-        let short: Option<Vec<Short>> = candidates.iter().map(|candidate| Short::of(candidate, &request.eligible)).collect();
-        let candidates = short.map_or_else(|| Candidates::Whole(candidates.clone()), Candidates::Short);
+        let Decision { request, decided_at, view, chosen, approach, propensity, confidence, .. } = decision;
         Self {
             request,
             decided_at: *decided_at,
             view: *view,
             chosen: *chosen,
             approach: *approach,
-            candidates: if notes.is_empty() { candidates } else { Candidates::Noted(notes.clone(), Box::new(candidates)) },
+            candidates: Candidates::of(decision),
             propensity: *propensity,
             confidence: *confidence,
         }
@@ -65,28 +74,50 @@ impl Packed<Request> {
     /// The decision; a sentence where a candidate names a place that the request has not.
     pub(super) fn decision(self) -> Result<Decision, &'static str> {
         let Self { request, decided_at, view, chosen, approach, candidates, propensity, confidence } = self;
-        let (candidates, notes) = candidates.noted();
-        let candidates = match candidates {
-            Candidates::Short(short) => short.into_iter().map(|one| one.candidate(&request.eligible)).collect(),
-            Candidates::Whole(whole) => Some(whole),
-            Candidates::Noted(..) => return Err("a decision's notes are written twice"),
-        };
-        let candidates: Vec<Candidate> = candidates.ok_or("a candidate is none of the accounts that were allowed")?;
+        let (candidates, notes) = candidates.read(&request.eligible)?;
         Ok(Decision { request, decided_at, view, chosen, approach, candidates, propensity, confidence, notes })
     }
 }
 
 impl Candidates {
+    fn of(decision: &Decision) -> Self {
+        let Decision { request, candidates, notes, .. } = decision;
+        let counted = candidates.iter().any(|candidate| candidate.folded.is_some());
+        if let Some(tight) = counted.then(|| Tight::of(decision)).flatten() {
+            return Self::Tight(tight);
+        }
+        let short = || candidates.iter().map(|candidate| Short::of(candidate, &request.eligible)).collect();
+        let written = if counted {
+            Self::Counted(candidates.clone(), candidates.iter().map(|candidate| candidate.folded).collect())
+        } else {
+            Option::map_or_else(short(), || Self::Whole(candidates.clone()), Self::Short)
+        };
+        if notes.is_empty() { written } else { Self::Noted(notes.clone(), Box::new(written)) }
+    }
+
     /// They, and what was noted beside them.
-    fn noted(self) -> (Self, Vec<Note>) {
-        if let Self::Noted(notes, candidates) = self { (*candidates, notes) } else { (self, Vec::new()) }
+    fn read(self, eligible: &[ConnectorAccount]) -> Result<(Vec<Candidate>, Vec<Note>), &'static str> {
+        let candidates = match self {
+            Self::Noted(_, inner) if matches!(*inner, Self::Noted(..) | Self::Tight(_)) => {
+                return Err("a decision's notes are written twice");
+            }
+            Self::Noted(notes, inner) => return Ok((inner.read(eligible)?.0, notes)),
+            Self::Tight(tight) => return tight.read(eligible),
+            Self::Short(short) => short.into_iter().map(|one| one.candidate(eligible)).collect(),
+            Self::Whole(whole) => Some(whole),
+            Self::Counted(whole, folded) if whole.len() == folded.len() => {
+                Some(whole.into_iter().zip(folded).map(|(one, folded)| Candidate { folded, ..one }).collect())
+            }
+            Self::Counted(..) => return Err("attempts in flight are told of other candidates than there are"),
+        };
+        Ok((candidates.ok_or("a candidate is none of the accounts that were allowed")?, Vec::new()))
     }
 }
 
 impl Short {
     /// None where something would be lost.
     fn of(candidate: &Candidate, eligible: &[ConnectorAccount]) -> Option<Self> {
-        let Candidate { account, excluded, expected, spread, bonus, pending, evidence } = candidate;
+        let Candidate { account, excluded, expected, spread, bonus, pending, evidence, folded: _ } = candidate;
         Some(Self {
             place: u8::try_from(eligible.iter().position(|one| one == account)?).ok()?,
             excluded: *excluded,
@@ -107,75 +138,10 @@ impl Short {
             bonus: f64::from(self.bonus),
             pending: self.pending,
             evidence: f64::from(self.evidence),
+            folded: None,
         })
     }
 }
 
-/// A number in single precision, where it is one.
-fn single(number: f64) -> Option<f32> {
-    #[expect(clippy::cast_possible_truncation, reason = "compared with what it was")]
-    let single = number as f32;
-    (f64::from(single).to_bits() == number.to_bits()).then_some(single)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{Context, Currency, Money, PaymentId, ProfileId};
-
-    fn account(number: usize) -> ConnectorAccount {
-        ConnectorAccount::parse(&format!("connector{number}:mca_{number}")).unwrap()
-    }
-
-    fn decision(candidates: usize, expected: f64) -> Decision {
-        let eligible: Vec<ConnectorAccount> = (0..candidates).map(account).collect();
-        let candidate = |number: usize| Candidate {
-            account: account(number),
-            excluded: (number > 3).then_some(Exclusion::BreakerOpen),
-            expected,
-            spread: 0.25,
-            bonus: 0.125,
-            pending: 3,
-            evidence: 812.5,
-        };
-        Decision {
-            request: Request {
-                profile: ProfileId::parse("pro_1").unwrap(),
-                payment: PaymentId::parse("pay_1").unwrap(),
-                attempt: 1,
-                amount: Money::new(100, Currency::parse("EUR").unwrap()),
-                context: Context::default(),
-                eligible,
-            },
-            decided_at: Some(Time::from_secs(1_786_652_670)),
-            view: Position { record: 41, index: 7 },
-            chosen: 0,
-            approach: Approach::Bandit,
-            candidates: (0..candidates).rev().map(candidate).collect(),
-            propensity: 0.99,
-            confidence: 0.875,
-            notes: Vec::new(),
-        }
-    }
-
-    fn bytes(decision: &Decision) -> Vec<u8> {
-        postcard::to_allocvec(decision).unwrap()
-    }
-
-    #[test]
-    fn a_decision_is_read_as_it_was_whatever_its_precision_and_candidates() {
-        let mut foreign = decision(2, 0.5);
-        foreign.candidates[1].account = account(9);
-        for decision in [decision(10, 0.910_156_25), decision(10, 0.91), decision(1, f64::MIN_POSITIVE), foreign] {
-            assert_eq!(postcard::from_bytes::<Decision>(&bytes(&decision)).unwrap(), decision);
-        }
-    }
-
-    #[test]
-    fn ten_candidates_are_explained_in_300_bytes() {
-        let decision = decision(10, 0.910_156_25);
-        let request = postcard::to_allocvec(&decision.request).unwrap();
-        let explanation = bytes(&decision).len() - request.len();
-        assert!(explanation <= 300, "{explanation} bytes");
-    }
-}
+mod tests;

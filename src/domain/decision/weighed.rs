@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Decision;
+use super::rough::told_fee;
 use crate::domain::settings::Objective;
 
 /// Steps of a latency within a factor of e: one is 4 %, less than an estimate of it is worth.
@@ -81,6 +82,12 @@ impl Weighed {
 }
 
 impl Cost {
+    /// A fee, in minor units, rounded as it will be told, and a latency.
+    #[must_use]
+    pub fn told(fee: f64, latency: LatencyStep) -> Self {
+        Self { fee: told_fee(fee), latency }
+    }
+
     /// What an attempt is worth whose probability of success is this, in worths of an approved payment: P × (1 − its fee) −
     /// waiting. `amount` is in minor units, above 0.
     #[must_use]

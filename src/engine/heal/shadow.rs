@@ -229,6 +229,7 @@ mod tests {
             bonus: 0.0,
             pending: 0,
             evidence: 100.0,
+            folded: None,
         };
         let candidates: Vec<Candidate> = accounts.iter().map(candidate).collect();
         Decision {

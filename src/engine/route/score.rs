@@ -8,7 +8,7 @@ use super::value::{self, Pursuit};
 use super::view::Account;
 use super::weights::{Seen, Weights};
 use super::{Asked, RoutingView, eligibility};
-use crate::domain::decision::Cost;
+use crate::domain::decision::{Cost, roughly};
 use crate::domain::{Candidate, ConnectorAccount, Exclusion, Note};
 
 /// A candidate with its score.
@@ -25,6 +25,8 @@ pub(crate) struct Scored<'v> {
     /// What the merchant's objective makes of what is expected: where success alone counts, that itself.
     pub(crate) merit: f64,
     pub(crate) in_flight: u16,
+    /// Attempts in flight on its connector that the view counts.
+    folded: u32,
     /// What its attempt costs, where that counts.
     pub(super) cost: Option<Cost>,
     expected: f64,
@@ -96,6 +98,7 @@ impl<'v> Scorer<'v, '_> {
             score: 0.0,
             merit: expected,
             in_flight,
+            folded,
             cost: None,
             expected,
             own,
@@ -184,15 +187,16 @@ impl Scored<'_> {
             account: self.account,
             excluded: self.excluded,
             expected: told(self.expected),
-            spread: told(self.own.variance.sqrt()),
-            bonus: told(self.bonus),
+            spread: roughly(self.own.variance.sqrt()),
+            bonus: roughly(self.bonus),
             pending: self.in_flight,
-            evidence: told(self.evidence),
+            evidence: roughly(self.evidence),
+            folded: Some(self.folded),
         }
     }
 }
 
-/// A number as it is told: in single precision, seven digits, which halves what the log keeps of a decision.
+/// A probability as it is told: in single precision, for it is learnt from.
 #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
 const fn told(number: f64) -> f64 {
     number as f32 as f64

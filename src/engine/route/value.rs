@@ -11,9 +11,8 @@ use crate::domain::{Approach, Request};
 
 /// What an attempt costs, rounded as it will be told. `log_ms` is the logarithm of the milliseconds its answer usually takes.
 pub(super) fn cost(told: Option<&Connector>, request: &Request, log_ms: f64) -> Cost {
-    #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
-    let fee = told.map_or(0.0, |connector| connector.fee(&request.context, request.amount)) as f32;
-    Cost { fee, latency: LatencyStep::of_log_ms(log_ms) }
+    let fee = told.map_or(0.0, |connector| connector.fee(&request.context, request.amount));
+    Cost::told(fee, LatencyStep::of_log_ms(log_ms))
 }
 
 /// An objective other than success, and the payment it is pursued for.

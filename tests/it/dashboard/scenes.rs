@@ -145,6 +145,7 @@ pub(super) fn decision(payment: &str, at: Time) -> Decision {
         bonus: 0.094,
         pending: 2,
         evidence: 1_240.0,
+        folded: None,
     };
     let cost = |fee, log_ms| Cost { fee, latency: LatencyStep::of_log_ms(log_ms) };
     let weighed = Weighed {

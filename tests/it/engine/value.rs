@@ -202,6 +202,7 @@ fn where_none_is_left_the_least_bad_is_chosen_or_the_payment_is_refused_as_confi
     let mut market = Market::with(28, kept_out);
     let decision = decided(&market, 1);
     assert_eq!((decision.approach, decision.chosen().excluded), (Approach::LeastBad, Some(Exclusion::Network)));
+    assert!(decision.confidence < 0.5, "nothing is known of any of the four: {}", decision.confidence);
     market.change(|settings| settings.routing.when_none_left = WhenNoneLeft::Refuse);
     let refused = decide(market.state.view(), &|_| 0, free_request(1, 100), market.at).unwrap_err();
     let NoCandidate::Excluded(reasons) = &refused else { panic!("{refused:?}") };
@@ -250,4 +251,16 @@ fn an_account_that_is_refused_comes_back_by_its_probes() {
     market.adyen_down = false;
     let well = (21..=400).find(|second| refused_in_a_second(&mut market, *second) == 0);
     assert!(well.is_some(), "it is never well again");
+}
+
+#[test]
+fn what_is_told_pending_is_what_the_view_counts_and_what_this_replica_has_sent() {
+    let mut market = Market::new(29);
+    let sent = decided(&market, 1);
+    let account = sent.chosen().account.clone();
+    market.push(Body::Decided(Arc::new(sent)));
+    let decision = decide(market.state.view(), &|_| 2, free_request(2, 10_000), market.at).unwrap();
+    for one in Explanation::of(&decision).candidates {
+        assert_eq!(one.pending, 2 + u32::from(*one.account == account), "{one:?}");
+    }
 }

@@ -74,6 +74,7 @@ pub(crate) fn decision(number: u64) -> Decision {
         bonus: 0.125,
         pending: 3,
         evidence: 812.5,
+        folded: None,
     };
     Decision {
         request: Request {
@@ -187,6 +188,21 @@ pub(crate) fn fetched_bodies() -> Vec<Body> {
         fetched(2, FetchEnd::NotFound),
         fetched(3, FetchEnd::GivenUp),
     ]
+}
+
+/// Decisions as they are written since they tell what the view counted in flight: as they are rounded, and as they are not.
+pub(crate) fn counted_bodies() -> Vec<Body> {
+    let counted = |mut decision: Decision, expected| {
+        for one in &mut decision.candidates {
+            (one.expected, one.folded) = (expected, Some(300));
+        }
+        Body::Decided(Arc::new(decision))
+    };
+    let rule = RuleId(at(9, 1));
+    let mut ruled = valued();
+    ruled.candidates[1].excluded = Some(Exclusion::Rule(rule));
+    ruled.notes.push(Note::Ruling { rule, in_order: false, order: vec![0] });
+    vec![counted(decision(4), 0.75), counted(valued(), 0.75), counted(ruled, 0.75), counted(valued(), 0.91)]
 }
 
 /// A decision by expected value, with an account kept out for each reason that came with it.

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
-use super::super::{Candidate, Cost, LatencyStep};
+use super::super::{Candidate, Cost, LatencyStep, roughly};
 use super::*;
-use crate::domain::{Bin, Country, Currency};
+use crate::domain::{Bin, CardType, Country, Credential, Currency, Initiator, Issuer};
 
 fn account(number: usize) -> ConnectorAccount {
     ConnectorAccount::parse(&format!("connector{number}:mca_{number}")).unwrap()
@@ -19,6 +19,7 @@ fn decision(candidates: usize) -> Decision {
         bonus: 0.125,
         pending: 3,
         evidence: 812.5,
+        folded: Some(40),
     };
     Decision {
         request: Request {
@@ -65,9 +66,9 @@ fn the_paragraph_tells_all_of_it_in_order() {
     let text = Explanation::of(&decision).text();
     let expected = "Attempt 1 of pay_1 (merchant pro_1, EUR 65.40, card, Visa, DE, BIN 424242) goes to connector2:mca_2: it scores \
                     highest by what is expected of it and what is worth finding out. Considered: connector2:mca_2, 91.0 % \
-                    expected (86.1 % to 94.3 % on evidence worth 812 outcomes), bonus 0.125, 3 pending; connector1:mca_1, 91.0 % expected \
-                    (86.1 % to 94.3 % on evidence worth 812 outcomes), bonus 0.125, 3 pending. Excluded: connector0:mca_0, does not support \
-                    Visa: 91.0 % expected (86.1 % to 94.3 % on evidence worth 812 outcomes), bonus 0.125, 3 pending. It is the best one with \
+                    expected (86.1 % to 94.3 % on evidence worth 812 outcomes), bonus 0.125, 43 pending; connector1:mca_1, 91.0 % expected \
+                    (86.1 % to 94.3 % on evidence worth 812 outcomes), bonus 0.125, 43 pending. Excluded: connector0:mca_0, does not support \
+                    Visa: 91.0 % expected (86.1 % to 94.3 % on evidence worth 812 outcomes), bonus 0.125, 43 pending. It is the best one with \
                     a probability of 87.5 %; such a payment goes there in 99.0 % of cases. Decided at \
                     2026-08-13T20:24:30.000Z on position 1000000000.7 of the log by the scores alone.";
     assert_eq!(text, expected);
@@ -135,75 +136,171 @@ fn a_learnt_model_is_named_and_what_it_had_to_do_with_it_is_told() {
 }
 
 #[test]
-fn ten_candidates_are_explained_in_300_bytes_with_an_objective_too() {
+fn what_is_pending_is_what_damped_the_bonus_as_far_as_it_is_told() {
+    for (folded, pending) in [(Some(40), 43), (Some(0), 3), (None, 3), (Some(u32::MAX), u32::MAX)] {
+        let mut decision = decision(1);
+        decision.candidates[0].folded = folded;
+        let explanation = Explanation::of(&decision);
+        assert_eq!(explanation.candidates[0].pending, pending);
+        assert!(explanation.text().contains(&format!(", {pending} pending. ")), "{}", explanation.text());
+    }
+}
+
+#[test]
+fn all_that_is_scored_of_the_payment_is_told() {
+    let told = |change: &dyn Fn(&mut Context)| {
+        let mut decision = decision(1);
+        change(&mut decision.request.context);
+        let text = Explanation::of(&decision).text();
+        text[..text.find(") goes to").unwrap()].rsplit_once("EUR 65.40, ").unwrap().1.to_owned()
+    };
+    assert_eq!(told(&|_| ()), "card, Visa, DE, BIN 424242");
+    let whole = |context: &mut Context| {
+        context.three_ds = Some(false);
+        context.initiator = Some(Initiator::Merchant);
+        context.credential = Some(Credential::NetworkToken);
+        context.card_type = Some(CardType::Debit);
+        context.issuer = Issuer::parse("N26").ok();
+    };
+    let words = "card, Visa, debit card, DE, BIN 424242, issued by N26, by a network token, no 3DS, asked for by the merchant";
+    assert_eq!(told(&whole), words);
+}
+
+/// All the notes that one decision can have, with a rule that keeps out all it can: an experiment's names are of 23 bytes
+/// together; each byte more is one more.
+#[test]
+fn ten_candidates_are_explained_in_300_bytes_whatever_is_noted() {
+    let rule = RuleId(Position { record: 900_000_000, index: 3 });
     let mut decision = decision(10);
-    let request = postcard::to_allocvec(&decision.request).unwrap();
-    let bytes = |decision: &Decision| postcard::to_allocvec(decision).unwrap().len() - request.len();
-    let plain = bytes(&decision);
-    decision.notes = vec![weighed(10, 9)];
-    decision.candidates.iter_mut().skip(7).for_each(|one| one.excluded = Some(Exclusion::Maintenance));
-    let noted = bytes(&decision);
-    assert!(plain <= 230 && noted <= 300, "{plain} and {noted} bytes");
+    let request = postcard::to_allocvec(&decision.request).unwrap().len();
+    decision.candidates.iter_mut().skip(1).for_each(|one| one.excluded = Some(Exclusion::Rule(rule)));
+    let can_be_together = |note: &Note| match note {
+        Note::KillSwitch | Note::Shadow { .. } | Note::Conservative | Note::Promoted { .. } => false,
+        Note::Dial { .. } | Note::Ruling { .. } | Note::Experiment { .. } | Note::Objective(_) | Note::Model { .. } => true,
+    };
+    let notes = every_note(10, 9, rule).into_iter();
+    let (together, apart): (Vec<Note>, Vec<Note>) = notes.partition(can_be_together);
+    decision.notes = together;
+    let bytes = |decision: &Decision| postcard::to_allocvec(decision).unwrap().len() - request;
+    assert!(bytes(&decision) <= 300, "{} bytes", bytes(&decision));
+    // Of the others each comes instead of the dial, the experiment or both.
+    decision.notes.retain(|note| !matches!(note, Note::Dial { .. } | Note::Experiment { .. }));
+    for note in apart {
+        decision.notes.insert(0, note);
+        assert!(bytes(&decision) <= 300, "{} bytes: {:?}", bytes(&decision), decision.notes);
+        decision.notes.remove(0);
+    }
 }
 
-fn exclusion() -> impl Strategy<Value = Option<Exclusion>> {
-    let rule = RuleId(Position { record: 42, index: 1 });
-    prop::option::of(prop::sample::select(vec![
-        Exclusion::Method,
-        Exclusion::Currency,
-        Exclusion::BreakerOpen,
-        Exclusion::Operator,
-        Exclusion::Rule(rule),
-        Exclusion::StepUp,
-        Exclusion::Network,
-        Exclusion::Country,
-        Exclusion::Amount,
-        Exclusion::ThreeDs,
-        Exclusion::Maintenance,
-    ]))
+/// All of a kind, each after the one before it: a new one has no place here until it is given one.
+fn all<T>(after: impl Fn(Option<&T>) -> Option<T>) -> Vec<T> {
+    let mut all = Vec::new();
+    while let Some(next) = after(all.last()) {
+        all.push(next);
+    }
+    all
 }
 
-fn approach() -> impl Strategy<Value = Approach> {
-    prop::sample::select(vec![
-        Approach::Single,
-        Approach::Priority,
-        Approach::Bandit,
-        Approach::Uniform,
-        Approach::Probe,
-        Approach::LeastBad,
-        Approach::Rule(RuleId(Position { record: 7, index: 0 })),
-        Approach::StepUp,
-    ])
+fn every_exclusion(rule: RuleId) -> Vec<Exclusion> {
+    all(|last| match last {
+        None => Some(Exclusion::Method),
+        Some(Exclusion::Method) => Some(Exclusion::Currency),
+        Some(Exclusion::Currency) => Some(Exclusion::BreakerOpen),
+        Some(Exclusion::BreakerOpen) => Some(Exclusion::Operator),
+        Some(Exclusion::Operator) => Some(Exclusion::Rule(rule)),
+        Some(Exclusion::Rule(_)) => Some(Exclusion::StepUp),
+        Some(Exclusion::StepUp) => Some(Exclusion::Network),
+        Some(Exclusion::Network) => Some(Exclusion::Country),
+        Some(Exclusion::Country) => Some(Exclusion::Amount),
+        Some(Exclusion::Amount) => Some(Exclusion::ThreeDs),
+        Some(Exclusion::ThreeDs) => Some(Exclusion::Maintenance),
+        Some(Exclusion::Maintenance) => Some(Exclusion::Unproven),
+        Some(Exclusion::Unproven) => None,
+    })
 }
 
-/// Any decision: what a candidate is told to be is of single precision, as `decide` rounds it, or of double.
-fn any_decision() -> impl Strategy<Value = Decision> {
-    let candidate = (exclusion(), 0.0..=1.0_f64, 0.0..3.0_f64, any::<u16>(), any::<bool>(), -9.0..99.0_f64);
-    let candidates = prop::collection::vec(candidate, 1..12);
-    let rest = (approach(), any::<bool>(), 0.0..=1.0_f64, 0.0..=1.0_f64, any::<u16>(), prop::option::of(any::<i64>()));
-    (candidates, rest).prop_map(|(candidates, (approach, noted, propensity, confidence, chosen, at))| {
-        let mut decision = decision(candidates.len());
-        for (one, (excluded, expected, spread, pending, single, number)) in decision.candidates.iter_mut().zip(&candidates) {
-            #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
-            let told = |number: f64| if *single { f64::from(number as f32) } else { number };
-            (one.excluded, one.pending) = (*excluded, *pending);
-            (one.expected, one.spread) = (told(*expected), told(*spread));
-            (one.bonus, one.evidence) = (told(*number), told(number.abs()));
+fn every_approach(rule: RuleId) -> Vec<Approach> {
+    all(|last| match last {
+        None => Some(Approach::Single),
+        Some(Approach::Single) => Some(Approach::Priority),
+        Some(Approach::Priority) => Some(Approach::Bandit),
+        Some(Approach::Bandit) => Some(Approach::Uniform),
+        Some(Approach::Uniform) => Some(Approach::Probe),
+        Some(Approach::Probe) => Some(Approach::LeastBad),
+        Some(Approach::LeastBad) => Some(Approach::Rule(rule)),
+        Some(Approach::Rule(_)) => Some(Approach::StepUp),
+        Some(Approach::StepUp) => Some(Approach::Static),
+        Some(Approach::Static) => None,
+    })
+}
+
+/// Every note there can be of so many candidates; `one` is the index of one of them.
+fn every_note(candidates: u8, one: u16, rule: RuleId) -> Vec<Note> {
+    let named = || ("checkout-2026".into(), "fewer-fees".into());
+    all(|last| match last {
+        None => Some(Note::KillSwitch),
+        Some(Note::KillSwitch) => Some(Note::Shadow { engine: one }),
+        Some(Note::Shadow { .. }) => Some(Note::Dial { percent: 25, engine: true }),
+        Some(Note::Dial { .. }) => Some(Note::Conservative),
+        Some(Note::Conservative) => Some(Note::Ruling { rule, in_order: true, order: (0..candidates).collect() }),
+        Some(Note::Ruling { .. }) => {
+            let (experiment, arm) = named();
+            Some(Note::Experiment { experiment, arm, bucket: 9_999 })
         }
-        let count = u16::try_from(candidates.len()).unwrap();
-        decision.chosen = chosen % count;
-        (decision.approach, decision.propensity, decision.confidence) = (approach, propensity, confidence);
+        Some(Note::Experiment { .. }) => {
+            let (experiment, arm) = named();
+            Some(Note::Promoted { experiment, arm })
+        }
+        Some(Note::Promoted { .. }) => Some(weighed(candidates, one)),
+        Some(Note::Objective(_)) => {
+            Some(Note::Model { version: 99, weight: 0.75, steps: (0..candidates).map(|step| 9 - step.cast_signed()).collect() })
+        }
+        Some(Note::Model { .. }) => None,
+    })
+}
+
+/// Any decision: what a candidate is told to be is rounded as `decide` rounds it, or not; what the view counted is told, as
+/// this version does, or not. Every reason, approach and note is among them.
+fn any_decision() -> impl Strategy<Value = Decision> {
+    let rule = prop::sample::select(vec![7, 42]).prop_map(|record| RuleId(Position { record, index: 1 }));
+    let excluded = prop::option::of((rule.clone(), any::<prop::sample::Index>()));
+    let candidate = (excluded, 0.0..=1.0_f64, 0.0..3.0_f64, any::<u16>(), any::<bool>(), -9.0..99.0_f64);
+    let candidates = prop::collection::vec(candidate, 1..12);
+    let folded = prop::option::of(any::<u32>());
+    let chosen = (any::<prop::sample::Index>(), any::<prop::sample::Index>());
+    let rest = (rule, chosen, any::<u16>(), 0.0..=1.0_f64, 0.0..=1.0_f64, prop::option::of(any::<i64>()), folded);
+    (candidates, rest).prop_map(|(candidates, (rule, (approach, chosen), noted, propensity, confidence, at, folded))| {
+        let mut decision = decision(candidates.len());
+        for (one, (excluded, expected, spread, pending, rounded, number)) in decision.candidates.iter_mut().zip(&candidates) {
+            #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
+            let single = |number: f64| if *rounded { f64::from(number as f32) } else { number };
+            let told = |number: f64| if *rounded { roughly(number) } else { number };
+            one.excluded = excluded.as_ref().map(|(rule, index)| *index.get(&every_exclusion(*rule)));
+            (one.expected, one.spread) = (single(*expected), told(*spread));
+            (one.bonus, one.evidence) = (told(*number), told(number.abs()));
+            (one.pending, one.folded) = (*pending, folded);
+        }
+        let (count, places) = (candidates.len(), u8::try_from(candidates.len()).unwrap());
+        decision.chosen = u16::try_from(chosen.index(count)).unwrap();
+        decision.approach = *approach.get(&every_approach(rule));
+        (decision.propensity, decision.confidence) = (propensity, confidence);
         decision.decided_at = at.map(|micros| Time::from_micros(micros / 4_000));
-        decision.request.context.three_ds = Some(noted).filter(|_| chosen % 3 > 0);
-        decision.notes = noted.then(|| weighed(u8::try_from(count).unwrap(), chosen % count)).into_iter().collect();
+        decision.request.context.three_ds = Some(noted % 2 > 0).filter(|_| noted % 3 > 0);
+        let notes = every_note(places, decision.chosen, rule).into_iter().zip(0..);
+        decision.notes = notes.filter(|(_, bit)| noted >> bit & 1 > 0).map(|(note, _)| note).collect();
         decision
     })
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
     #[test]
     fn what_is_explained_of_the_decoded_bytes_is_what_was_explained(decision in any_decision()) {
-        let read: Decision = postcard::from_bytes(&postcard::to_allocvec(&decision).unwrap()).unwrap();
+        let bytes = postcard::to_allocvec(&decision).unwrap();
+        let read: Decision = postcard::from_bytes(&bytes).unwrap();
+        prop_assert_eq!(&read, &decision);
+        prop_assert_eq!(postcard::to_allocvec(&read).unwrap(), bytes, "an archive's chain goes over its bytes");
         let (before, after) = (Explanation::of(&decision), Explanation::of(&read));
         prop_assert_eq!(before.text(), after.text());
         prop_assert_eq!(serde_json::to_string(&before).unwrap(), serde_json::to_string(&after).unwrap());

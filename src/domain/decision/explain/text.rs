@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::{Approach, Considered, Costs, Explanation, ONLINE_MODEL, Pursued};
-use crate::domain::{Context, Currency};
+use crate::domain::{Context, Credential, Currency};
 
 /// How it was chosen, in words that go on from "goes to …: ".
 pub(super) const fn because(approach: Approach) -> &'static str {
@@ -121,13 +121,28 @@ impl Explanation<'_> {
 
 /// What is known of the payment, each after a comma.
 fn context(text: &mut String, context: &Context) -> fmt::Result {
-    let Context { method, network, country, bin, three_ds, .. } = context;
+    let Context { method, network, country, bin, three_ds, initiator, credential, card_type, issuer } = context;
     let known = |text: &mut String, what: Option<&dyn fmt::Display>| what.map_or(Ok(()), |what| write!(text, ", {what}"));
     known(text, method.as_ref().map(|word| word as _))?;
     known(text, network.as_ref().map(|word| word as _))?;
+    known(text, card_type.map(|kind| format!("{kind} card")).as_ref().map(|word| word as _))?;
     known(text, country.as_ref().map(|word| word as _))?;
     known(text, bin.map(|bin| format!("BIN {bin}")).as_ref().map(|word| word as _))?;
-    known(text, three_ds.map(|asked| if asked { "3DS" } else { "no 3DS" }).as_ref().map(|word| word as _))
+    known(text, issuer.map(|bank| format!("issued by {bank}")).as_ref().map(|word| word as _))?;
+    known(text, credential.map(stands).as_ref().map(|word| word as _))?;
+    known(text, three_ds.map(|asked| if asked { "3DS" } else { "no 3DS" }).as_ref().map(|word| word as _))?;
+    known(text, initiator.map(|who| format!("asked for by the {who}")).as_ref().map(|word| word as _))
+}
+
+/// What stands for the card, in words.
+const fn stands(credential: Credential) -> &'static str {
+    match credential {
+        Credential::Pan => "by its number",
+        Credential::StoredCard => "by its stored number",
+        Credential::NetworkToken => "by a network token",
+        Credential::DeviceToken => "by a device token",
+        Credential::ClickToPay => "by click to pay",
+    }
 }
 
 /// How much evidence there is: outcomes fade as they age, so it is seldom a whole number of them.
