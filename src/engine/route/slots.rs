@@ -50,6 +50,8 @@ impl Slots {
         self.index.get(&feature).copied()
     }
 
+    /// How many values have one.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.list.len()
     }
