@@ -18,6 +18,7 @@ mod latency;
 mod lottery;
 mod offsets;
 mod outlook;
+mod pages;
 mod proof;
 pub mod rules;
 mod score;

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apos::domain::model::{Cell, Metrics, Table, Window};
+use apos::domain::model::{Cell, Metrics, Shares, Table, Window};
 use apos::domain::settings::Learning;
 use apos::domain::{
     Bin, Body, CardType, ConnectorAccount, ConnectorName, Context, Country, Credential, Currency, Decline, DeclineClass, Entry,
     EventKind, Initiator, Issuer, Method, Model, Money, Network, PaymentEvent, PaymentId, Position, ProfileId, Request,
     Settings, Source, Time,
 };
+use apos::engine::learn::drift;
 use apos::engine::snapshot::ModelStatus;
 use apos::engine::{State, apply, decide};
 
@@ -77,9 +78,26 @@ impl Mix {
             window: Window::default(),
             features: Vec::new(),
             metrics: Metrics::default(),
-            shares: Vec::new(),
+            shares: self.shares(),
             blob,
         }
+    }
+
+    /// What the mix is made of, as a trainer tells it.
+    fn shares(&self) -> Vec<Shares> {
+        let request = self.request(0);
+        let [method, country, network, _] = drift::values(&Cell::of(&request.context, Some(request.amount)));
+        // Amounts are 5 to 100, evenly.
+        let bands = [("band 1", 0.12), ("band 2", 0.51), ("band 3", 0.37)].map(|(band, share)| (band.into(), share));
+        let [of_method, of_country, of_network, of_amount] = drift::COMPARED;
+        let shares = |feature: &str, values| Shares { feature: feature.into(), values };
+        let alone = |value| vec![(value, 1.0)];
+        vec![
+            shares(of_method, alone(method)),
+            shares(of_country, alone(country)),
+            shares(of_network, alone(network)),
+            shares(of_amount, bands.into()),
+        ]
     }
 
     /// The mix after enough payments that every slice has been seen.

@@ -242,17 +242,17 @@ impl State {
 
     /// Teaches the scores an outcome, and looks for a change-point in it. Returns what was expected before, if it teaches.
     fn teach(&mut self, subject: Subject, seen: &Observation, failure: Option<DeclineClass>) -> Option<f64> {
-        let expected = self.view.weights.learn(subject, seen, failure)?;
-        let learnt = self.view.weights.learnt();
+        let learnt = self.view.weights.learn(subject, seen, failure)?;
+        let clock = self.view.weights.learnt();
         if let Some(account) = self.view.accounts.get_mut(subject.account as usize) {
-            account.proof.saw(failure.is_none(), expected, learnt);
+            account.proof.saw(failure.is_none(), learnt.expected, clock);
         }
-        if self.view.settings.routing.change_points && self.view.weights.watch(subject.connector, seen, expected, failure) {
+        if self.view.settings.routing.change_points && self.view.weights.watch(subject.connector, &learnt, failure) {
             let name = self.view.connectors.name(subject.connector).map_or("?", |name| name.as_str());
             let text = format!("change-point on {name}: what was learnt of it is re-opened");
             self.feed.push(&self.view, Line::Engine(text));
         }
-        Some(expected)
+        Some(learnt.expected)
     }
 
     /// Whether an account's breaker is open.

@@ -7,32 +7,60 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::model::{Cell, Shares};
+use crate::domain::{Country, Method, Network};
 
-/// Payments of a generation: the index of the last one or two is shown. At fewer, chance alone would move it.
+/// Payments of a generation: the index of the last complete one is shown. At fewer, chance alone would move it.
 const GENERATION: u64 = 2_000;
 /// Least share of a value: what was never met then must not make the index infinite now.
 const LEAST: f64 = 0.001;
 
+/// The word for what is not known.
+const UNKNOWN: &str = "unknown";
+
 /// The features that are compared, by their names in [`Shares`].
 pub const COMPARED: [&str; 4] = ["method", "country", "network", "amount"];
 
-/// The value of each compared feature of a payment.
+/// The value of each compared feature of a payment, in words.
 #[must_use]
 pub fn values(cell: &Cell) -> [CompactString; COMPARED.len()] {
-    let unknown = || CompactString::const_new("unknown");
-    let band = |band: u8| {
-        use core::fmt::Write;
-        let mut text = CompactString::const_new("band ");
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{band}");
-        text
-    };
-    [
-        cell.method.map_or_else(unknown, |method| method.as_str().into()),
-        cell.country.map_or_else(unknown, |country| country.code().into()),
-        cell.network.map_or_else(unknown, |network| network.as_str().into()),
-        cell.band.map_or_else(unknown, band),
-    ]
+    Value::of(cell).map(Value::words)
+}
+
+/// A value of a compared feature; none where it is not known. They are compared with every outcome, so not as words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Value {
+    Method(Option<Method>),
+    Country(Option<Country>),
+    Network(Option<Network>),
+    Band(Option<u8>),
+}
+
+impl Value {
+    /// Those of a payment, in the order of [`COMPARED`].
+    const fn of(cell: &Cell) -> [Self; COMPARED.len()] {
+        [Self::Method(cell.method), Self::Country(cell.country), Self::Network(cell.network), Self::Band(cell.band)]
+    }
+
+    fn words(self) -> CompactString {
+        let words = match self {
+            Self::Method(method) => method.map(|method| method.as_str().into()),
+            Self::Country(country) => country.map(|country| country.code().into()),
+            Self::Network(network) => network.map(|network| network.as_str().into()),
+            Self::Band(band) => band.map(|band| compact_str::format_compact!("band {band}")),
+        };
+        words.unwrap_or(CompactString::const_new(UNKNOWN))
+    }
+
+    /// The value of the feature at a place of [`COMPARED`] that words say; none: no payment has such a one.
+    fn parse(place: usize, words: &str) -> Option<Self> {
+        let value = match place {
+            0 => Self::Method(Method::parse(words)),
+            1 => Self::Country(Country::parse(words).ok()),
+            2 => Self::Network(Network::parse(words)),
+            _ => Self::Band(words.strip_prefix("band ").and_then(|band| band.parse().ok())),
+        };
+        (value.words() == words).then_some(value)
+    }
 }
 
 /// What a model was trained on, and what has been paid since.
@@ -46,26 +74,26 @@ pub(crate) struct Traffic {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Compared {
+    /// Which of [`COMPARED`] it is.
+    place: usize,
     shares: Shares,
+    /// The values that have shares; none where no payment has such a one.
+    values: Vec<Option<Value>>,
     /// Payments of this generation with each value, those with none of them last.
     counts: Vec<u32>,
 }
 
 impl Traffic {
     pub(super) fn new(shares: Vec<Shares>) -> Self {
-        let compared = |shares: Shares| Compared { counts: vec![0; shares.values.len() + 1], shares };
-        Self { features: shares.into_iter().map(compared).collect(), counted: 0, complete: None }
+        let features = shares.into_iter().filter_map(Compared::new).collect();
+        Self { features, counted: 0, complete: None }
     }
 
     /// Counts a payment.
     pub(super) fn count(&mut self, cell: &Cell) {
-        let values = values(cell);
+        let values = Value::of(cell);
         for one in &mut self.features {
-            let Some(place) = COMPARED.iter().position(|name| *name == one.shares.feature) else { continue };
-            let known = one.shares.values.iter().position(|(value, _)| *value == values[place]);
-            if let Some(count) = one.counts.get_mut(known.unwrap_or(one.shares.values.len())) {
-                *count = count.saturating_add(1);
-            }
+            one.count(values[one.place]);
         }
         self.counted += 1;
         if self.counted == GENERATION {
@@ -87,6 +115,20 @@ impl Traffic {
 }
 
 impl Compared {
+    /// None of a feature that is not compared.
+    fn new(shares: Shares) -> Option<Self> {
+        let place = COMPARED.iter().position(|name| *name == shares.feature)?;
+        let values: Vec<_> = shares.values.iter().map(|(words, _)| Value::parse(place, words)).collect();
+        Some(Self { place, counts: vec![0; values.len() + 1], values, shares })
+    }
+
+    fn count(&mut self, value: Value) {
+        let known = self.values.iter().position(|one| *one == Some(value));
+        if let Some(count) = self.counts.get_mut(known.unwrap_or(self.values.len())) {
+            *count = count.saturating_add(1);
+        }
+    }
+
     fn index(&self, counted: u64) -> f64 {
         let listed: f64 = self.shares.values.iter().map(|(_, share)| f64::from(*share)).sum();
         let then = self.shares.values.iter().map(|(_, share)| f64::from(*share)).chain([1.0 - listed]);
@@ -142,6 +184,21 @@ mod tests {
         assert!((shifted - 0.6 * libm::log(2.5)).abs() < 1e-6, "{shifted}");
         assert_eq!(feature, "country");
         assert!(index_of([0, 0, 10]).0.is_finite(), "what is gone, and what is new, counts finitely");
+    }
+
+    /// A model's shares name values in words, those of a trainer of another version too.
+    #[test]
+    fn words_and_values_are_the_same() {
+        let cell = Cell { network: Some(Network::Visa), band: Some(3), ..paid("DE") };
+        for cell in [cell, Cell::default()] {
+            for (place, (value, words)) in Value::of(&cell).into_iter().zip(values(&cell)).enumerate() {
+                assert_eq!(Value::parse(place, &words), Some(value), "{words}");
+            }
+        }
+        assert_eq!(values(&cell), ["card", "DE", "Visa", "band 3"]);
+        for (place, words) in [(0, "barter"), (1, "Atlantis"), (2, "band 3"), (3, "DE"), (3, "band x")] {
+            assert_eq!(Value::parse(place, words), None, "{words}");
+        }
     }
 
     #[test]

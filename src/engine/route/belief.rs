@@ -20,6 +20,14 @@ pub(crate) struct Weight {
 }
 
 impl Weight {
+    /// Of which nothing was learnt, and which no place that is given to a value finds its own.
+    pub(super) const VACANT: Self = Self { mean: 0.0, variance: 0.0, change: 0.0, clock: 0 };
+
+    /// Whether it was touched since then.
+    pub(super) const fn is_since(self, clock: u64) -> bool {
+        self.clock >= clock
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "single precision is enough")]
     pub(super) const fn fresh(prior: Prior) -> Self {
         Self { mean: 0.0, variance: prior.variance as f32, change: 0.0, clock: 0 }
@@ -139,9 +147,9 @@ impl Step {
         Self { error: self.error * probability, curvature: self.curvature * probability, ..*self }
     }
 
-    /// μ += v·(y−p)/(1+wS); v −= v²·w/(1+wS): a Laplace step of the posterior, a diagonal one.
-    pub(super) fn correct(&self, weight: &mut Weight, prior: Prior) {
-        let now = weight.now(prior, self.clock);
+    /// μ += v·(y−p)/(1+wS); v −= v²·w/(1+wS): a Laplace step of the posterior, a diagonal one. `now` is the weight's belief,
+    /// faded to the step's own time.
+    pub(super) fn correct(&self, weight: &mut Weight, now: Belief) {
         let corrected = Belief {
             mean: now.mean + now.variance * self.error / self.scale,
             variance: now.variance - now.variance * now.variance * self.curvature / self.scale,

@@ -13,14 +13,16 @@ use super::calibration::Calibration;
 use super::change_point;
 use super::customers::Customers;
 use super::features::{self, FEATURES, Feature, Prior};
-use super::slots::{Given, Slots};
+use super::pages::Pages;
+use super::slots::{Given, Place, Slots};
 use crate::domain::{Context, DeclineClass, Money};
 
 /// Logit of the success rate expected before anything is learnt: σ(2) = 0.88, a usual attempt rate for cards.
 const BASE_LOGIT: f64 = 2.0;
-/// Most values of segments (BINs and issuers above all; methods, countries, networks, ...) kept: for each, 24 bytes a connector and about 90 more.
+/// Most values of segments (BINs and issuers above all; methods, countries, networks, ...) kept: for each about 110 bytes, and 24
+/// bytes for each connector that had one of such a payment, or of the 31 values beside it.
 const MAX_SEGMENTS: usize = 50_000;
-/// Most values of what all connectors share alone (merchant, amount): about 90 bytes each.
+/// Most values of what all connectors share alone (merchant, amount): about 110 bytes each.
 const MAX_COMMON: usize = 150_000;
 
 /// How much of an effect's variance is worth finding out: what is learnt of a connector in the long run pays longer than
@@ -39,13 +41,13 @@ struct Own {
     sound: Weight,
     /// How it is now, beside that.
     now: Weight,
-    by_segment: Vector<Weight>,
+    by_segment: Pages,
 }
 
 impl Own {
     fn fresh() -> Self {
         let bias = Weight::fresh(features::CONNECTOR_BIAS);
-        Self { bias, sound: bias, now: Weight::fresh(features::CONNECTOR_NOW), by_segment: Vector::new() }
+        Self { bias, sound: bias, now: Weight::fresh(features::CONNECTOR_NOW), by_segment: Pages::default() }
     }
 
     /// How much of it was known before there was evidence of a change, 0 to 1. A connector that failed from its first
@@ -118,8 +120,28 @@ pub(crate) struct Observation {
     pub(crate) out_of_use: bool,
 }
 
-/// A payment's features, each with its slot; a value never seen has none, so its prior holds.
-pub(crate) type Seen = [Option<(Option<u32>, Feature)>; FEATURES];
+/// A payment's features, each with its place; a value never seen has none, so its prior holds.
+pub(crate) type Seen = [Option<(Option<Place>, Feature)>; FEATURES];
+
+/// An outcome that was learnt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Learnt {
+    /// The probability of success that was expected before, customers' own faults apart.
+    pub(crate) expected: f64,
+    seen: Seen,
+}
+
+/// What is believed now of all that an outcome corrects, so that each effect is faded once: by the place of its feature,
+/// and of what is no feature's after those.
+#[derive(Debug, Clone, Copy, Default)]
+struct Beliefs {
+    shared: [Belief; FEATURES + 1],
+    own: [Belief; FEATURES + 3],
+}
+
+const BIAS: usize = FEATURES;
+const NOW: usize = FEATURES + 1;
+const ACCOUNT: usize = FEATURES + 2;
 
 /// A connector's own part of what is expected.
 #[derive(Debug, Clone, Copy, Default)]
@@ -167,9 +189,9 @@ impl Weights {
             }
         }
         let feature = merchant.map(Feature::Merchant);
-        let slot = feature.and_then(|feature| self.common.slots.get(feature));
+        let place = feature.and_then(|feature| self.common.slots.get(feature));
         if let Some(prior) = feature.and_then(Feature::shared)
-            && let Some(weight) = slot.and_then(|slot| self.common.weights.get_mut(slot as usize))
+            && let Some(weight) = place.and_then(|place| self.common.weights.get_mut(place.slot as usize))
         {
             *weight = Weight::fresh(prior);
             forgotten += 1;
@@ -183,32 +205,46 @@ impl Weights {
 
     /// What all connectors share for this payment, m₀ included.
     pub(crate) fn shared(&self, seen: &Seen) -> Belief {
+        self.shared_by(seen, |_, _| {})
+    }
+
+    /// The same, telling what is believed of each effect.
+    fn shared_by(&self, seen: &Seen, mut tell: impl FnMut(usize, Belief)) -> Belief {
         let bias = self.bias.now(features::SHARED_BIAS, self.clock);
+        tell(BIAS, bias);
         let mut belief = Belief { mean: BASE_LOGIT, variance: 0.0 }.plus(bias);
-        for (slot, feature) in seen.iter().flatten() {
+        for (effect, (place, feature)) in known(seen) {
             let Some(prior) = feature.shared() else { continue };
-            let weight = slot.and_then(|slot| self.table(*feature).weights.get(slot as usize)).copied();
-            belief = belief.plus(weight.unwrap_or(Weight::fresh(prior)).now(prior, self.clock));
+            let weight = place.and_then(|place| self.table(feature).weights.get(place.slot as usize)).copied();
+            let now = weight.unwrap_or(Weight::fresh(prior)).now(prior, self.clock);
+            tell(effect, now);
+            belief = belief.plus(now);
         }
         belief
     }
 
     /// What is the connector's and the account's own; a connector or account never seen has its priors.
     pub(crate) fn own(&self, connector: Option<u32>, account: Option<u32>, seen: &Seen) -> Part {
-        let own = connector.and_then(|c| self.connectors.get(c as usize));
+        let subject = (connector.and_then(|c| self.connectors.get(c as usize)), account);
+        self.own_by(subject, seen, |_, _| {})
+    }
+
+    /// The same, telling what is believed of each effect.
+    fn own_by(&self, (own, account): (Option<&Own>, Option<u32>), seen: &Seen, mut tell: impl FnMut(usize, Belief)) -> Part {
         let mut part = Part::default();
-        let mut add = |weight: Option<Weight>, prior: Prior, lasting: f64| {
+        let mut add = |effect: usize, weight: Option<Weight>, prior: Prior, lasting: f64| {
             let now = weight.unwrap_or(Weight::fresh(prior)).now(prior, self.clock);
+            tell(effect, now);
             part.belief = part.belief.plus(now);
             part.lasting += lasting * now.variance;
         };
-        add(own.map(|own| own.bias), features::CONNECTOR_BIAS, LASTING_BIAS);
-        add(own.map(|own| own.now), features::CONNECTOR_NOW, LASTING_NOW);
-        add(account.and_then(|a| self.accounts.get(a as usize)).copied(), features::ACCOUNT_BIAS, LASTING_ACCOUNT);
-        for (slot, feature) in seen.iter().flatten() {
+        add(BIAS, own.map(|own| own.bias), features::CONNECTOR_BIAS, LASTING_BIAS);
+        add(NOW, own.map(|own| own.now), features::CONNECTOR_NOW, LASTING_NOW);
+        let account = account.and_then(|a| self.accounts.get(a as usize)).copied();
+        add(ACCOUNT, account, features::ACCOUNT_BIAS, LASTING_ACCOUNT);
+        for (effect, (place, feature)) in known(seen) {
             let Some(prior) = feature.own() else { continue };
-            let weight = slot.and_then(|slot| own?.by_segment.get(slot as usize)).copied();
-            add(weight, prior, LASTING_SEGMENT);
+            add(effect, place.and_then(|place| own?.by_segment.get(place)), prior, LASTING_SEGMENT);
         }
         part
     }
@@ -224,9 +260,8 @@ impl Weights {
         segments + features::CONNECTOR_BIAS.variance + features::CONNECTOR_NOW.variance + features::ACCOUNT_BIAS.variance
     }
 
-    /// Learns from one outcome. `failure` is the class of a failed one. Returns the probability of success that was
-    /// expected before, customers' own faults apart; none where nobody is to blame.
-    pub(crate) fn learn(&mut self, subject: Subject, seen: &Observation, failure: Option<DeclineClass>) -> Option<f64> {
+    /// Learns from one outcome. `failure` is the class of a failed one. None where nobody is to blame.
+    pub(crate) fn learn(&mut self, subject: Subject, seen: &Observation, failure: Option<DeclineClass>) -> Option<Learnt> {
         if let Some(shown) = seen.shown {
             self.calibration.learn(shown, failure.is_none());
         }
@@ -238,15 +273,18 @@ impl Weights {
         self.make_room(subject);
         let as_usual = self.as_usual(subject.connector, seen.out_of_use);
         let seen = self.touch(features::features(&seen.context, Some(seen.merchant), seen.amount));
-        let own = self.own(Some(subject.connector), Some(subject.account), &seen);
-        let total = self.shared(&seen).plus(own.belief);
+        let mut beliefs = Beliefs::default();
+        let whose = (self.connectors.get(subject.connector as usize), Some(subject.account));
+        let own = self.own_by(whose, &seen, |effect, now| beliefs.own[effect] = now);
+        let shared = self.shared_by(&seen, |effect, now| beliefs.shared[effect] = now);
+        let total = shared.plus(own.belief);
         let expected = total.probability();
         let step = Step::of(failure.is_none(), total, expected, self.clock);
-        self.correct_now(subject, &step);
+        self.correct_now(subject, &beliefs, &step);
         if as_usual > 0.0 {
-            self.correct_lasting(subject, &seen, &step.in_part(as_usual));
+            self.correct_lasting(subject, (&seen, &beliefs), &step.in_part(as_usual));
         }
-        Some(expected)
+        Some(Learnt { expected, seen })
     }
 
     /// Calibrates by an outcome that teaches nothing else, since it has been taught already.
@@ -263,44 +301,41 @@ impl Weights {
     }
 
     /// Corrects how the account and its connector are now.
-    fn correct_now(&mut self, subject: Subject, step: &Step) {
+    fn correct_now(&mut self, subject: Subject, beliefs: &Beliefs, step: &Step) {
         if let Some(weight) = self.accounts.get_mut(subject.account as usize) {
-            step.correct(weight, features::ACCOUNT_BIAS);
+            step.correct(weight, beliefs.own[ACCOUNT]);
         }
         if let Some(own) = self.connectors.get_mut(subject.connector as usize) {
-            step.correct(&mut own.now, features::CONNECTOR_NOW);
+            step.correct(&mut own.now, beliefs.own[NOW]);
         }
     }
 
     /// Corrects what is shared, and what the connector is in the long run: were an outage to teach these, it would be
     /// held against the issuers, the merchants and the connector for long after.
-    fn correct_lasting(&mut self, subject: Subject, seen: &Seen, step: &Step) {
-        step.correct(&mut self.bias, features::SHARED_BIAS);
-        for (slot, feature) in seen.iter().flatten() {
+    fn correct_lasting(&mut self, subject: Subject, (seen, beliefs): (&Seen, &Beliefs), step: &Step) {
+        step.correct(&mut self.bias, beliefs.shared[BIAS]);
+        for (effect, (place, feature)) in known(seen).filter(|(_, (_, feature))| feature.shared().is_some()) {
             let table = if feature.is_segment() { &mut self.segments } else { &mut self.common };
-            let weight = slot.and_then(|slot| table.weights.get_mut(slot as usize));
-            if let (Some(prior), Some(weight)) = (feature.shared(), weight) {
-                step.correct(weight, prior);
+            if let Some(weight) = place.and_then(|place| table.weights.get_mut(place.slot as usize)) {
+                step.correct(weight, beliefs.shared[effect]);
             }
         }
         let Some(own) = self.connectors.get_mut(subject.connector as usize) else { return };
-        step.correct(&mut own.bias, features::CONNECTOR_BIAS);
-        for (slot, feature) in seen.iter().flatten() {
-            let weight = slot.and_then(|slot| own.by_segment.get_mut(slot as usize));
-            if let (Some(prior), Some(weight)) = (feature.own(), weight) {
-                step.correct(weight, prior);
+        step.correct(&mut own.bias, beliefs.own[BIAS]);
+        for (effect, (place, _)) in known(seen).filter(|(_, (_, feature))| feature.own().is_some()) {
+            if let Some(place) = place {
+                step.correct(own.by_segment.entry(place), beliefs.own[effect]);
             }
         }
     }
 
     /// Watches a connector, and it for each segment of the payment, for a change-point; at one, what is believed of it
     /// is re-opened. `true` at a change-point of the connector as a whole.
-    pub(crate) fn watch(&mut self, connector: u32, seen: &Observation, expected: f64, failure: Option<DeclineClass>) -> bool {
-        let seen = features::features(&seen.context, None, None).map(|f| f.map(|f| (self.table(f).slots.get(f), f)));
-        let (clock, evidence) = (self.clock, change_point::evidence(expected, failure));
+    pub(crate) fn watch(&mut self, connector: u32, learnt: &Learnt, failure: Option<DeclineClass>) -> bool {
+        let (clock, evidence) = (self.clock, change_point::evidence(learnt.expected, failure));
         let Some(own) = self.connectors.get_mut(connector as usize) else { return false };
-        for (slot, feature) in seen.iter().flatten().filter(|(_, f)| f.watched()) {
-            let weight = slot.and_then(|slot| own.by_segment.get_mut(slot as usize));
+        for (_, (place, feature)) in known(&learnt.seen).filter(|(_, (_, feature))| feature.watched()) {
+            let weight = place.and_then(|place| own.by_segment.get_mut(place));
             if let (Some(prior), Some(weight)) = (feature.own(), weight) {
                 weight.watch(evidence, &change_point::SEGMENT, prior, clock);
             }
@@ -316,26 +351,24 @@ impl Weights {
         changed
     }
 
-    /// Gives every feature a slot, and whatever is new a weight at its prior.
+    /// Gives every feature a place, and whatever is new a shared weight at its prior.
     fn touch(&mut self, features: [Option<Feature>; FEATURES]) -> Seen {
-        features.map(|feature| feature.map(|feature| (Some(self.slot(feature)), feature)))
+        features.map(|feature| feature.map(|feature| (Some(self.place(feature)), feature)))
     }
 
-    fn slot(&mut self, feature: Feature) -> u32 {
+    fn place(&mut self, feature: Feature) -> Place {
         let (table, limit) =
             if feature.is_segment() { (&mut self.segments, MAX_SEGMENTS) } else { (&mut self.common, MAX_COMMON) };
-        let none = Prior { variance: 0.0, memory: 1.0 };
-        let slot = match table.slots.touch(feature, self.clock, limit) {
-            Given::Had(slot) => return slot,
-            Given::New(slot) => slot,
+        let place = match table.slots.touch(feature, self.clock, limit) {
+            Given::Had(place) => return place,
+            Given::New(place) => place,
         };
-        put(&mut table.weights, slot, Weight::fresh(feature.shared().unwrap_or(none)));
-        if feature.is_segment() {
-            for own in &mut self.connectors {
-                put(&mut own.by_segment, slot, Weight::fresh(feature.own().unwrap_or(none)));
-            }
+        let weight = feature.shared().map_or(Weight::VACANT, Weight::fresh);
+        match table.weights.get_mut(place.slot as usize) {
+            Some(given_up) => *given_up = weight,
+            None => table.weights.push_back(weight),
         }
-        slot
+        place
     }
 
     /// Gives the subject weights, at their priors.
@@ -344,22 +377,14 @@ impl Weights {
             self.accounts.push_back(Weight::fresh(features::ACCOUNT_BIAS));
         }
         while self.connectors.len() <= subject.connector as usize {
-            let mut own = Own::fresh();
-            for slot in 0..u32::try_from(self.segments.slots.len()).unwrap_or(u32::MAX) {
-                let prior = self.segments.slots.feature(slot).and_then(Feature::own);
-                own.by_segment.push_back(Weight::fresh(prior.unwrap_or(Prior { variance: 0.0, memory: 1.0 })));
-            }
-            self.connectors.push_back(own);
+            self.connectors.push_back(Own::fresh());
         }
     }
 }
 
-/// Puts a weight into its slot: the next new one, or one that was given up.
-fn put(weights: &mut Vector<Weight>, slot: u32, weight: Weight) {
-    match weights.get_mut(slot as usize) {
-        Some(place) => *place = weight,
-        None => weights.push_back(weight),
-    }
+/// The features that a payment has, by their places among all.
+fn known(seen: &Seen) -> impl Iterator<Item = (usize, (Option<Place>, Feature))> {
+    seen.iter().enumerate().filter_map(|(index, feature)| Some((index, (*feature)?)))
 }
 
 /// A customer's, an issuer's authentication or a request's fault is not the connector's.
@@ -485,8 +510,8 @@ mod tests {
         let seen = observation(None);
         let subject = Subject { connector: 0, account: 0 };
         let tell = |weights: &mut Weights, failure: Option<DeclineClass>| {
-            let expected = weights.learn(subject, &seen, failure).unwrap();
-            weights.watch(0, &seen, expected, failure)
+            let learnt = weights.learn(subject, &seen, failure).unwrap();
+            weights.watch(0, &learnt, failure)
         };
         (0..500).for_each(|n| {
             tell(&mut weights, (n % 12 == 0).then_some(DeclineClass::Mixed));
@@ -497,6 +522,22 @@ mod tests {
         assert!(changes > 0, "an outage is a change-point");
         assert!((bias(&weights) - before).abs() < 0.25, "{before} -> {}", bias(&weights));
         assert!(weights.connectors[0].now.now(features::CONNECTOR_NOW, weights.clock).mean < -1.0);
+    }
+
+    /// Were every value kept for every connector, one new BIN would cost each of a thousand connectors a weight, and a new
+    /// connector 50,000.
+    #[test]
+    fn a_new_value_and_a_new_connector_cost_what_they_are_met_with() {
+        let mut weights = Weights::default();
+        for bin in 100_000..101_000 {
+            weights.learn(Subject { connector: 0, account: 0 }, &observation(Some(bin)), None);
+        }
+        let pages = |weights: &Weights, connector: usize| weights.connectors[connector].by_segment.len();
+        assert_eq!(pages(&weights, 0), 1_000_usize.div_ceil(32));
+        weights.learn(Subject { connector: 2, account: 2 }, &observation(Some(100_999)), None);
+        assert_eq!((pages(&weights, 1), pages(&weights, 2)), (0, 1));
+        weights.learn(Subject { connector: 0, account: 0 }, &observation(Some(200_000)), None);
+        assert_eq!((pages(&weights, 1), pages(&weights, 2)), (0, 1));
     }
 
     #[test]
