@@ -157,7 +157,8 @@ pub struct DecideResponse<'a> {
     is_dynamic_mga_enabled: bool,
     gateway_mga_id_map: Option<()>,
     is_rust_based_decider: bool,
-    latency: f64,
+    /// Whole milliseconds, as the peer's clients read them.
+    latency: u64,
     multi_objective_info: Option<()>,
     apos: Reasons<'a>,
 }
@@ -168,6 +169,8 @@ struct Reasons<'a> {
     /// How it was really chosen.
     approach: Approach,
     attempt: u16,
+    /// How long it took.
+    latency_us: u64,
     confidence: f64,
     propensity: f64,
     view: crate::domain::Position,
@@ -181,9 +184,9 @@ struct Reasons<'a> {
 }
 
 impl<'a> DecideResponse<'a> {
-    /// The answer for a decision that took `latency_ms`.
+    /// The answer for a decision that took `latency_us`.
     #[must_use]
-    pub fn new(asked: &DecideRequest, decision: &'a Decision, latency_ms: f64) -> Self {
+    pub fn new(asked: &DecideRequest, decision: &'a Decision, latency_us: u64) -> Self {
         let algorithm = asked.ranking_algorithm.unwrap_or_default();
         let best = decision.candidates.first().unwrap_or_else(|| decision.chosen());
         Self {
@@ -203,11 +206,12 @@ impl<'a> DecideResponse<'a> {
             is_dynamic_mga_enabled: false,
             gateway_mga_id_map: None,
             is_rust_based_decider: true,
-            latency: latency_ms,
+            latency: latency_us / 1_000,
             multi_objective_info: None,
             apos: Reasons {
                 approach: decision.approach,
                 attempt: decision.request.attempt,
+                latency_us,
                 confidence: decision.confidence,
                 propensity: decision.propensity,
                 view: decision.view,

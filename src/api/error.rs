@@ -56,7 +56,7 @@ pub enum ApiError {
     NotFound(String),
     /// The path is known, but not with this method.
     #[error("this path does not take that method; it takes {0}")]
-    MethodNotAllowed(&'static str),
+    MethodNotAllowed(String),
     /// The engine refused a command.
     #[error("{0}")]
     Refused(String),
@@ -232,7 +232,7 @@ impl ApiError {
             response.insert_header((RETRY_AFTER, "1"));
         }
         if let Self::MethodNotAllowed(allowed) = self {
-            response.insert_header((ALLOW, *allowed));
+            response.insert_header((ALLOW, allowed.as_str()));
         }
         response.json(Body { error: told })
     }

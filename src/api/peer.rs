@@ -85,7 +85,7 @@ async fn decided(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     api.handle.until_folded_start().await?;
     let mut asked: DecideRequest = json::read(&api.body(body)?)?;
     let decision = choose(&mut asked, (Context::default(), &Parameters::NONE), api).await?;
-    Ok(reply::ok(&DecideResponse::new(&asked, &decision, milliseconds(api.handle.now().since(began)))))
+    Ok(reply::ok(&DecideResponse::new(&asked, &decision, microseconds(api.handle.now().since(began)))))
 }
 
 /// Decides as the peer is asked to. `told` is what the caller told besides, for routing and for the merchant's rule.
@@ -105,8 +105,8 @@ async fn choose(asked: &mut DecideRequest, told: (Context, &Parameters), api: &A
     Ok(api.handle.decide_recorded(request, Which::Latest, terms).await?)
 }
 
-fn milliseconds(span: Duration) -> f64 {
-    span.as_secs_f64() * 1_000.0
+fn microseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// `POST /update-gateway-score`.

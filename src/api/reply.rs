@@ -59,13 +59,16 @@ pub(super) async fn checked<B: MessageBody + 'static>(
     Ok(request.into_response(refused))
 }
 
-/// Names the answer as its request was named, or anew.
+/// Names the answer as its request was named, or anew; one that has a name keeps it.
 pub(super) async fn named<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let api = request.app_data::<web::Data<Api>>().cloned();
     let mut answer = next.call(request).await?;
+    if answer.headers().contains_key(&REQUEST_ID) {
+        return Ok(answer);
+    }
     let name = api.and_then(|api| api.requests.name_for(answer.request(), api.handle.now()));
     if let Some(name) = name {
         answer.headers_mut().insert(REQUEST_ID.clone(), name);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, rt, web};
 
-use super::{Api, ApiConfig, ApiError, reply, routes, webhooks};
+use super::{Api, ApiConfig, reply, routes, webhooks};
 use crate::runtime::Handle;
 
 /// Connections are kept for so long without a request: longer than the idle time-out of the switch's own client (a
@@ -99,11 +99,7 @@ async fn serve(listener: TcpListener, api: Api, started: mpsc::SyncSender<Server
     let (workers, limit) = (api.config.workers, api.config.max_body_bytes);
     let api = web::Data::new(api);
     let server = HttpServer::new(move || {
-        App::new()
-            .app_data(api.clone())
-            .app_data(web::PayloadConfig::new(limit))
-            .configure(routes)
-            .default_service(web::to(|| async { ApiError::NotFound("there is no such route".to_owned()).response() }))
+        App::new().app_data(api.clone()).app_data(web::PayloadConfig::new(limit)).configure(routes::configure)
     })
     .keep_alive(KEEP_ALIVE)
     .tcp_nodelay(true)

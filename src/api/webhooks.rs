@@ -1,6 +1,7 @@
 //! `POST /webhooks/hyperswitch/{profile}`: 2xx only once the event is durable.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::reply::{self, Arrived};
 use super::{Api, ApiError};
 use crate::adapters::hyperswitch::{self, Delivery};
-use crate::domain::{EventId, Position, ProfileId};
+use crate::domain::{EventId, Position, ProfileId, Time};
 use crate::runtime::Receipt;
 
 /// Webhooks since the start of the process.
@@ -19,6 +20,30 @@ pub(super) struct Counts {
     repeated: AtomicU64,
     ignored: AtomicU64,
     refused: AtomicU64,
+    lines: Seldom,
+}
+
+/// Between two lines of the log about refused webhooks: whoever reaches the listener can send them as fast as it likes.
+const LINE_EVERY: Duration = Duration::from_secs(1);
+
+/// Says when a line of the log is due.
+#[derive(Debug, Default)]
+struct Seldom {
+    /// When the next one is, in microseconds of log time.
+    due: AtomicI64,
+    left_out: AtomicU64,
+}
+
+impl Seldom {
+    /// Whether something is to be told now, and if so, how much was left out since the line before.
+    fn line(&self, now: Time) -> Option<u64> {
+        let (due, next) = (self.due.load(Ordering::Relaxed), (now + LINE_EVERY).micros());
+        let is_due = now.micros() >= due && self.due.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if !is_due {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+        is_due.then(|| self.left_out.swap(0, Ordering::Relaxed))
+    }
 }
 
 /// The same, read.
@@ -69,8 +94,10 @@ pub(super) async fn hyperswitch(
     let taken = take(&path, &request, body, &api).await;
     if let Err(error) = &taken {
         api.webhooks.refused.fetch_add(1, Ordering::Relaxed);
-        // The message may repeat a value of the body, so only the field is logged.
-        tracing::warn!(component = "api", code = error.code(), field = error.field(), "webhook refused");
+        if let Some(left_out) = api.webhooks.lines.line(api.handle.now()) {
+            // The message may repeat a value of the body, so only the field is logged.
+            tracing::warn!(component = "api", code = error.code(), field = error.field(), left_out, "webhook refused");
+        }
     }
     taken
 }
@@ -95,4 +122,17 @@ async fn take(path: &str, request: &HttpRequest, body: Arrived, api: &Api) -> Re
     };
     count.fetch_add(1, Ordering::Relaxed);
     Ok(reply::ok(&Taken { status, event_id: event_id.as_ref(), position }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_refusals_is_told_once_a_second_with_what_was_left_out() {
+        let lines = Seldom::default();
+        let refused = |ms| lines.line(Time::from_secs(100) + Duration::from_millis(ms));
+        let told: Vec<Option<u64>> = [0, 1, 500, 999, 1_000, 1_001, 5_000].map(refused).into();
+        assert_eq!(told, [Some(0), None, None, None, Some(3), None, Some(1)]);
+    }
 }

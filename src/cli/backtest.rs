@@ -40,7 +40,7 @@ pub struct RoutingArguments {
     #[arg(long, value_name = "NAME", requires = "suite")]
     pub scenario: Option<String>,
     /// Write the scenarios' files here, so that others can judge on them, and judge nothing
-    #[arg(long, value_name = "FOLDER", requires = "suite")]
+    #[arg(long, value_name = "FOLDER", requires = "suite", conflicts_with_all = ["policy", "model", "report"])]
     pub write: Option<PathBuf>,
     /// Who chooses
     #[arg(long, value_name = "POLICY", default_value = "bdl")]
@@ -89,6 +89,7 @@ struct SuiteReport {
     policy: PolicyName,
     payments: usize,
     success_rate: f64,
+    oracle_success_rate: f64,
     regret_per_1000: f64,
     worst_regret_per_1000: f64,
     worst_scenario: &'static str,
@@ -223,6 +224,7 @@ impl SuiteReport {
             policy,
             payments: rows.iter().map(|row| row.report.payments).sum(),
             success_rate: mean(|r| r.success_rate),
+            oracle_success_rate: mean(|r| r.oracle_success_rate),
             regret_per_1000: mean(|r| r.regret_per_1000),
             worst_regret_per_1000: worst.0,
             worst_scenario: worst.1,

@@ -51,6 +51,19 @@ fn a_report_has_what_was_promised_and_is_the_same_every_time() {
 }
 
 #[test]
+fn files_are_written_or_judged_and_what_one_does_not_use_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for option in [&["--policy", "bdl"][..], &["--model"], &["--report", "json"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_apos"));
+        command.env_clear().env("HOME", folder.path()).args(["backtest", "routing", "--suite", "--write"]);
+        let output = command.arg(folder.path().join("written")).args(option).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && said.contains(option[0]) && said.contains("--write"), "{said}");
+    }
+    assert!(!folder.path().join("written").exists());
+}
+
+#[test]
 fn a_malformed_line_is_refused_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let (payments, outcomes) = (folder.path().join("p.jsonl"), folder.path().join("o.jsonl"));

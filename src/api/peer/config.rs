@@ -41,23 +41,20 @@ fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<i32>, D::Error> {
 
 /// Every key that a rule may be about.
 pub(in crate::api) async fn routing_keys(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let answer = match api.may_call_as_peer(&request) {
+    match api.may_call_as_peer(&request) {
         Ok(()) => reply::ok(&RoutingKeys::all()),
         Err(error) => Refused::from(error).response(),
-    };
-    api.requests.name(&request, api.handle.now(), answer)
+    }
 }
 
 /// Keeps a merchant's dimensions.
 pub(in crate::api) async fn set_dimension(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    let answer = kept(&request, body, &api).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    kept(&request, body, &api).await.unwrap_or_else(Refused::response)
 }
 
 /// Gives a merchant's dimensions back.
 pub(in crate::api) async fn dimension(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let answer = found(&path, &request, &api).unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    found(&path, &request, &api).unwrap_or_else(Refused::response)
 }
 
 async fn kept(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {

@@ -24,8 +24,7 @@ pub(in crate::api) async fn one(request: HttpRequest, body: Arrived, api: web::D
 
 /// What it says of several, answered in their order.
 pub(in crate::api) async fn batch(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    let answer = evaluated_each(&request, body, &api).unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    evaluated_each(&request, body, &api).unwrap_or_else(Refused::response)
 }
 
 fn evaluated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {

@@ -49,8 +49,7 @@ struct DebitRouting<'a> {
 
 /// Every feature of a merchant.
 pub(in crate::api) async fn list(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let answer = known(&path, &request, &api).map_or_else(Refused::response, |profile| shown(&profile, &api));
-    api.requests.name(&request, api.handle.now(), answer)
+    known(&path, &request, &api).map_or_else(Refused::response, |profile| shown(&profile, &api))
 }
 
 /// Keeps one of them.
@@ -60,14 +59,12 @@ pub(in crate::api) async fn set(
     body: Arrived,
     api: web::Data<Api>,
 ) -> HttpResponse {
-    let answer = kept(&path, &request, body, &api).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    kept(&path, &request, body, &api).await.unwrap_or_else(Refused::response)
 }
 
 /// Whether debit networks are ranked: they are not.
 pub(in crate::api) async fn debit_routing(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let answer = known(&path, &request, &api).map_or_else(Refused::response, |profile| off(&profile));
-    api.requests.name(&request, api.handle.now(), answer)
+    known(&path, &request, &api).map_or_else(Refused::response, |profile| off(&profile))
 }
 
 /// Refuses to switch debit routing on.
@@ -77,8 +74,7 @@ pub(in crate::api) async fn set_debit_routing(
     body: Arrived,
     api: web::Data<Api>,
 ) -> HttpResponse {
-    let answer = switched(&path, &request, body, &api).unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    switched(&path, &request, body, &api).unwrap_or_else(Refused::response)
 }
 
 async fn kept(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use super::{Refused as DecideRefused, evaluate as evaluating, milliseconds, rule::Refused};
+use super::{Refused as DecideRefused, evaluate as evaluating, microseconds, rule::Refused};
 use crate::adapters::json::{self, BadField};
 use crate::adapters::peer::evaluate::{self, Connector, Each, EvaluateRequest, Evaluated};
 use crate::adapters::peer::{DecideRequest, DecideResponse, Refusal};
@@ -81,8 +81,8 @@ async fn answered(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Htt
     let fallback = half.as_ref().map(|half| half.fallback.as_slice()).unwrap_or_default();
     match (decided, judged, rule) {
         (Some(Ok(decision)), judged, _) => {
-            let latency_ms = milliseconds(api.handle.now().since(began));
-            Ok(by_decision(judged.as_ref(), dynamic.as_ref(), &decision, latency_ms))
+            let latency_us = microseconds(api.handle.now().since(began));
+            Ok(by_decision(judged.as_ref(), dynamic.as_ref(), &decision, latency_us))
         }
         (Some(Err(refused)), _, _) if fallback.is_empty() || refused.is_ours() => Err(refused.response()),
         (Some(Err(_)), judged, _) => Ok(by_fallback(judged.as_ref(), fallback)),
@@ -141,9 +141,9 @@ fn by_decision(
     judged: Option<&Evaluated<'_>>,
     asked: Option<&DecideRequest>,
     decision: &Decision,
-    latency_ms: f64,
+    latency_us: u64,
 ) -> HttpResponse {
-    let decided = asked.map(|asked| DecideResponse::new(asked, decision, latency_ms));
+    let decided = asked.map(|asked| DecideResponse::new(asked, decision, latency_us));
     let chosen = [&decision.chosen().account];
     reply::ok(&Answer {
         static_routing: judged,

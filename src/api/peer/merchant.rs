@@ -38,20 +38,17 @@ struct Deleted<'a> {
 
 /// Makes a merchant known.
 pub(in crate::api) async fn create(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    let answer = created(&request, body, &api).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    created(&request, body, &api).await.unwrap_or_else(Refused::response)
 }
 
 /// Tells whether a merchant is known.
 pub(in crate::api) async fn get(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let answer = found(&path, &request, &api).unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    found(&path, &request, &api).unwrap_or_else(Refused::response)
 }
 
 /// Forgets how a merchant is routed: its priority list and its rules.
 pub(in crate::api) async fn delete(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let answer = deleted(&path, &request, &api).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    deleted(&path, &request, &api).await.unwrap_or_else(Refused::response)
 }
 
 /// A merchant that is known keeps its routing: creating it again must not take its priority list away.

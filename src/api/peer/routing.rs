@@ -18,44 +18,37 @@ use crate::engine::route::RoutingView;
 
 /// Keeps a new rule. It is not active.
 pub(in crate::api) async fn create(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    let answer = created(&request, body, &api).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    created(&request, body, &api).await.unwrap_or_else(Refused::response)
 }
 
 /// Rewrites a rule that is not active.
 pub(in crate::api) async fn update(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    let answer = updated(&request, body, &api).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    updated(&request, body, &api).await.unwrap_or_else(Refused::response)
 }
 
 /// Puts a rule into force, in the place of the one that was.
 pub(in crate::api) async fn activate(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    let answer = switched(&request, body, &api, true).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    switched(&request, body, &api, true).await.unwrap_or_else(Refused::response)
 }
 
 /// Puts a rule out of force; one that is not in force stays so.
 pub(in crate::api) async fn deactivate(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    let answer = switched(&request, body, &api, false).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    switched(&request, body, &api, false).await.unwrap_or_else(Refused::response)
 }
 
 /// Forgets a rule that is not active.
 pub(in crate::api) async fn delete(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    let answer = deleted(&request, body, &api).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    deleted(&request, body, &api).await.unwrap_or_else(Refused::response)
 }
 
 /// A merchant's rules.
 pub(in crate::api) async fn list(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let answer = listed(&path, &request, &api, false).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    listed(&path, &request, &api, false).await.unwrap_or_else(Refused::response)
 }
 
 /// A merchant's active rules.
 pub(in crate::api) async fn list_active(path: web::Path<String>, request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let answer = listed(&path, &request, &api, true).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    listed(&path, &request, &api, true).await.unwrap_or_else(Refused::response)
 }
 
 async fn created(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {

@@ -61,26 +61,22 @@ struct View<'a> {
 
 /// Stores a rule that is not there yet.
 pub(in crate::api) async fn create(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    let answer = written(&request, body, &api, Write::Create).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    written(&request, body, &api, Write::Create).await.unwrap_or_else(Refused::response)
 }
 
 /// Replaces a rule.
 pub(in crate::api) async fn update(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    let answer = written(&request, body, &api, Write::Update).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    written(&request, body, &api, Write::Update).await.unwrap_or_else(Refused::response)
 }
 
 /// Gives a rule back as it was stored.
 pub(in crate::api) async fn get(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    let answer = found(&request, body, &api).unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    found(&request, body, &api).unwrap_or_else(Refused::response)
 }
 
 /// Forgets a rule.
 pub(in crate::api) async fn delete(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    let answer = deleted(&request, body, &api).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    deleted(&request, body, &api).await.unwrap_or_else(Refused::response)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -27,8 +27,7 @@ struct Reset<'a> {
 /// What was learnt of the merchant and of the accounts that its rules and its list name goes back to what is expected of
 /// any; their breakers close. What a connector is for all merchants stays.
 pub(in crate::api) async fn reset(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    let answer = done(&request, body, &api).await.unwrap_or_else(Refused::response);
-    api.requests.name(&request, api.handle.now(), answer)
+    done(&request, body, &api).await.unwrap_or_else(Refused::response)
 }
 
 async fn done(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
