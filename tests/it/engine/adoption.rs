@@ -275,12 +275,12 @@ fn the_report_that_ended_longest_ago_makes_room() {
     market.approve(132);
     assert!(reported(&market, 132).is_none() && reported(&market, 131).is_some(), "32 at the most");
     for n in [105, 103] {
-        market.at = market.at + Duration::from_secs(60);
+        market.at = market.at + Duration::from_mins(1);
         market.adopt(Some(profile(n)), None, None);
     }
     market.approve(132);
     assert!(reported(&market, 132).is_none() && reported(&market, 105).is_some(), "outcomes of 105 may still come");
-    market.at = market.at + Duration::from_secs(300);
+    market.at = market.at + Duration::from_mins(5);
     market.approve(132);
     assert_eq!(reported(&market, 132).map(|report| report.attempts), Some(1));
     assert!(reported(&market, 105).is_none() && reported(&market, 103).is_some_and(|report| report.until.is_some()));
