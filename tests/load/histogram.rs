@@ -42,11 +42,6 @@ impl Histogram {
         self.max_us = self.max_us.max(other.max_us);
     }
 
-    /// How many were counted.
-    pub(crate) const fn count(&self) -> u64 {
-        self.count
-    }
-
     /// The latency that a share of all does not exceed, in milliseconds: the upper edge of its bucket.
     #[expect(
         clippy::cast_precision_loss,
