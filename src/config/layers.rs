@@ -276,7 +276,7 @@ fn may_be_shown(file: &str, line: &str, reason: &str) -> bool {
 /// The text of a variable is shown where it is a bad value of a known key, and no secret stands in it.
 fn refused_variable(variable: &str, (keys, text): (&[String], &str), reason: String) -> ConfigError {
     let variable = variable.to_owned();
-    if !is_known(keys) {
+    if reason.starts_with("unknown field") || !is_within_table(keys) {
         return ConfigError::Unknown { remedy: variables::remedy(&variable), variable };
     }
     if shows_secret(&reason) || keys.last().is_some_and(|key| key.ends_with(ADDRESS)) {
@@ -285,10 +285,11 @@ fn refused_variable(variable: &str, (keys, text): (&[String], &str), reason: Str
     ConfigError::Variable { variable, text: text.to_owned(), reason }
 }
 
-/// Whether the path leads to a section or a key; every one of them has a default.
-fn is_known(keys: &[String]) -> bool {
+/// Whether what the last key stands in is a table; every one of them has a default.
+fn is_within_table(keys: &[String]) -> bool {
     let defaults = Table::try_from(Config::default()).ok().map(Value::Table);
-    keys.iter().try_fold(defaults.as_ref(), |within, key| within?.get(key).map(Some)).flatten().is_some()
+    let within = keys.split_last().map_or(keys, |(_, within)| within);
+    within.iter().try_fold(defaults.as_ref(), |table, key| Some(table?.get(key))).flatten().is_some_and(Value::is_table)
 }
 
 /// Keys that end so hold an address, in which a password may have been written.
