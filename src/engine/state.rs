@@ -20,7 +20,7 @@ use super::snapshot::{IncidentRow, Statistics};
 use crate::domain::{Act, EffectId, IncidentId, Position, Time};
 
 /// The checkpoint's format; raised whenever State changes shape. An older one is not read: the log is folded afresh.
-const FORMAT: u8 = 7;
+const FORMAT: u8 = 8;
 /// With traffic, time is told once a second: what detection resolves.
 const TICK: Duration = Duration::from_secs(1);
 /// Without traffic, once in half a minute is enough for deadlines and silence.

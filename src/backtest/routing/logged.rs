@@ -76,21 +76,33 @@ impl Estimate {
     /// How sure that is, in words.
     #[must_use]
     pub fn sentence(&self) -> String {
+        let Self { payments, raised, unsupported, .. } = *self;
+        let support = (unsupported > 0).then(|| {
+            format!("no support for {unsupported} of {payments} payments: the policy sends them where the log never does")
+        });
+        let raised = (raised > 0).then(|| format!("{raised} propensities were below {LEAST_PROPENSITY}, and counted as that"));
+        let said: Vec<String> = [self.figure()].into_iter().chain(support).chain(raised).collect();
+        said.join("; ")
+    }
+
+    /// The figure that is believed, or why there is none.
+    fn figure(&self) -> String {
         let percent = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{:.2} %", value * 100.0));
-        let Self { payments, matched, with_propensity, raised, unsupported, .. } = *self;
-        let worth = self.effective_samples.unwrap_or(0.0);
-        let snips = percent(self.snips);
-        let mut said = match self.lacking {
+        let (matched, worth) = (self.matched, self.effective_samples.unwrap_or(0.0));
+        let snips = format!("self-normalised {}, worth {worth:.0} payments", percent(self.snips));
+        match self.lacking {
             None => format!(
-                "doubly robust {} ± {:.2} (95 %), self-normalised {snips}, worth {worth:.0} payments; it learnt from the {matched} on \
-                 which it chose as the log did",
+                "doubly robust {} ± {:.2} (95 %), {snips}; it learnt from the {matched} on which it chose as the log did",
                 percent(self.doubly_robust),
                 self.half_width_95.unwrap_or(1.0) * 100.0,
             ),
             Some(Lacking::Propensities) => {
-                let which = match with_propensity {
+                let which = match self.with_propensity {
                     0 => "no propensities".to_owned(),
-                    some => format!("propensities of {some} of {payments} payments alone: give them all, or judge those apart"),
+                    some => format!(
+                        "propensities of {some} of {} payments alone (give them all, or judge those apart)",
+                        self.payments
+                    ),
                 };
                 format!(
                     "{which}: only the {matched} payments on which the policy chose as the log did; biased wherever that \
@@ -98,23 +110,12 @@ impl Estimate {
                 )
             }
             Some(Lacking::FittingPropensities) => {
-                "none: the propensities are not those of the log's choices, by which each would have to be far rarer".to_owned()
+                "none: the propensities are not those of the log's choices, each of which they make far rarer than it is"
+                    .to_owned()
             }
-            Some(Lacking::Support) => "none: the log tells too little of where the policy sends payments".to_owned(),
-            Some(Lacking::Samples) => format!("none: what the log tells of the policy is worth {worth:.0} payments"),
-        };
-        if matches!(self.lacking, Some(Lacking::Support | Lacking::Samples)) && self.snips.is_some() {
-            said += &format!("; self-normalised {snips} of those it tells of, worth {worth:.0} payments");
+            Some(Lacking::Support) => format!("none: the log tells too little of where the policy sends payments ({snips})"),
+            Some(Lacking::Samples) => format!("none: the log tells of too few payments that the policy sends so ({snips})"),
         }
-        if unsupported > 0 {
-            said += &format!(
-                "; no support for {unsupported} of {payments} payments: the policy sends them where the log never does"
-            );
-        }
-        if raised > 0 {
-            said += &format!("; {raised} propensities were below {LEAST_PROPENSITY}, and counted as that");
-        }
-        said
     }
 }
 
