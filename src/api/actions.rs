@@ -9,7 +9,8 @@ use serde::Deserialize;
 use super::reply::{self, Arrived};
 use super::{Api, ApiError, healing};
 use crate::adapters::json::{self, BadField};
-use crate::domain::{ActionClass, ActionId, Autonomy, Change, Command, Order, Role, wording};
+use crate::domain::{ActionClass, ActionId, Autonomy, Change, Command, Order, Role, personal, wording};
+use crate::engine::snapshot::CommandOutcome;
 
 /// `POST /v1/actions/{id}/{verb}`.
 #[derive(Deserialize)]
@@ -70,20 +71,28 @@ pub(super) async fn set_autonomy(request: HttpRequest, body: Arrived, api: web::
 
 /// Gives a command and answers what became of it.
 pub(super) async fn give(api: &Api, command: Command) -> Result<HttpResponse, ApiError> {
+    accepted(api, command).await.map(|outcome| reply::ok(&outcome))
+}
+
+/// Gives a command that must be carried out.
+pub(super) async fn accepted(api: &Api, command: Command) -> Result<CommandOutcome, ApiError> {
     let outcome = api.handle.command(command).await?;
-    if outcome.accepted { Ok(reply::ok(&outcome)) } else { Err(ApiError::Refused(outcome.text)) }
+    if outcome.accepted { Ok(outcome) } else { Err(ApiError::Refused(outcome.text)) }
 }
 
 fn action(text: &str) -> Result<ActionId, ApiError> {
     text.parse().map_err(|problem: String| BadField::new("id", problem).into())
 }
 
-/// A reason as it is kept: short enough for one line, and nothing in it that moves a terminal.
+/// A reason as it is kept: short enough for one line, nothing of a person's in it, and nothing that moves a terminal.
 pub(super) fn checked_reason(reason: &str) -> Result<CompactString, ApiError> {
     /// Longest reason, in characters: it is shown on one line.
     const MAX: usize = 200;
     if reason.chars().count() > MAX {
         return Err(BadField::new("reason", format!("longer than {MAX} characters")).into());
+    }
+    if let Some(data) = personal::within(reason) {
+        return Err(BadField::new("reason", format!("it holds {data}: the audit keeps it, so leave that out")).into());
     }
     Ok(reason.chars().map(wording::printable).collect())
 }

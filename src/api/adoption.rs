@@ -4,12 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::actions::{checked_reason, give};
+use super::actions::{accepted, checked_reason, give};
 use super::reply::{self, Arrived};
 use super::{Api, ApiError};
 use crate::adapters::json::{self, BadField};
 use crate::domain::{Command, Order, Position, ProfileId, Role, Time};
-use crate::engine::snapshot::AdoptionView;
+use crate::engine::snapshot::{AdoptionView, CommandOutcome};
 
 /// `PUT /v1/adoption`. With a merchant, it has exactly what is given here, and follows all in the rest; without one, what is
 /// not given stays as it is.
@@ -20,6 +20,17 @@ struct AdoptionBody {
     /// Percent, 0 to 100.
     dial: Option<u64>,
     shadow: Option<bool>,
+}
+
+/// What became of it.
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    outcome: CommandOutcome,
+    /// Whether anything was heard of the merchant before; none where it was all. What is set for one that is not known holds
+    /// from its first payment on: its id may be misspelt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merchant_known: Option<bool>,
 }
 
 /// `PUT /v1/kill-switch`.
@@ -54,7 +65,9 @@ pub(super) async fn set(request: HttpRequest, body: Arrived, api: web::Data<Api>
     if profile.is_none() && dial.is_none() && shadow.is_none() {
         return Err(BadField::new("dial", "missing: give dial, shadow or both").into());
     }
-    give(&api, Command { operator, order: Order::SetAdoption { profile, dial, shadow } }).await
+    let merchant_known = profile.as_ref().map(|profile| api.handle.view().knows(profile));
+    let outcome = accepted(&api, Command { operator, order: Order::SetAdoption { profile, dial, shadow } }).await?;
+    Ok(reply::ok(&Answer { outcome, merchant_known }))
 }
 
 /// Pulls the kill switch, or releases it.

@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
 use super::{Api, reply};
+use crate::engine::snapshot::AdoptionView;
 
 #[derive(Serialize)]
 struct Health {
@@ -15,11 +16,17 @@ struct Health {
     degraded: Vec<String>,
 }
 
+/// What is wrong, for whoever asks: not who ordered what, nor what they wrote.
+fn public(degraded: Vec<String>) -> Vec<String> {
+    let killed = |told: &String| told.starts_with(AdoptionView::KILLED);
+    degraded.into_iter().map(|told| if killed(&told) { AdoptionView::KILLED.to_owned() } else { told }).collect()
+}
+
 /// The process answers.
 pub(super) async fn alive(api: web::Data<Api>) -> HttpResponse {
     let status = api.handle.status();
     let word = if status.degraded.is_empty() { "ok" } else { "degraded" };
-    reply::ok(&Health { message: "Health is good", status: word, version: status.version, degraded: status.degraded })
+    reply::ok(&Health { message: "Health is good", status: word, version: status.version, degraded: public(status.degraded) })
 }
 
 /// The peer's words for its database; here they tell of the log.
@@ -57,5 +64,5 @@ pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
         (true, false) => (StatusCode::OK, "Up", "degraded"),
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "Down", "not ready"),
     };
-    reply::json(code, &Health { message, status: word, version: status.version, degraded: status.degraded })
+    reply::json(code, &Health { message, status: word, version: status.version, degraded: public(status.degraded) })
 }

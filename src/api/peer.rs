@@ -121,6 +121,7 @@ async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     let told: UpdateRequest = json::read(&api.body(body)?)?;
     let event = told.event(api.handle.now(), &api.config.declines)?;
     let payment_known = api.handle.knows(&told.merchant_id, &told.payment_id);
+    let known_end = api.handle.view().known_end(&event);
     let (Receipt::Recorded(_) | Receipt::Spooled | Receipt::Repeated) =
         api.handle.accept(vec![event]).await.map_err(ApiError::from)?;
     Ok(reply::ok(&UpdateResponse {
@@ -128,6 +129,6 @@ async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
         merchant_id: &told.merchant_id,
         gateway: &told.gateway,
         payment_id: &told.payment_id,
-        apos: Kept { payment_known },
+        apos: Kept { payment_known, known_end },
     }))
 }

@@ -7,9 +7,11 @@
 //! fell on the same: two that rank the same accounts in another order never meet where they share their draws.
 
 /// Least propensity that is believed: a smaller one would let a single payment decide the estimate.
-const LEAST_PROPENSITY: f64 = 0.001;
+pub(super) const LEAST_PROPENSITY: f64 = 0.001;
 /// Two-sided 95 % of the normal distribution.
 const Z95: f64 = 1.959_964;
+/// Standard errors that a mean weight is off by chance once in 16,000 times.
+const CHANCE: f64 = 4.0;
 
 /// One choice of a log beside another one's.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +75,15 @@ impl DoublyRobust {
     pub(super) fn half_width(&self) -> f64 {
         let mean = self.mean();
         Z95 * ((self.squared / self.count - mean * mean) / self.count).max(0.0).sqrt()
+    }
+
+    /// The mean weight, where chance does not explain that it is not 1. It is 1 in the mean where the propensities are right
+    /// and the log chooses, now and then, whatever the other one does; where it never does so, the share of such choices is
+    /// missing.
+    pub(super) fn mean_weight(&self) -> f64 {
+        let mean = self.weights / self.count;
+        let error = ((self.weights_squared / self.count - mean * mean) / self.count).max(0.0).sqrt();
+        if (mean - 1.0).abs() > CHANCE * error { mean } else { 1.0 }
     }
 
     /// How many equally weighted choices the weighted ones are worth (Kish).

@@ -13,11 +13,12 @@ mod policy;
 mod read;
 mod rules;
 pub mod suite;
+mod words;
 mod write;
 
 pub use case::{Case, Choice, Outcome, Payment};
 pub use judge::{Clock, Progress, Report, judge};
-pub use logged::Estimate;
+pub use logged::{Estimate, Lacking};
 pub use policy::{Engine, Policy, PolicyName};
 pub use read::{Refused, Remarks, read};
 pub use write::write;

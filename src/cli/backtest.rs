@@ -58,11 +58,13 @@ const FORMATS: &str = r#"A payment:
   {"id":"pay_1","t":12.5,"merchant":"pro_1","amount":65.4,"currency":"EUR","country":"DE","method":"card",
    "network":"Visa","bin":"411111","connectors":["adyen","stripe"]}
 t is in seconds: payments are taken in its order, those of one time in the file's. The amount is in major units; country,
-method, network and bin may be missing. Any other key is refused.
+method, network and bin may be missing; a word in the place of a bin is one of its own. It names 1 to 100 connectors. Any
+other key is refused.
 Its outcomes, for all of its connectors (a simulation: exact) or for the one chosen (a log: estimated):
   {"id":"pay_1","outcomes":{"adyen":{"success":true,"p":0.91,"latency_ms":412,"observed_after_s":1.5},
    "stripe":{"success":false,"p":0.84,"observed_after_s":2,"error":"do_not_honor"}}}
-p is the probability of success, where known. A log may give the "propensity" of its choice, above 0.
+p is the probability of success, where known. A log may give the "propensity" of its choice, above 0: on every line, for
+without it nothing unbiased can be said. From a log a policy learns by the payments alone on which it chooses as the log did.
 An outcome is revealed observed_after_s after the choice, and only for the connector chosen."#;
 
 /// Which seeds of the scenarios.
@@ -130,7 +132,7 @@ fn files(arguments: &RoutingArguments, (payments, outcomes): (&Path, &Path), eng
         return Err(Failure::usage(format!("{} holds no payment", names.0)));
     }
     meter.clear();
-    remark(&remarks, &names.0);
+    remark(&remarks, (&names.0, &names.1));
     let report = judged(&case, arguments.policy, engine, &mut meter, "");
     let text = match arguments.report {
         ReportForm::Text => text(&report),
@@ -141,15 +143,31 @@ fn files(arguments: &RoutingArguments, (payments, outcomes): (&Path, &Path), eng
 }
 
 /// Tells what was taken otherwise than it stands in the files.
-fn remark(remarks: &Remarks, payments: &str) {
-    let Remarks { unnamed, out_of_order } = remarks;
+fn remark(remarks: &Remarks, (payments, outcomes): (&str, &str)) {
+    /// Words told of; a file may have thousands.
+    const MOST: usize = 10;
+    let Remarks { unnamed, labels: (labels, labelled), out_of_order, unlisted, without_payment } = remarks;
+    let count = |count: &usize, one: &str| format!("{count} {one}{}", if *count == 1 { "" } else { "s" });
     if !unnamed.is_empty() {
-        let words: Vec<&str> = unnamed.iter().map(String::as_str).collect();
-        output::talk(&format!("counted as `other`, for want of a name: {}", words.join(", ")));
+        let words = unnamed.iter().take(MOST).map(|(word, times)| format!("{word} ({})", count(times, "payment")));
+        let more = (unnamed.len() > MOST).then(|| format!("{} more", unnamed.len() - MOST));
+        let words: Vec<String> = words.chain(more).collect();
+        output::talk(&format!("counted as `other`, all as one, for want of a name: {}", words.join(", ")));
+    }
+    if *labelled > 0 {
+        let (payments, words) = (count(labelled, "payment"), count(labels, "word"));
+        output::talk(&format!("a BIN is six to eight digits: of {payments} it is none, and each of {words} was taken for one"));
     }
     if *out_of_order > 0 {
         let lines = if *out_of_order == 1 { "1 line was".to_owned() } else { format!("{out_of_order} lines were") };
         output::talk(&format!("{payments}: {lines} out of order: payments are taken in the order of `t`"));
+    }
+    if *unlisted > 0 {
+        let told = count(unlisted, "outcome");
+        output::talk(&format!("{outcomes}: {told} left out, for connectors that their payments do not list"));
+    }
+    if *without_payment > 0 {
+        output::talk(&format!("{outcomes}: {} left out, for payments that are not there", count(without_payment, "line")));
     }
 }
 

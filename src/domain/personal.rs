@@ -16,6 +16,37 @@ pub(super) fn named(text: &str) -> Option<&'static str> {
     }
 }
 
+/// What of a person's a text that somebody wrote holds, in words: a card number, its groups apart or not, or an address. A row of
+/// digits is found whatever stands around it.
+#[must_use]
+pub fn within(text: &str) -> Option<&'static str> {
+    let rows = text.split(|c: char| !c.is_ascii_digit() && c != ' ' && !is_grouping(c));
+    let words = text.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | ',' | ';' | ':' | '"' | '\''));
+    if rows.into_iter().any(holds_card_number) {
+        Some("a card number")
+    } else if words.map(|word| word.trim_end_matches(['.', '!', '?'])).any(is_email) {
+        Some("an e-mail address")
+    } else {
+        None
+    }
+}
+
+/// Whether some groups of digits that follow each other are a card number.
+fn holds_card_number(row: &str) -> bool {
+    let groups: Vec<&str> = row.split(|c: char| !c.is_ascii_digit()).filter(|group| !group.is_empty()).collect();
+    (0..groups.len()).any(|from| {
+        let mut number = String::new();
+        groups[from..]
+            .iter()
+            .take_while(|group| {
+                number.push_str(group);
+                number.len() <= *CARD_DIGITS.end() && !is_card_number(&number)
+            })
+            .count();
+        is_card_number(&number)
+    })
+}
+
 /// Whether a text is a card number: 13 to 19 digits that pass Luhn's check, however they are grouped, in a range
 /// that cards are issued in (ISO/IEC 7812: 3 to 6, of 2 those from 2221 to 2720, of 1 the 15 digits of airlines). Others are order
 /// numbers, and times in milliseconds and microseconds, which merchants do make ids of.
@@ -57,6 +88,23 @@ fn is_email(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_sentence_holds_of_a_person_is_found() {
+        for (text, held) in [
+            ("customer 4111 1111 1111 1111 complains", Some("a card number")),
+            ("order 12: 4111-1111-1111-1111.", Some("a card number")),
+            ("PAN=4111111111111111, again", Some("a card number")),
+            ("see 12 378282246310005", Some("a card number")),
+            ("asked by ada@example.org.", Some("an e-mail address")),
+            ("asked by Ada <ada@example.org>", Some("an e-mail address")),
+            ("wrong figures since 2026-11-27 04:12:00, 1,200 payments of pay_1786652670254", None),
+            ("adyen:mca_1 @ 12.5 %: not tonight", None),
+            ("", None),
+        ] {
+            assert_eq!(within(text), held, "{text}");
+        }
+    }
 
     #[test]
     fn card_numbers_and_addresses_are_known_and_ids_are_not_taken_for_them() {

@@ -68,8 +68,10 @@ impl Analyst {
         let (attempts, approved) = self.accounts.entry(counted.account).or_default();
         *attempts += 1;
         *approved += u64::from(counted.failure.is_none());
-        if counted.failure == Some(DeclineClass::Unclassified) {
-            self.unknown.count(counted.connector, counted.code.map_or(Decline::NO_CODE, |code| code.as_str()), counted.at);
+        // What was sent without a code has none that anybody could give a class.
+        let code = counted.code.filter(|code| counted.failure == Some(DeclineClass::Unclassified) && *code != Decline::NO_CODE);
+        if let Some(code) = code {
+            self.unknown.count(counted.connector, code, counted.at);
         }
     }
 

@@ -112,9 +112,15 @@ async fn dial_shadow_and_kill_switch_are_set_and_shown() -> Result<()> {
         assert_eq!((status, &answer["error"]["field"]), (400, &json!(field)), "{body}: {answer}");
     }
     assert_eq!(put("/v1/adoption", ADMIN, json!({ "dial": 10 })).await?.0, 200);
-    assert_eq!(put("/v1/adoption", ADMIN, json!({ "profile": "pro_2", "shadow": true })).await?.0, 200);
+    let (status, answer) = put("/v1/adoption", ADMIN, json!({ "profile": "pro_2", "shadow": true })).await?;
+    assert_eq!((status, &answer["merchant_known"]), (200, &json!(false)), "{answer}");
     assert_eq!(put("/v1/kill-switch", VIEWER, json!({ "pulled": true })).await?.0, 403);
     assert_eq!(put("/v1/kill-switch", OPERATOR, json!({ "pulled": true, "reason": "x".repeat(201) })).await?.0, 400);
+    for reason in ["fraud on 4111 1111 1111 1111", "asked by ada@example.org"] {
+        let (status, answer) = put("/v1/kill-switch", OPERATOR, json!({ "pulled": true, "reason": reason })).await?;
+        assert_eq!((status, &answer["error"]["field"]), (400, &json!("reason")), "{answer}");
+        assert!(!answer.to_string().contains("4111") && !answer.to_string().contains("ada@"), "{answer}");
+    }
     let (status, answer) = put("/v1/kill-switch", OPERATOR, json!({ "pulled": true, "reason": "wrong figures" })).await?;
     assert_eq!((status, &answer["accepted"]), (200, &json!(true)), "{answer}");
     for adoption in [app.read("/v1/adoption").await?, app.read("/status").await?["adoption"].clone()] {
@@ -126,6 +132,10 @@ async fn dial_shadow_and_kill_switch_are_set_and_shown() -> Result<()> {
     assert_eq!((&status["status"], &status["adoption"]["conservative"]), (&json!("degraded"), &json!(null)), "{status}");
     let degraded = status["runtime"]["degraded"].to_string();
     assert!(degraded.contains("routing: the kill switch is pulled by ") && degraded.contains(": wrong figures"), "{degraded}");
+    for path in ["/health", "/health/ready"] {
+        let told = app.read(path).await?;
+        assert_eq!(told["degraded"], json!(["routing: the kill switch is pulled"]), "anybody may ask for {path}");
+    }
     let asked = json!({
         "profile": "pro_1", "payment": "pay_killed", "amount": { "minor": 100, "currency": "EUR" },
         "eligible": ["stripe:mca_1", "adyen:mca_2"]

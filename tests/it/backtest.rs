@@ -4,9 +4,11 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::process::Command;
 
+use apos::backtest::routing::Lacking;
 use apos::backtest::routing::suite::Scenario;
 use apos::backtest::routing::{Case, Engine, Policy, PolicyName, Report, judge, write};
 use apos::domain::Settings;
+use apos::sim::chance::{Family, pick, running_totals};
 use serde_json::Value;
 
 /// The first payments of a scenario.
@@ -107,6 +109,67 @@ fn the_engine_beats_the_last_125_rule_where_connectors_fail() {
     let (lost, last_n) = (report.regret_per_1000.unwrap(), report.last_n_regret_per_1000.unwrap());
     assert!(lost < 0.85 * last_n, "{lost} against {last_n}");
     assert!(report.ece.unwrap() < 0.03, "{:?}", report.ece);
+}
+
+/// The log that a policy leaves which draws among a payment's first connectors alike, with what is recorded of each draw.
+fn drawn(complete: &Case, first: usize, propensity: impl Fn(usize, f64) -> Option<f64>) -> Case {
+    let draws = Family::new(1, "log");
+    let mut log = complete.clone();
+    for (n, (payment, outcomes)) in complete.payments.iter().zip(&mut log.outcomes).enumerate() {
+        let count = payment.connectors.len().min(first);
+        let share = 1.0 / f64::from(u32::try_from(count).unwrap());
+        let place = pick(&running_totals(vec![share; count]), draws.stream(n as u64).unit());
+        let chosen = complete.outcome(n, payment.connectors[place]).unwrap().clone();
+        outcomes.clear();
+        outcomes.push(apos::backtest::routing::Outcome { propensity: propensity(n, share), p: None, ..chosen });
+    }
+    log
+}
+
+/// What the engine is said to come to lies where it does come to, whatever goes wrong.
+#[test]
+fn a_log_of_fair_draws_tells_of_the_engine_what_is_exact() {
+    for world in ["stationary", "outage", "drift"] {
+        let complete = slice(world, 10_000);
+        let exact = judged(&complete, PolicyName::Bdl).success_rate.unwrap();
+        let report = judged(&drawn(&complete, usize::MAX, |_, share| Some(share)), PolicyName::Bdl);
+        let estimate = report.estimate.unwrap();
+        let (value, half) = (estimate.doubly_robust.unwrap(), estimate.half_width_95.unwrap());
+        assert!((value - exact).abs() < half && half < 0.03, "{world}: {value} ± {half} against {exact}");
+        assert_eq!((report.success_rate, estimate.unsupported, estimate.raised), (Some(value), 0, 0), "{world}");
+        assert!(estimate.sentence().contains(&format!("it learnt from the {} on", estimate.matched)));
+    }
+}
+
+#[test]
+fn where_the_log_never_chooses_nothing_is_known_and_it_is_said() {
+    let complete = slice("stationary", 6_000);
+    let always = judged(&drawn(&complete, 1, |_, _| Some(1.0)), PolicyName::LastN);
+    let told = always.estimate.unwrap();
+    assert_eq!((always.success_rate, told.doubly_robust, told.lacking), (None, None, Some(Lacking::Support)));
+    assert!(told.unsupported > 4_500 && told.sentence().contains(&format!("no support for {}", told.unsupported)), "{told:?}");
+
+    let exact = judged(&complete, PolicyName::Uniform).success_rate.unwrap();
+    let connectors = complete.connectors.len();
+    let report = judged(&drawn(&complete, connectors - 1, |_, share| Some(share)), PolicyName::Uniform);
+    let told = report.estimate.unwrap();
+    let (value, half) = (told.doubly_robust.unwrap(), told.half_width_95.unwrap());
+    assert!((value - exact).abs() < half && half > 0.1 && half < 0.25, "{told:?}: {exact}");
+    assert!(told.unsupported.abs_diff(6_000 / connectors) < 100, "{told:?}");
+}
+
+#[test]
+fn propensities_that_cannot_be_are_not_believed() {
+    let complete = slice("stationary", 3_000);
+    let tiny = judged(&drawn(&complete, usize::MAX, |_, _| Some(1e-300)), PolicyName::Priority);
+    let told = tiny.estimate.unwrap();
+    assert_eq!((tiny.success_rate, told.lacking, told.raised), (None, Some(Lacking::FittingPropensities), 3_000));
+    assert!(told.sentence().contains("3000 propensities were below 0.001"), "{}", told.sentence());
+
+    let half = judged(&drawn(&complete, usize::MAX, |n, share| (n % 2 == 0).then_some(share)), PolicyName::Priority);
+    let told = half.estimate.unwrap();
+    assert_eq!((half.success_rate, told.lacking), (told.matched_success_rate, Some(Lacking::Propensities)));
+    assert!(told.sentence().starts_with("propensities of 1500 of 3000 payments alone"), "{}", told.sentence());
 }
 
 /// A log of fair draws, with its propensities: what the estimate of another policy says lies near what is exact.

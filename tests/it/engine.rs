@@ -446,10 +446,13 @@ fn codes_that_no_table_knows_are_counted_by_connector() {
     for (n, class) in [DeclineClass::Unclassified, DeclineClass::Unclassified, DeclineClass::Mixed].into_iter().enumerate() {
         market.push(Body::Payment(Box::new(declined(&market, &format!("pay_{n}"), class))));
     }
+    let mut without = declined(&market, "pay_none", DeclineClass::Unclassified);
+    without.decline = Some(Decline { class: DeclineClass::Unclassified, code: Decline::NO_CODE.into() });
+    market.push(Body::Payment(Box::new(without)));
     let analytics = snapshot(&market.state).analytics;
     let rows: Vec<_> =
         analytics.unknown_codes.iter().map(|row| (row.connector.as_str(), row.code.as_str(), row.attempts)).collect();
     assert_eq!(rows, [(CONNECTORS[1], "65", 2)]);
     let row = &analytics.connectors[0];
-    assert_eq!((row.declined, row.technical), (3, 0), "what is not known is learnt as mixed: {row:?}");
+    assert_eq!((row.declined, row.technical), (4, 0), "what is not known is learnt as mixed: {row:?}");
 }

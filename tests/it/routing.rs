@@ -319,6 +319,18 @@ async fn settings_of_the_peers_are_kept_and_given_back() -> Result<()> {
         let message = refused.body["message"].as_str().unwrap_or_default();
         assert!(refused.status == 400 && message.starts_with("config.data.threshold"), "{refused:?}");
     }
+    let size = json!({ "type": "successRate", "data": { "defaultBucketSize": -3 } });
+    let level = json!({ "type": "successRate", "data": { "subLevelInputConfig": [{ "hedgingPercent": -0.5 }] } });
+    let latency = json!({ "type": "elimination", "data": { "threshold": 0.5, "txnLatency": { "gatewayLatency": -1 } } });
+    for (config, field) in [
+        (size, "config.data.defaultBucketSize"),
+        (level, "config.data.subLevelInputConfig[0].hedgingPercent"),
+        (latency, "config.data.txnLatency.gatewayLatency"),
+    ] {
+        let refused = app.post_as_switch("/rule/create", &json!({ "merchant_id": "pro_1", "config": config })).await?;
+        let message = refused.body["message"].as_str().unwrap_or_default();
+        assert!(refused.status == 400 && message.starts_with(field), "{refused:?}");
+    }
     let mut unknown = dimension.clone();
     unknown["paymentInfo"]["fields"][1] = json!("moon_phase");
     let refused = app.post_as_switch("/config-sr-dimension", &unknown).await?;

@@ -51,6 +51,10 @@ async fn an_outcome_for_an_unknown_payment_is_kept_and_the_answer_says_so() -> R
         assert_eq!(answer.body["apos"]["payment_known"], known, "{payment}");
     }
     app.until_events(2).await?;
+    for (status, known_end) in [("CHARGED", "repeated"), ("FAILURE", "contradicts")] {
+        let answer = app.post_as_switch("/update-gateway-score", &update_request("pay_known", STRIPE, status)).await?;
+        assert_eq!(answer.body["apos"]["known_end"], known_end, "{status}");
+    }
     let account = app.read("/status").await?["connectors"][0]["accounts"][0].clone();
     assert_eq!((&account["account"], &account["approved"]), (&json!(STRIPE), &json!(2)), "{account}");
     app.stop().await?;

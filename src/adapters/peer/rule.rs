@@ -77,17 +77,58 @@ impl Rule {
         }
     }
 
-    /// Refuses a rule that no success rate can meet.
+    /// Refuses a rule that no success rate can meet, and numbers of which none is below 0.
     ///
     /// # Errors
-    /// The threshold, where it is no share.
+    /// The field that cannot be.
     pub fn checked(&self) -> Result<(), BadField> {
         match self {
             Self::Elimination(Elimination { threshold, .. }) if !(0.0..=1.0).contains(threshold) => {
                 Err(BadField::new("config.data.threshold", format!("{threshold} is no share: allowed are 0 to 1")))
             }
-            Self::Elimination(_) | Self::SuccessRate(_) => Ok(()),
+            Self::Elimination(rule) => {
+                let latency = rule.txn_latency.as_ref().and_then(|latency| latency.get("gatewayLatency")?.as_f64());
+                not_negative("config.data.txnLatency", &[("gatewayLatency", latency)])
+            }
+            Self::SuccessRate(rule) => rule.checked(),
         }
+    }
+}
+
+impl SuccessRate {
+    fn checked(&self) -> Result<(), BadField> {
+        let own = [
+            ("defaultLatencyThreshold", self.default_latency_threshold),
+            ("defaultBucketSize", self.default_bucket_size.map(f64::from)),
+            ("defaultHedgingPercent", self.default_hedging_percent),
+            ("defaultLowerResetFactor", self.default_lower_reset_factor),
+            ("defaultUpperResetFactor", self.default_upper_reset_factor),
+            ("margin", self.margin),
+        ];
+        not_negative("config.data", &own)?;
+        let mut levels = self.sub_level_input_config.iter().flatten().enumerate();
+        levels.try_for_each(|(n, level)| level.checked(&format!("config.data.subLevelInputConfig[{n}]")))
+    }
+}
+
+impl SubLevel {
+    fn checked(&self, place: &str) -> Result<(), BadField> {
+        let own = [
+            ("latencyThreshold", self.latency_threshold),
+            ("bucketSize", self.bucket_size.map(f64::from)),
+            ("hedgingPercent", self.hedging_percent),
+            ("lowerResetFactor", self.lower_reset_factor),
+            ("upperResetFactor", self.upper_reset_factor),
+        ];
+        not_negative(place, &own)
+    }
+}
+
+/// Refuses the first number below 0, by its field.
+fn not_negative(place: &str, numbers: &[(&str, Option<f64>)]) -> Result<(), BadField> {
+    match numbers.iter().find_map(|(field, number)| Some((field, (*number).filter(|number| *number < 0.0)?))) {
+        Some((field, number)) => Err(BadField::new(format!("{place}.{field}"), format!("{number} is below 0"))),
+        None => Ok(()),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::adapters::json::BadField;
 use crate::domain::{
     ConnectorAccount, Context, Decline, DeclineClass, EventKind, PaymentEvent, PaymentId, ProfileId, Source, Time,
 };
+use crate::engine::KnownEnd;
 
 /// What Hyperswitch tells of an outcome; the last two come from other clients of the peer.
 #[derive(Debug, Deserialize)]
@@ -64,13 +65,16 @@ pub struct Kept {
     /// Whether the payment was known before. An outcome of an unknown one is kept all the same, and counts for the
     /// account it names.
     pub payment_known: bool,
+    /// What it says of the attempt's end, where that is known: that it was so, or another; then it changes nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_end: Option<KnownEnd>,
 }
 
 impl UpdateRequest {
     /// The outcome as an event that happened `now`; `tables` say what a connector's code means.
     ///
     /// # Errors
-    /// `status`, when it is none of the peer's words.
+    /// `status`, when it is none of the peer's words; the latency, when it is none.
     pub fn event(&self, now: Time, tables: &DeclineTables) -> Result<PaymentEvent, BadField> {
         let (word, meaning) = status(&self.status).ok_or_else(|| BadField::new("status", unknown(&self.status)))?;
         let kind = match meaning {
@@ -88,7 +92,7 @@ impl UpdateRequest {
             decline: if let Meaning::Failed(class) = meaning { Some(self.decline(word, class, tables)) } else { None },
             amount: None,
             context: Context::default(),
-            latency_ms: self.latency_ms(),
+            latency_ms: self.latency_ms()?,
             attempts_made: None,
             occurred_at: now,
         })
@@ -106,10 +110,15 @@ impl UpdateRequest {
         Decline { class: if told.class == DeclineClass::Unclassified { class } else { told.class }, code: told.code }
     }
 
-    fn latency_ms(&self) -> Option<u32> {
-        let latency = self.txn_latency.as_ref()?.gateway_latency?;
+    fn latency_ms(&self) -> Result<Option<u32>, BadField> {
+        let Some(latency) = self.txn_latency.as_ref().and_then(|told| told.gateway_latency) else { return Ok(None) };
+        if !(0.0..=f64::from(u32::MAX)).contains(&latency) {
+            let problem = format!("{latency} is no number of milliseconds: allowed are 0 to {}", u32::MAX);
+            return Err(BadField::new("txnLatency.gatewayLatency", problem));
+        }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the range, checked here")]
-        (0.0..=f64::from(u32::MAX)).contains(&latency).then_some(latency as u32)
+        let latency_ms = latency as u32;
+        Ok(Some(latency_ms))
     }
 }
 
@@ -189,6 +198,21 @@ mod tests {
         let refused = update("CHARGE", None).event(Time::ZERO, &DeclineTables::built_in().unwrap()).unwrap_err();
         assert_eq!(refused.field, "status");
         assert!(refused.problem.contains("`CHARGE` is none of CHARGED,") && refused.problem.contains("FAILURE"), "{refused}");
+    }
+
+    #[test]
+    fn a_latency_that_is_none_is_refused_by_its_field() {
+        let event = |gateway_latency| {
+            let told = UpdateRequest {
+                txn_latency: Some(TransactionLatency { gateway_latency: Some(gateway_latency) }),
+                ..update("CHARGED", None)
+            };
+            told.event(Time::ZERO, &DeclineTables::built_in().unwrap()).map(|event| event.latency_ms)
+        };
+        assert_eq!(event(250.0), Ok(Some(250)));
+        for latency in [-1.0, 1e10] {
+            assert_eq!(event(latency).unwrap_err().field, "txnLatency.gatewayLatency");
+        }
     }
 
     #[test]

@@ -8,11 +8,12 @@
 //! ```
 //!
 //! `t` is in seconds, of any origin: payments are taken in its order, those of one time in the file's. `amount` in major units. Country, method, network and BIN may be missing: then
-//! they are unknown. An outcome line names all of the payment's connectors (a simulation) or the one that was chosen
+//! they are unknown; a word in the place of a BIN is one of its own. A payment names 1 to 100 connectors. An outcome line
+//! names all of them (a simulation; what it names beyond counts for nothing) or the one that was chosen
 //! (a log), then with the `propensity` of that choice where it is known, above 0 and at most 1. Another key is refused: a
 //! misspelt one would be taken for one that is missing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::time::Duration;
 
@@ -21,11 +22,10 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::case::{Case, Outcome, Payment};
+use super::words::Words;
 use crate::adapters::decline::{Codes, DeclineTables, Decliner, Refusal};
-use crate::domain::{
-    Bin, ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, Method, Money, Network, PaymentId, ProfileId,
-    Time,
-};
+use crate::domain::decision::ELIGIBLE_MAX;
+use crate::domain::{ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, Money, PaymentId, ProfileId, Time};
 
 /// Something in a file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,14 +44,20 @@ pub struct Refused {
 /// What was taken otherwise than it stands in the files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remarks {
-    /// Words that the vocabularies lack: they count as `other`.
-    pub unnamed: BTreeSet<String>,
+    /// Words that the vocabularies lack, and how many payments have them: they count as `other`, all as one.
+    pub unnamed: BTreeMap<String, usize>,
+    /// Words in the place of a BIN, and how many payments have them: each word is a BIN of its own.
+    pub labels: (usize, usize),
     /// Payments that stand after a later one: they were put in the order of their times.
     pub out_of_order: usize,
+    /// Outcomes for connectors that their payment does not list, beside one for each that it does: they count for nothing.
+    pub unlisted: usize,
+    /// Lines of outcomes for payments that are not there: they count for nothing.
+    pub without_payment: usize,
 }
 
 /// A field that is wrong, and why.
-type Wrong = (&'static str, String);
+pub(super) type Wrong = (&'static str, String);
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
@@ -114,8 +120,10 @@ pub fn read(
             if lines % 10_000 == 0 {
                 progress(lines);
             }
+            // Some editors begin a file with a mark of its encoding.
+            let text = text.trim_start_matches('\u{feff}');
             if !text.trim().is_empty() {
-                reader.take(what, &text, line).map_err(refused)?;
+                reader.take(what, text, line).map_err(refused)?;
             }
         }
     }
@@ -150,6 +158,7 @@ struct Reader {
     outcomes: Vec<Option<(usize, SmallVec<[Outcome; 8]>)>>,
     /// The latest time of a payment.
     latest: Time,
+    words: Words,
     remarks: Remarks,
 }
 
@@ -188,42 +197,12 @@ impl Reader {
 
     fn context(&mut self, line: &PaymentLine) -> Result<Context, Wrong> {
         let country = optional("country", &line.country)?.map(|text| Country::parse(&text));
-        let bin = optional("bin", &line.bin)?.map(|text| Bin::parse(&format!("{text:0>6}")));
         Ok(Context {
-            method: optional("method", &line.method)?.map(|word| self.method(&word)),
-            network: optional("network", &line.network)?.map(|word| self.network(&word)),
+            method: optional("method", &line.method)?.map(|word| self.words.method(&word)),
+            network: optional("network", &line.network)?.map(|word| self.words.network(&word)),
             country: country.transpose().map_err(|problem| ("country", problem))?,
-            bin: bin.transpose().map_err(|problem| ("bin", problem))?,
+            bin: optional("bin", &line.bin)?.map(|word| self.words.bin(word)).transpose()?.flatten(),
             ..Context::default()
-        })
-    }
-
-    fn method(&mut self, word: &str) -> Method {
-        let known = Method::parse(word).or(match word.to_ascii_lowercase().as_str() {
-            "credit" | "debit" | "credit_card" | "debit_card" => Some(Method::Card),
-            "apple_pay" | "google_pay" | "paypal" => Some(Method::Wallet),
-            "ideal" | "sofort" | "eps" | "giropay" | "netbanking" => Some(Method::BankRedirect),
-            "sepa" | "ach" | "bacs" => Some(Method::BankDebit),
-            "klarna" | "affirm" | "bnpl" => Some(Method::PayLater),
-            "pix" => Some(Method::RealTimePayment),
-            _ => None,
-        });
-        known.unwrap_or_else(|| {
-            self.remarks.unnamed.insert(format!("method {word}"));
-            Method::Other
-        })
-    }
-
-    fn network(&mut self, word: &str) -> Network {
-        let known = Network::parse(word).or(match word.to_ascii_lowercase().as_str() {
-            "amex" | "american_express" => Some(Network::AmericanExpress),
-            "mc" | "master_card" => Some(Network::Mastercard),
-            "diners" => Some(Network::DinersClub),
-            _ => None,
-        });
-        known.unwrap_or_else(|| {
-            self.remarks.unnamed.insert(format!("network {word}"));
-            Network::Other
         })
     }
 
@@ -231,6 +210,10 @@ impl Reader {
         const FIELD: &str = "connectors";
         let names = value.as_array().filter(|names| !names.is_empty());
         let names = names.ok_or((FIELD, "a list of at least one connector's name is wanted".to_owned()))?;
+        if names.len() > ELIGIBLE_MAX {
+            let problem = format!("{} are named, more than a payment may go to: name {ELIGIBLE_MAX} at most", names.len());
+            return Err((FIELD, problem));
+        }
         let mut numbers = SmallVec::new();
         for name in names {
             let number = self.connector(&text(FIELD, name)?)?;
@@ -246,7 +229,11 @@ impl Reader {
         if let Some(number) = self.numbers.get(name) {
             return Ok(*number);
         }
-        let account = ConnectorAccount::parse(name).map_err(|problem| ("connectors", problem))?;
+        let account = ConnectorAccount::parse(name).map_err(|problem| {
+            let joined = name.split_whitespace().collect::<Vec<_>>().join("_");
+            let remedy = ConnectorAccount::parse(&joined).map_or(String::new(), |name| format!(": write {name} in both files"));
+            ("connectors", problem + &remedy)
+        })?;
         let number =
             u16::try_from(self.connectors.len()).map_err(|_| ("connectors", "there are more than 65,536 names".to_owned()))?;
         self.connectors.push(account);
@@ -256,26 +243,35 @@ impl Reader {
 
     fn outcome(&mut self, line: &OutcomeLine, number: usize) -> Result<(), Wrong> {
         let id = text("id", &line.id)?;
-        let place = self.by_id.get(id.as_str()).copied();
-        let place = place
-            .ok_or_else(|| ("id", format!("there is no payment {id}: add its line to the payments or remove this one")))?;
+        let Some(place) = self.by_id.get(id.as_str()).copied() else {
+            self.remarks.without_payment += 1;
+            return Ok(());
+        };
         if self.outcomes[place].is_some() {
             return Err(("id", format!("{id} has outcomes already: give each payment one line")));
         }
         if line.outcomes.is_empty() {
             return Err(("outcomes", "an outcome for at least one connector is wanted".to_owned()));
         }
+        let payment = &self.payments[place].1;
         let mut outcomes = SmallVec::new();
+        let mut unlisted = Vec::new();
         for (name, value) in &line.outcomes {
-            let connector = self.numbers.get(name).copied().filter(|c| self.payments[place].1.connectors.contains(c));
-            let connector = connector.ok_or_else(|| {
-                ("outcomes", format!("{name} is not among the connectors of payment {id}: list it there or remove it here"))
-            })?;
-            let decliner =
-                Decliner::of(Some(self.connectors[usize::from(connector)].connector()), &self.payments[place].1.context);
+            let Some(connector) = self.numbers.get(name).copied().filter(|c| payment.connectors.contains(c)) else {
+                unlisted.push(name.as_str());
+                continue;
+            };
+            let decliner = Decliner::of(Some(self.connectors[usize::from(connector)].connector()), &payment.context);
             let told = |code: &str| decline(code, &decliner, &self.tables);
             outcomes.push(outcome(connector, value, &line.propensity, told)?);
         }
+        // Beside one for each that is listed they are of no use; in the place of one they are a mistake.
+        if !unlisted.is_empty() && outcomes.len() < payment.connectors.len() {
+            let names = unlisted.join(", ");
+            let problem = format!("{names} is not among the connectors of payment {id}: list it there or remove it here");
+            return Err(("outcomes", problem));
+        }
+        self.remarks.unlisted += unlisted.len();
         self.outcomes[place] = Some((number, outcomes));
         Ok(())
     }
@@ -309,7 +305,9 @@ impl Reader {
         // Stable: payments of one time stay in the file's order.
         rows.sort_by_key(|(payment, _)| payment.at);
         let (payments, outcomes) = rows.into_iter().unzip();
-        (Case { connectors: self.connectors, payments, outcomes }, self.remarks)
+        let Words { unnamed, labels, labelled } = self.words;
+        let remarks = Remarks { unnamed, labels: (labels.len(), labelled), ..self.remarks };
+        (Case { connectors: self.connectors, payments, outcomes }, remarks)
     }
 }
 
@@ -401,6 +399,7 @@ fn amount(value: &Value, currency: Currency) -> Result<Money, Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Method, Network};
 
     const PAYMENT: &str = r#"{"id":"p1","t":3.25,"merchant":"m","amount":65.4,"currency":"EUR","country":"DE","method":"card","network":"visa","bin":411111,"connectors":["a","b"]}"#;
     const BOTH: &str =
@@ -438,11 +437,16 @@ mod tests {
         let outcome = |from: &str, to: &str| BOTH.replace(from, to);
         check(&payment("3.25", "\"soon\""), BOTH, &["P.jsonl, line 1, field `t`", "a number from 0"]);
         check(&payment("\"EUR\"", "\"EURO\""), BOTH, &["field `currency`", "EURO", "such as EUR"]);
-        check(&payment("411111", "4111111111111111"), BOTH, &["field `bin`", "six to eight digits"]);
+        check(&payment("411111", "4111111111111111"), BOTH, &["field `bin`", "six to eight digits", "cut it"]);
         check(&payment("[\"a\",\"b\"]", "[]"), BOTH, &["field `connectors`", "at least one"]);
+        check(&payment("\"a\"", "\"Adyen UK\""), BOTH, &["field `connectors`", "white space", "write Adyen_UK in both files"]);
+        let named =
+            |count: usize| payment("\"a\",\"b\"", &(0..count).map(|n| format!("\"c{n}\"")).collect::<Vec<_>>().join(","));
+        check(&named(101), BOTH, &["P.jsonl, line 1, field `connectors`", "101 are named", "100 at most"]);
+        check(&named(100), BOTH, &["O.jsonl, line 1, field `outcomes`", "a, b is not among"]);
         check(&format!("{PAYMENT}\n\n{{\"id\":"), BOTH, &["P.jsonl, line 3", "--help"]);
         check(&format!("{PAYMENT}\n{PAYMENT}"), BOTH, &["P.jsonl, line 2, field `id`", "its own"]);
-        check(PAYMENT, &outcome("p1", "p2"), &["O.jsonl, line 1, field `id`", "there is no payment p2"]);
+        check(PAYMENT, &outcome("p1", "p2"), &["P.jsonl, line 1, field `id`", "p1 has no line among the outcomes"]);
         check(PAYMENT, &outcome("true", "1"), &["field `success`", "true or false"]);
         check(PAYMENT, &outcome("0.9", "1.9"), &["field `p`", "0 to 1"]);
         check(PAYMENT, &outcome("\"b\"", "\"c\""), &["field `outcomes`", "c is not among the connectors"]);
@@ -474,6 +478,18 @@ mod tests {
     fn words_without_a_name_are_told() {
         let (case, remarks) = tried(&PAYMENT.replace("card", "pigeon"), BOTH).unwrap();
         assert_eq!(case.payments[0].context.method, Some(Method::Other));
-        assert_eq!(remarks.unnamed.into_iter().collect::<Vec<_>>(), ["method pigeon"]);
+        assert_eq!(remarks.unnamed.into_iter().collect::<Vec<_>>(), [("method pigeon".to_owned(), 1)]);
+        let (case, remarks) = tried(&PAYMENT.replace("411111", "\"bin_3\""), BOTH).unwrap();
+        assert!(case.payments[0].context.bin.is_some() && remarks.labels == (1, 1), "{remarks:?}");
+    }
+
+    #[test]
+    fn what_is_beyond_the_payments_and_their_connectors_counts_for_nothing_and_is_told() {
+        let (plain, _) = tried(PAYMENT, BOTH).unwrap();
+        let more = BOTH.replace("{\"a\"", "{\"z\":{\"success\":true},\"a\"");
+        let further = format!("\u{feff}{more}\n{}", BOTH.replace("p1", "p2"));
+        let (case, remarks) = tried(&format!("\u{feff}{PAYMENT}"), &further).unwrap();
+        assert_eq!(case, plain);
+        assert_eq!(remarks, Remarks { unlisted: 1, without_payment: 1, ..Remarks::default() });
     }
 }

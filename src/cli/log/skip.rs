@@ -8,7 +8,7 @@ use compact_str::CompactString;
 
 use crate::cli::replay::Source;
 use crate::cli::{Ended, Failure, Setup, live, output, screen, wiring};
-use crate::domain::{Body, Command, Order, Position, Role};
+use crate::domain::{Body, Command, Order, Position, Role, personal};
 use crate::log::Log;
 use crate::runtime::LogChoice;
 use crate::runtime::clock::Clock;
@@ -42,6 +42,9 @@ fn checked(reason: &str) -> Result<CompactString, Failure> {
         return Err(Failure::usage(format!(
             "--reason: say why in one line of 1 to {REASON_MAX} characters; the audit keeps it"
         )));
+    }
+    if let Some(data) = personal::within(reason) {
+        return Err(Failure::usage(format!("--reason: it holds {data}: the audit keeps it, so leave that out")));
     }
     Ok(reason.into())
 }

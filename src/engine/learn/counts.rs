@@ -1,5 +1,5 @@
 //! Counts of the latest outcomes and decisions, for people to judge the scores by: whether what was expected happened, how
-//! sure decisions were, and how often the account chosen was the best one, where that is known.
+//! sure decisions were, and whether accounts tried after one had failed did any better.
 
 use serde::{Deserialize, Serialize};
 
@@ -40,15 +40,16 @@ pub(super) struct Bin {
     pub(super) shown: f64,
 }
 
-/// Whether the account chosen first was the best.
+/// What outcomes tell of the account that was chosen before. One that approves tells nothing of it: no other is tried then, and
+/// counted as the best it would be the best wherever nothing is retried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Hindsight {
-    /// The first account tried approved: none could have done better.
-    pub(super) best: u64,
-    /// Another account approved after it had not.
-    pub(super) other: u64,
-    /// None that was tried approved, or none was tried after it.
-    pub(super) unknown: u64,
+    /// An account failed after another one had.
+    pub(super) no_better: u64,
+    /// An account approved after another one had failed.
+    pub(super) better: u64,
+    /// No other account had failed before: nothing is told.
+    pub(super) untried: u64,
 }
 
 /// All that is counted.
@@ -75,10 +76,10 @@ impl Counts {
                 bin.shown += shown;
             });
         }
-        self.hindsight.count(|counts| match (approved, failed_elsewhere) {
-            (true, false) => counts.best += 1,
-            (true, true) => counts.other += 1,
-            (false, _) => counts.unknown += 1,
+        self.hindsight.count(|counts| match (failed_elsewhere, approved) {
+            (true, false) => counts.no_better += 1,
+            (true, true) => counts.better += 1,
+            (false, _) => counts.untried += 1,
         });
     }
 }
@@ -107,12 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn an_approval_tells_which_choice_was_the_best_one() {
+    fn only_what_is_tried_after_a_failure_elsewhere_tells_of_a_choice() {
         let mut counts = Counts::default();
         counts.ended(Some(0.9), true, false);
         counts.ended(Some(0.91), false, false);
         counts.ended(None, true, true);
-        assert_eq!(*counts.hindsight.both()[1], Hindsight { best: 1, other: 1, unknown: 1 });
+        counts.ended(None, false, true);
+        counts.ended(None, true, true);
+        assert_eq!(*counts.hindsight.both()[1], Hindsight { no_better: 1, better: 2, untried: 2 });
         let bin = counts.calibration.both()[1][9];
         assert_eq!((bin.outcomes, bin.approved), (2, 1));
     }

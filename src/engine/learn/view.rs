@@ -93,8 +93,8 @@ fn error(rows: &[CalibrationRow]) -> Option<f64> {
 
 fn accuracy(counts: &Counts) -> Accuracy {
     let [before, running] = counts.hindsight.both();
-    let (best, other) = (before.best + running.best, before.other + running.other);
-    let known = best + other;
-    let share = (known > 0).then(|| as_f64(best) / as_f64(known));
-    Accuracy { best, other, unknown: before.unknown + running.unknown, share }
+    let (no_better, better) = (before.no_better + running.no_better, before.better + running.better);
+    let known = no_better + better;
+    let share = (known > 0).then(|| as_f64(no_better) / as_f64(known));
+    Accuracy { counts: Accuracy::COUNTS, no_better, better, untried: before.untried + running.untried, share }
 }

@@ -110,13 +110,16 @@ impl AdoptionView {
         killed.chain(conservative).chain(shadow).chain(dial).chain(apart).collect()
     }
 
+    /// That the kill switch is pulled, as anybody may know it: who pulled it and why follows it elsewhere.
+    pub const KILLED: &str = "routing: the kill switch is pulled";
+
     /// What keeps the engine from routing as it was set up to, a sentence each, of the part `routing`: the kill switch and
     /// conservative routing. Shadow and dial are how it was set up.
     #[must_use]
     pub fn unwell(&self) -> Vec<String> {
         let killed = self.kill_switch.iter().map(|KillSwitch { by, reason, .. }| match reason.as_str() {
-            "" => format!("routing: the kill switch is pulled by {by}"),
-            reason => format!("routing: the kill switch is pulled by {by}: {reason}"),
+            "" => format!("{} by {by}", Self::KILLED),
+            reason => format!("{} by {by}: {reason}", Self::KILLED),
         });
         let conservative =
             self.conservative.iter().map(|Conservative { sentence, .. }| format!("routing: conservative: {sentence}"));

@@ -122,15 +122,25 @@ pub struct CalibrationRow {
     pub approved: f64,
 }
 
-/// How often the account chosen first was the best one, of the latest 10,000 to 20,000 outcomes.
+/// How good a choice was in hindsight, of the latest 10,000 to 20,000 outcomes. That is known only where the account chosen
+/// failed and another one was tried: of an approval nobody knows whether others would have approved too, so none is counted
+/// for the choice.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Default)]
 pub struct Accuracy {
-    /// It approved: none could have done better.
-    pub best: u64,
-    /// It did not, and another one that was tried then did.
-    pub other: u64,
-    /// It did not, and nobody knows whether another one would have.
-    pub unknown: u64,
-    /// The best of those that are known. None where none is.
+    /// What is counted, in words: [`Accuracy::COUNTS`].
+    pub counts: &'static str,
+    /// Accounts that failed too, after another one had failed.
+    pub no_better: u64,
+    /// Accounts that approved after another one had failed.
+    pub better: u64,
+    /// Outcomes of payments of which no other account had failed: they tell of no choice.
+    pub untried: u64,
+    /// Those that did no better, of both. None where no other account was tried.
     pub share: Option<f64>,
+}
+
+impl Accuracy {
+    /// What is counted, in words.
+    pub const COUNTS: &'static str = "accounts tried after the one chosen had failed; share: those that did no better. What \
+         others would have made of a payment that the one chosen approved, nobody knows";
 }

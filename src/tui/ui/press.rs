@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::dialog::{self, Dialog, Kind};
 use super::timeline::Travel;
 use super::{Deed, PANIC_STAYS, PaceKey, Panel, Session, Ui};
-use crate::domain::{Autonomy, Order};
+use crate::domain::{Autonomy, Order, personal};
 use crate::engine::Snapshot;
 use crate::engine::snapshot::ActionStatus;
 use crate::tui::escape::Key;
@@ -186,6 +186,12 @@ impl Ui {
     /// Gives the order the dialog stands for, and closes it.
     fn order(&mut self, does: Does, now: Duration) -> Option<Deed> {
         let order = self.dialog.as_ref()?.order(does)?;
+        if let Order::Reject { reason, .. } = &order
+            && let Some(data) = personal::within(reason)
+        {
+            self.say(format!("the reason holds {data}: the audit keeps it, so leave that out"), true, now);
+            return None;
+        }
         self.dialog = None;
         self.say("ordered; waiting for the engine", false, now);
         Some(Deed::Order(order))

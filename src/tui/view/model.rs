@@ -96,12 +96,12 @@ fn next(view: &LearningView, scene: &Scene<'_>) -> String {
 /// How well scores do, and the models before.
 fn paged(view: &LearningView, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
     let theme = scene.theme;
-    let known = view.accuracy.best + view.accuracy.other;
+    let known = view.accuracy.no_better + view.accuracy.better;
     let choices = format!(
-        "the account chosen first was the best one in {} of {} payments of which that is known; of {} it is not",
+        "another account, tried after the one chosen had failed, did no better in {} of {}; {} outcomes tell nothing of others",
         format::rate(view.accuracy.share),
         format::count(known),
-        format::count(view.accuracy.unknown)
+        format::count(view.accuracy.untried)
     );
     let mut lines = field("choices", &choices, theme.text, (columns, 3), theme);
     let bins: Vec<String> = view.confidence.iter().map(|count| format::count(*count)).collect();

@@ -245,7 +245,7 @@ pub(crate) fn modelled() -> Snapshot {
         ],
         calibration: vec![bin(0.5, 120, 0.525), bin(0.7, 1_810, 0.744), bin(0.8, 6_400, 0.857), bin(0.9, 9_100, 0.946)],
         calibration_error: Some(0.0062),
-        accuracy: Accuracy { best: 8_210, other: 310, unknown: 840, share: Some(0.9636) },
+        accuracy: Accuracy { counts: Accuracy::COUNTS, no_better: 310, better: 530, untried: 8_520, share: Some(0.369) },
         confidence: [0, 3, 12, 80, 210, 640, 1_020, 1_800, 3_100, 6_240],
     };
     Snapshot { learning, ..calm() }
