@@ -1,5 +1,7 @@
 //! `apos backtest routing` from outside, and the policies against each other on a slice of a scenario.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::process::Command;
@@ -112,8 +114,8 @@ fn the_engine_beats_the_last_125_rule_where_connectors_fail() {
 }
 
 /// The log that a policy leaves which draws among a payment's first connectors alike, with what is recorded of each draw.
-fn drawn(complete: &Case, first: usize, propensity: impl Fn(usize, f64) -> Option<f64>) -> Case {
-    let draws = Family::new(1, "log");
+fn drawn(complete: &Case, (seed, first): (u64, usize), propensity: impl Fn(usize, f64) -> Option<f64>) -> Case {
+    let draws = Family::new(seed, "log");
     let mut log = complete.clone();
     for (n, (payment, outcomes)) in complete.payments.iter().zip(&mut log.outcomes).enumerate() {
         let count = payment.connectors.len().min(first);
@@ -126,32 +128,61 @@ fn drawn(complete: &Case, first: usize, propensity: impl Fn(usize, f64) -> Optio
     log
 }
 
-/// What the engine is said to come to lies where it does come to, whatever goes wrong.
+/// What the engine comes to that learns only where it chooses as a log did, as the log's judge lets it: exactly, since every
+/// choice's probability of success is known here.
+fn comes_to(complete: &Case, log: &Case) -> f64 {
+    let settings = Settings::default();
+    let mut policy = Policy::new(PolicyName::Bdl, log, Engine { settings: &settings, trainer: None });
+    let (mut due, mut sum) = (BinaryHeap::new(), 0.0);
+    for (n, payment) in log.payments.iter().enumerate() {
+        while let Some(Reverse((at, n))) = due.peek().copied().filter(|Reverse((at, _))| *at <= payment.at) {
+            due.pop();
+            policy.learn(log, n, &log.outcomes[n][0], at);
+        }
+        let chosen = policy.choose(log, n).connector;
+        sum += complete.outcome(n, chosen).unwrap().p.unwrap();
+        if log.outcomes[n][0].connector == chosen {
+            policy.commit(log, n);
+            due.push(Reverse((payment.at + log.outcomes[n][0].observed_after, n)));
+        }
+    }
+    sum / f64::from(u32::try_from(log.payments.len()).unwrap())
+}
+
+/// What the engine is said to come to lies where it does come to, whatever goes wrong: nineteen times of twenty, so that of
+/// twelve logs more than two outside are one chance in fifty.
 #[test]
 fn a_log_of_fair_draws_tells_of_the_engine_what_is_exact() {
+    let mut outside = Vec::new();
     for world in ["stationary", "outage", "drift"] {
-        let complete = slice(world, 10_000);
-        let exact = judged(&complete, PolicyName::Bdl).success_rate.unwrap();
-        let report = judged(&drawn(&complete, usize::MAX, |_, share| Some(share)), PolicyName::Bdl);
-        let estimate = report.estimate.unwrap();
-        let (value, half) = (estimate.doubly_robust.unwrap(), estimate.half_width_95.unwrap());
-        assert!((value - exact).abs() < half && half < 0.03, "{world}: {value} ± {half} against {exact}");
-        assert_eq!((report.success_rate, estimate.unsupported, estimate.raised), (Some(value), 0, 0), "{world}");
-        assert!(estimate.sentence().contains(&format!("it learnt from the {} on", estimate.matched)));
+        let complete = slice(world, 6_000);
+        for seed in 1..=4 {
+            let log = drawn(&complete, (seed, usize::MAX), |_, share| Some(share));
+            let (exact, report) = (comes_to(&complete, &log), judged(&log, PolicyName::Bdl));
+            let estimate = report.estimate.unwrap();
+            let (value, half) = (estimate.doubly_robust.unwrap(), estimate.half_width_95.unwrap());
+            if (value - exact).abs() > half {
+                outside.push(format!("{world} {seed}: {value} ± {half} against {exact}"));
+            }
+            assert!(half < 0.035, "{world} {seed}: ± {half}");
+            assert_eq!((report.success_rate, estimate.unsupported, estimate.raised), (Some(value), 0, 0), "{world}");
+            assert!(estimate.sentence().contains(&format!("it learnt from the {} on", estimate.matched)));
+        }
     }
+    assert!(outside.len() <= 2, "{outside:#?}");
 }
 
 #[test]
 fn where_the_log_never_chooses_nothing_is_known_and_it_is_said() {
     let complete = slice("stationary", 6_000);
-    let always = judged(&drawn(&complete, 1, |_, _| Some(1.0)), PolicyName::LastN);
+    let always = judged(&drawn(&complete, (1, 1), |_, _| Some(1.0)), PolicyName::LastN);
     let told = always.estimate.unwrap();
     assert_eq!((always.success_rate, told.doubly_robust, told.lacking), (None, None, Some(Lacking::Support)));
     assert!(told.unsupported > 4_500 && told.sentence().contains(&format!("no support for {}", told.unsupported)), "{told:?}");
 
     let exact = judged(&complete, PolicyName::Uniform).success_rate.unwrap();
     let connectors = complete.connectors.len();
-    let report = judged(&drawn(&complete, connectors - 1, |_, share| Some(share)), PolicyName::Uniform);
+    let report = judged(&drawn(&complete, (1, connectors - 1), |_, share| Some(share)), PolicyName::Uniform);
     let told = report.estimate.unwrap();
     let (value, half) = (told.doubly_robust.unwrap(), told.half_width_95.unwrap());
     assert!((value - exact).abs() < half && half > 0.1 && half < 0.25, "{told:?}: {exact}");
@@ -161,12 +192,12 @@ fn where_the_log_never_chooses_nothing_is_known_and_it_is_said() {
 #[test]
 fn propensities_that_cannot_be_are_not_believed() {
     let complete = slice("stationary", 3_000);
-    let tiny = judged(&drawn(&complete, usize::MAX, |_, _| Some(1e-300)), PolicyName::Priority);
+    let tiny = judged(&drawn(&complete, (1, usize::MAX), |_, _| Some(1e-300)), PolicyName::Priority);
     let told = tiny.estimate.unwrap();
     assert_eq!((tiny.success_rate, told.lacking, told.raised), (None, Some(Lacking::FittingPropensities), 3_000));
     assert!(told.sentence().contains("3000 propensities were below 0.001"), "{}", told.sentence());
 
-    let half = judged(&drawn(&complete, usize::MAX, |n, share| (n % 2 == 0).then_some(share)), PolicyName::Priority);
+    let half = judged(&drawn(&complete, (1, usize::MAX), |n, share| (n % 2 == 0).then_some(share)), PolicyName::Priority);
     let told = half.estimate.unwrap();
     assert_eq!((half.success_rate, told.lacking), (told.matched_success_rate, Some(Lacking::Propensities)));
     assert!(told.sentence().starts_with("propensities of 1500 of 3000 payments alone"), "{}", told.sentence());
@@ -222,5 +253,7 @@ fn a_log_of_the_engine_is_judged_with_other_draws() {
     }
     let estimate = judge(&log, PolicyName::Bdl, engine, &|| std::time::Duration::ZERO, &mut |_, _| {}).estimate.unwrap();
     let told = (estimate.doubly_robust.unwrap(), estimate.snips.unwrap());
-    assert!((told.0 - approved).abs() < 0.01 && (told.1 - approved).abs() < 0.01, "{estimate:?}: {approved} were approved");
+    // With the same draws it says .939, and is as sure.
+    let half = estimate.half_width_95.unwrap();
+    assert!((told.0 - approved).abs() < half && (told.1 - approved).abs() < half, "{estimate:?}: {approved} were approved");
 }
