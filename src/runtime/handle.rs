@@ -204,7 +204,7 @@ impl Handle {
         ready.then_some(()).ok_or(DecideError::NotReady)
     }
 
-    /// As [`Handle::folded_start`], once it is so, or [`START_PATIENCE`] is over.
+    /// As [`Handle::folded_start`], once it is so, or three seconds are over.
     ///
     /// # Errors
     /// [`DecideError::NotReady`].
