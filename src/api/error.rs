@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
 use super::auth::{KEY_VARIABLE, PEER_OPEN_VARIABLE, PEER_SECRET_VARIABLE, WEBHOOK_KEY_VARIABLE};
@@ -213,8 +213,16 @@ impl ApiError {
     const fn is_worth_repeating(&self) -> bool {
         matches!(
             self,
-            Self::NotTaken(AppendError::Log(_) | AppendError::Spool(_)) | Self::Undecided(DecideError::NotRecorded(_))
+            Self::NotTaken(AppendError::Log(_) | AppendError::Spool(_))
+                | Self::Undecided(DecideError::NotRecorded(_) | DecideError::NotReady)
         )
+    }
+
+    /// Says when to ask again, where that is worth it.
+    pub(super) fn say_when(&self, response: &mut HttpResponse) {
+        if self.is_worth_repeating() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
     }
 
     /// The answer.
@@ -228,13 +236,12 @@ impl ApiError {
             remedy: self.remedy(),
         };
         let mut response = HttpResponse::build(self.status());
-        if self.is_worth_repeating() {
-            response.insert_header((RETRY_AFTER, "1"));
-        }
         if let Self::MethodNotAllowed(allowed) = self {
             response.insert_header((ALLOW, allowed.as_str()));
         }
-        response.json(Body { error: told })
+        let mut response = response.json(Body { error: told });
+        self.say_when(&mut response);
+        response
     }
 }
 
@@ -264,6 +271,7 @@ mod tests {
         };
         check(AppendError::Log(LogError::Closed).into(), Some("1"), "send it again");
         check(DecideError::NotRecorded(LogError::Closed).into(), Some("1"), "send it again");
+        check(DecideError::NotReady.into(), Some("1"), "ask again");
         check(AppendError::NotFolded(Position::default()).into(), None, "it is recorded: ask");
     }
 }

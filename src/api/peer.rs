@@ -60,11 +60,15 @@ impl From<DecideError> for Refused {
 
 impl Refused {
     fn response(self) -> HttpResponse {
-        let (status, refusal) = match self {
-            Self::Asked(refusal) => (StatusCode::BAD_REQUEST, refusal),
-            Self::Here(error) => (error.status(), Refusal::Other(error.code(), told(&error))),
-        };
-        reply::json(status, &refusal.body())
+        match self {
+            Self::Asked(refusal) => reply::json(StatusCode::BAD_REQUEST, &refusal.body()),
+            Self::Here(error) => {
+                let refusal = Refusal::Other(error.code(), told(&error));
+                let mut response = reply::json(error.status(), &refusal.body());
+                error.say_when(&mut response);
+                response
+            }
+        }
     }
 }
 

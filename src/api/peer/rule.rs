@@ -40,12 +40,16 @@ impl From<BadField> for Refused {
 
 impl Refused {
     pub(super) fn response(self) -> HttpResponse {
-        let (status, code, message) = match self {
-            Self::Invalid(code, message) => (StatusCode::BAD_REQUEST, code, message),
-            Self::Missing(message) => (StatusCode::NOT_FOUND, RULE, message.to_owned()),
-            Self::Here(error) => (error.status(), error.code(), told(&error)),
-        };
-        reply::json(status, &RuleError { code, message: &message, data: None })
+        let refused = |status, code, message: &str| reply::json(status, &RuleError { code, message, data: None });
+        match self {
+            Self::Invalid(code, message) => refused(StatusCode::BAD_REQUEST, code, &message),
+            Self::Missing(message) => refused(StatusCode::NOT_FOUND, RULE, message),
+            Self::Here(error) => {
+                let mut response = refused(error.status(), error.code(), &told(&error));
+                error.say_when(&mut response);
+                response
+            }
+        }
     }
 }
 
