@@ -130,9 +130,10 @@ impl State {
 
     /// What is told of a payment before it is decided counts for its decision, and for its outcomes.
     fn told(&mut self, (profile, payment): (&ProfileId, &PaymentId), context: Context, amount: Option<Money>) {
-        let (payment, new) = self.view.payments.entry(Key::of(profile, payment), self.view.at);
-        payment.context = context.or(payment.context);
-        payment.amount = amount.or(payment.amount);
+        let ((), new) = self.view.payments.change(Key::of(profile, payment), self.view.at, |payment| {
+            payment.context = context.or(payment.context);
+            payment.amount = amount.or(payment.amount);
+        });
         self.statistics.payments += u64::from(new);
     }
 

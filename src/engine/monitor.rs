@@ -42,12 +42,18 @@ pub(crate) struct Outcome {
     pub(crate) at: Time,
     /// The class of its failure; none: approved.
     pub(crate) failure: Option<DeclineClass>,
-    /// Its latency in milliseconds, where known and not late.
-    pub(crate) latency_ms: Option<u32>,
+    /// Its latency as windows sum it, where known and not late.
+    pub(crate) log_latency: Option<f32>,
     /// Its amount, where known.
     pub(crate) amount: Option<Money>,
     /// Its method, where known.
     pub(crate) method: Option<Method>,
+}
+
+/// A latency as windows sum it: the logarithm of its milliseconds, of one at least.
+#[expect(clippy::cast_possible_truncation, reason = "the logarithm of a u32 fits an f32")]
+pub(crate) fn log_latency(ms: u32) -> f32 {
+    libm::log(f64::from(ms.max(1))) as f32
 }
 
 /// One slice's window and baseline.
@@ -83,22 +89,22 @@ impl Monitor {
     /// A payment started on these slices.
     pub(crate) fn started(&mut self, slices: &[Slice], at: Time) {
         for &slice in slices {
-            if let Some(watched) = self.touch(slice) {
+            self.touch(slice, |watched| {
                 watched.window.at(at, &mut watched.baseline, |bucket| bucket.started = bucket.started.saturating_add(1));
-            }
+            });
         }
     }
 
     /// An attempt ended on these slices.
     pub(crate) fn ended(&mut self, slices: &[Slice], outcome: &Outcome) {
         for &slice in slices {
-            if let Some(watched) = self.touch(slice) {
+            self.touch(slice, |watched| {
                 watched.window.at(outcome.at, &mut watched.baseline, |bucket| bucket.count(outcome));
                 if let Some(amount) = outcome.amount {
                     watched.ticket(amount);
                 }
                 watched.methods |= outcome.method.map_or(0, |method| 1 << method as u32);
-            }
+            });
         }
     }
 
@@ -125,15 +131,22 @@ impl Monitor {
         }
     }
 
-    fn touch(&mut self, slice: Slice) -> Option<&mut Watched> {
-        if self.slices.len() >= MAX_SLICES && !self.slices.contains_key(&slice) {
-            return None;
+    /// Changes a slice that has news, if it is watched or there is room for it.
+    fn touch(&mut self, slice: Slice, change: impl FnOnce(&mut Watched)) {
+        let full = self.slices.len() >= MAX_SLICES;
+        let known = self.slices.get_mut(&slice).map(Arc::make_mut);
+        if known.is_none() && full {
+            return;
         }
-        let watched = Arc::make_mut(self.slices.entry(slice).or_default());
+        let mut new = None;
+        let watched = known.unwrap_or_else(|| new.insert(Watched::default()));
+        change(watched);
         if !core::mem::replace(&mut watched.window.touched, true) {
             self.touched.push(slice);
         }
-        Some(watched)
+        if let Some(new) = new {
+            self.slices.insert(slice, Arc::new(new));
+        }
     }
 
     /// Marks a slice as judged, so that its next news is noted again.

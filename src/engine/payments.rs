@@ -109,16 +109,18 @@ impl Payments {
         (self.open.len() + self.closed.len(), self.open.len())
     }
 
-    /// The payment, open from now on; the flag says whether it is new.
-    pub(crate) fn entry(&mut self, key: Key, at: Time) -> (&mut Payment, bool) {
-        let mut new = false;
-        if !self.open.contains_key(&key) {
-            let closed = self.closed.get(key);
-            new = closed.is_none();
-            self.by_age.push_back((at, key));
-            self.open.insert(key, closed.map(|closed| Arc::new(closed.payment())).unwrap_or_default());
+    /// Changes the payment, which is open from now on. Returns what `change` does, and whether the payment is new.
+    pub(crate) fn change<T>(&mut self, key: Key, at: Time, change: impl FnOnce(&mut Payment) -> T) -> (T, bool) {
+        if let Some(payment) = self.open.get_mut(&key) {
+            return (change(Arc::make_mut(payment)), false);
         }
-        (Arc::make_mut(self.open.entry(key).or_default()), new)
+        let closed = self.closed.get(key);
+        let new = closed.is_none();
+        let mut payment = closed.map(|closed| closed.payment()).unwrap_or_default();
+        let changed = change(&mut payment);
+        self.by_age.push_back((at, key));
+        self.open.insert(key, Arc::new(payment));
+        (changed, new)
     }
 
     /// Whether an event id has been seen.
@@ -174,7 +176,7 @@ mod tests {
             for second in 0..count {
                 let now = Time::from_secs(100_000 + second);
                 let back = |seconds| Time::from_secs(now.secs() - seconds);
-                let (_, new) = payments.entry(key(second.unsigned_abs().into()), now);
+                let ((), new) = payments.change(key(second.unsigned_abs().into()), now, |_| ());
                 assert!(new, "second {second}");
                 payments.forget(now, &Horizon { open_before: back(10), closed_before: back(horizon_s), max }, |_| {});
                 assert!(payments.len().0 <= max + CLOSED_PER_ENTRY, "{} of {max}", payments.len().0);
@@ -194,14 +196,13 @@ mod tests {
     #[test]
     fn a_payment_opened_again_goes_on_where_it_was() {
         let (mut payments, start) = (Payments::default(), Time::from_secs(1_000));
-        payments.entry(key(1), start).0.attempts_made = 3;
+        payments.change(key(1), start, |payment| payment.attempts_made = 3);
         let later = start + core::time::Duration::from_mins(1);
         let horizon = |at: Time| Horizon { open_before: at, closed_before: Time::ZERO, max: 1_000 };
         payments.forget(later, &horizon(later), |_| {});
         assert_eq!(payments.len(), (1, 0));
-        let (payment, new) = payments.entry(key(1), later);
-        assert_eq!((payment.attempts_made, new), (3, false));
-        payment.attempts_made = 4;
+        let (before, new) = payments.change(key(1), later, |payment| core::mem::replace(&mut payment.attempts_made, 4));
+        assert_eq!((before, new), (3, false));
         let bytes = postcard::to_allocvec(&payments).unwrap();
         let mut payments: Payments = postcard::from_bytes(&bytes).unwrap();
         payments.forget(later, &horizon(later + core::time::Duration::from_secs(1)), |_| {});

@@ -11,7 +11,7 @@ use crate::engine::analyse::Counted;
 use crate::engine::feed::Line;
 use crate::engine::heal::End;
 use crate::engine::learn::Lesson;
-use crate::engine::monitor::{Outcome, Slice};
+use crate::engine::monitor::{self, Outcome, Slice};
 use crate::engine::payments::{Key, Merge, Payment, Silent};
 use crate::engine::route::breaker::{Answered, Turn};
 use crate::engine::route::{Observation, Subject};
@@ -37,8 +37,8 @@ impl State {
         let waited = at.since(made);
         let prompt = waited <= PROMPT;
         let key = Key::of(&request.profile, &request.payment);
-        let (payment, new) = self.view.payments.entry(key, at);
-        let launched = payment.decided(decision, account, prompt.then_some(made));
+        let decided = prompt.then_some(made);
+        let (launched, new) = self.view.payments.change(key, at, |payment| payment.decided(decision, account, decided));
         self.statistics.payments += u64::from(new);
         if launched.is_some() {
             self.experiments.assigned(decision, &self.view.arms);
@@ -83,11 +83,12 @@ impl State {
         }
         let account = account.flatten();
         let key = Key::of(&event.profile, &event.payment);
-        let (payment, new) = self.view.payments.entry(key, at);
-        let seen = payment.seen();
-        let (merge, place) = payment.merge(event, account);
-        let coverage = payment.cover(event, seen);
-        let mut known = Known::of(payment, event, (merge, place), (merchant, account), at);
+        let ((merge, coverage, mut known), new) = self.view.payments.change(key, at, |payment| {
+            let seen = payment.seen();
+            let (merge, place) = payment.merge(event, account);
+            let coverage = payment.cover(event, seen);
+            (merge, coverage, Known::of(payment, event, (merge, place), (merchant, account), at))
+        });
         if !self.healer.shadowed.is_watching() && !self.shadow.is_watching(at) {
             known.decision = known.decision.filter(|decision| !decision.notes.is_empty());
         }
@@ -167,8 +168,9 @@ impl State {
         self.learning.counts.ended(known.shown, failure.is_none(), known.failed_elsewhere);
         self.learn(known, subject, failure);
         let at = event.occurred_at.min(self.view.at);
-        let latency_ms = event.latency_ms.filter(|_| !late(event, self.view.at));
-        let outcome = Outcome { at, failure, latency_ms, amount: known.amount, method: known.context.method };
+        let late = late(event, self.view.at);
+        let log_latency = event.latency_ms.filter(|_| !late).map(monitor::log_latency);
+        let outcome = Outcome { at, failure, log_latency, amount: known.amount, method: known.context.method };
         let mut slices = [
             Slice::All,
             Slice::Connector(connector),
@@ -181,11 +183,11 @@ impl State {
             slices[count] = Slice::Bin(connector, bin);
             count += 1;
         }
-        if let Some(ms) = event.latency_ms.or_else(|| waited(known)).filter(|_| !late(event, self.view.at)) {
+        if let Some(ms) = event.latency_ms.or_else(|| waited(known)).filter(|_| !late) {
             self.view.latencies.learn(subject, ms);
         }
         self.monitor.ended(&slices[..count], &outcome);
-        if !late(event, self.view.at) {
+        if !late {
             self.incidents.saw(&slices[..count], failure);
         }
         self.analyst.count(&Counted {

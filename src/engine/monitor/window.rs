@@ -37,10 +37,8 @@ impl Bucket {
             Some(DeclineClass::Gateway | DeclineClass::Mixed | DeclineClass::Unclassified) => &mut self.failed,
         };
         *counter = counter.saturating_add(1);
-        if let Some(latency) = outcome.latency_ms {
+        if let Some(log) = outcome.log_latency {
             self.timed = self.timed.saturating_add(1);
-            #[expect(clippy::cast_possible_truncation, reason = "the logarithm of a u32 fits an f32")]
-            let log = libm::log(f64::from(latency.max(1))) as f32;
             self.log_latency += log;
             self.log_latency_squares += log * log;
         }
@@ -193,7 +191,7 @@ mod tests {
     use super::*;
 
     fn outcome(second: i64, failure: Option<DeclineClass>) -> Outcome {
-        Outcome { at: Time::from_secs(second), failure, latency_ms: Some(100), amount: None, method: None }
+        Outcome { at: Time::from_secs(second), failure, log_latency: Some(4.6), amount: None, method: None }
     }
 
     #[test]

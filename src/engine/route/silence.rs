@@ -18,6 +18,8 @@ use crate::engine::payments::Key;
 const PATIENCE: f64 = 5.0;
 /// But never before, in seconds: delays are told in whole seconds by some.
 const LEAST_PATIENCE_S: f64 = 5.0;
+/// And at the latest after a day.
+const MOST_PATIENCE_S: f64 = 86_400.0;
 /// The usual delay before any was seen, in seconds.
 const USUAL_S: f64 = 10.0;
 /// Answers over which the usual delay is taken.
@@ -87,9 +89,10 @@ impl Silence {
 
     /// The next attempt that was sent so long ago that it should have been answered.
     pub(crate) fn next_due(&mut self, at: Time) -> Option<Sent> {
-        let patience = Duration::from_secs_f64((PATIENCE * libm::exp(self.log_delay)).clamp(LEAST_PATIENCE_S, 86_400.0));
-        self.sent.front().filter(|sent| at.since(sent.at) >= patience)?;
-        self.sent.pop_front()
+        let waited = at.since(self.sent.front()?.at).as_secs_f64();
+        // What anybody waits for is asked first, for this is asked with every entry.
+        let due = waited >= LEAST_PATIENCE_S && waited >= (PATIENCE * libm::exp(self.log_delay)).min(MOST_PATIENCE_S);
+        if due { self.sent.pop_front() } else { None }
     }
 
     /// Counts an attempt that should have been answered. `true`: it was not, and its connector is presumed to hang.
