@@ -237,7 +237,7 @@ impl Decision {
         if let Approach::Rule(rule) = self.approach { Some(rule) } else { kept_out }
     }
 
-    /// What counted besides success, where anything did.
+    /// What its candidates cost and what counted besides success, where that is told.
     #[must_use]
     pub fn weighed(&self) -> Option<&Weighed> {
         self.notes.iter().find_map(|note| if let Note::Objective(weighed) = note { Some(weighed) } else { None })

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use evidence::End;
 pub(crate) use execute::Targets;
-pub(crate) use propose::{Draft, Site};
+pub(crate) use propose::{Draft, Site, blast_in_scope};
 pub(crate) use subject::Subject;
 
 use evidence::Evidence;

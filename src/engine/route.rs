@@ -48,7 +48,7 @@ use smallvec::SmallVec;
 use value::Pursuit;
 
 use crate::domain::decision::ELIGIBLE_MAX;
-use crate::domain::settings::WhenNoneLeft;
+use crate::domain::settings::{Connector, WhenNoneLeft};
 use crate::domain::{Approach, Candidate, ConnectorAccount, Decision, Exclusion, Request, Time};
 
 /// Outcomes between two probes of an account that are due by time: at most one payment in fifty is put at risk.
@@ -117,7 +117,7 @@ pub fn decide_under(
         None => Course::of(view, &request).choose(view, &mut scored, &asked, &draw)?,
     };
     let confidence = confidence::confidence(&scored, choice.index);
-    notes.extend(asked.pursuit.and_then(|pursuit| pursuit.note(&scored, choice.approach)));
+    notes.extend(value::note(asked.pursuit.as_ref(), &scored, &choice));
     notes.extend(score::model(view, &scored));
     let chosen = u16::try_from(choice.index).unwrap_or(0);
     let candidates: Vec<Candidate> = scored.into_iter().map(Scored::into_candidate).collect();
@@ -163,6 +163,8 @@ struct Asked<'a> {
     ruling: Option<&'a Ruling<'a>>,
     /// What the merchant wants besides success; none: nothing.
     pursuit: Option<Pursuit<'a>>,
+    /// Whether it is told what candidates cost: that counts, or fees are known.
+    priced: bool,
     /// Log time.
     at: Time,
 }
@@ -172,7 +174,9 @@ impl<'a> Asked<'a> {
         if request.eligible.is_empty() || request.eligible.len() > ELIGIBLE_MAX {
             return Err(NoCandidate::Unnamed);
         }
-        Ok(Self { request, ruling, pursuit: Pursuit::of(view, request), at: at.max(view.at) })
+        let pursuit = Pursuit::of(view, request);
+        let priced = pursuit.is_some() || view.settings.connectors.values().any(Connector::has_fees);
+        Ok(Self { request, ruling, pursuit, priced, at: at.max(view.at) })
     }
 }
 

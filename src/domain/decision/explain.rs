@@ -77,19 +77,19 @@ pub struct Considered<'d> {
     /// Attempts in flight on it that damped the bonus: those its view counted on the connector, and those on the account that
     /// only the deciding replica knew of. A decision of before both were told has the latter alone.
     pub pending: u32,
-    /// What an attempt costs; none where nothing but success counted.
+    /// What an attempt costs; none where no fee is known and nothing but success counted.
     pub cost: Option<Costs>,
 }
 
-/// What an attempt at a candidate costs, and is expected to be worth with that taken off.
+/// What an attempt at a candidate costs, and is expected to be worth.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Costs {
     /// The fee if it is approved, in minor units.
     pub fee_minor: f64,
     /// How long its answer usually takes, in milliseconds.
     pub latency_ms: f64,
-    /// Expected value, in minor units.
-    pub value_minor: f64,
+    /// Expected value with that taken off, in minor units; none where it had no part in the choice.
+    pub value_minor: Option<f64>,
 }
 
 /// What a merchant wanted besides success, and what that changed against success alone. Amounts are expected, in minor units.
@@ -184,15 +184,18 @@ impl<'d> Considered<'d> {
 impl Costs {
     fn of(weighed: &Weighed, decision: &Decision, index: usize) -> Option<Self> {
         let cost = weighed.costs.get(index)?;
-        let value_minor = weighed.value(decision, index)?;
+        let value_minor = weighed.value(decision, index).filter(|_| !weighed.objective().is_success());
         Some(Self { fee_minor: f64::from(cost.fee), latency_ms: cost.latency.ms(), value_minor })
     }
 }
 
 impl<'d> Pursued<'d> {
-    /// What choosing by an objective changed; none where the note does not fit the decision.
+    /// What choosing by an objective changed; none where it had no part in it, or the note does not fit the decision.
     #[must_use]
     pub fn of(weighed: &Weighed, decision: &'d Decision) -> Option<Self> {
+        if weighed.objective().is_success() {
+            return None;
+        }
         let expected = |index: usize| Some((decision.candidates.get(index)?, weighed.costs.get(index)?));
         let (chosen, cost) = expected(usize::from(decision.chosen))?;
         let (by_success, other_cost) = expected(usize::from(weighed.by_success))?;

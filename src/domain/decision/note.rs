@@ -52,7 +52,7 @@ pub enum Note {
         /// The arm.
         arm: CompactString,
     },
-    /// Something other than success counted for the merchant: what it was, and what each candidate costs.
+    /// What each candidate costs, where fees are known or something other than success counted for the merchant: what that was.
     Objective(Weighed),
     /// A learnt model was in force, and had its part in the scores.
     Model {

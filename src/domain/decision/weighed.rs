@@ -40,7 +40,8 @@ pub struct Cost {
     pub latency: LatencyStep,
 }
 
-/// What a merchant's objective made of a decision's candidates.
+/// What a decision's candidates cost, and what a merchant's objective made of that; the default one, which counts nothing but
+/// success, where it had no part in the choice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Weighed {
     /// [`Objective::margin_percent`], as it was.

@@ -114,6 +114,12 @@ pub struct Fee {
 }
 
 impl Connector {
+    /// Whether any fee of it is known.
+    #[must_use]
+    pub fn has_fees(&self) -> bool {
+        self.fee_minor > 0 || self.fee_percent > 0.0 || !self.fees.is_empty()
+    }
+
     /// What an approved attempt costs, in minor units of the amount's currency.
     #[must_use]
     pub fn fee(&self, context: &Context, amount: Money) -> f64 {

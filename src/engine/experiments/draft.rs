@@ -1,26 +1,27 @@
 //! What an experiment's figures call for: stopping the arm that loses, promoting the one that wins.
 
-use super::{Experiments, Look, Progress};
+use super::{Look, Progress};
+use crate::domain::Change;
 use crate::domain::change::ArmState;
-use crate::domain::settings::Arm;
-use crate::domain::{Change, Time};
-use crate::engine::heal::{Draft, Subject};
-use crate::engine::route::{RoutingView, arms};
+use crate::domain::settings::{Arm, Experiment};
+use crate::engine::heal::{self, Draft, Site, Subject};
+use crate::engine::route::arms;
 use crate::engine::snapshot::{BlastRadius, Prediction};
 
 /// Every proposal that the figures call for.
-pub(crate) fn drafts(experiments: &Experiments, view: &RoutingView) -> Vec<Draft> {
+pub(crate) fn drafts(site: &Site<'_>) -> Vec<Draft> {
+    let Site { view, experiments, .. } = site;
     let settings = view.settings();
     let running = experiments.0.iter().filter(|(name, progress)| {
         let on = settings.experiments.get(*name).is_some_and(|experiment| arms::is_on(experiment, view.at()));
         on && view.arms.promoted(name, &progress.definition).is_none()
     });
-    running.flat_map(|(name, progress)| of(name, progress, view)).collect()
+    running.flat_map(|(name, progress)| of(name, progress, site)).collect()
 }
 
-fn of(name: &str, progress: &Progress, view: &RoutingView) -> Vec<Draft> {
+fn of(name: &str, progress: &Progress, site: &Site<'_>) -> Vec<Draft> {
     let alpha = progress.definition.alpha;
-    let runs = |arm: &Arm| view.arms.state(name, &arm.name) == ArmState::Running;
+    let runs = |arm: &Arm| site.view.arms.state(name, &arm.name) == ArmState::Running;
     let looks: Vec<(usize, &Arm, Look)> = progress
         .definition
         .arms
@@ -29,7 +30,7 @@ fn of(name: &str, progress: &Progress, view: &RoutingView) -> Vec<Draft> {
         .filter(|(_, arm)| runs(arm))
         .filter_map(|(place, arm)| Some((place, arm, progress.look(place)?)))
         .collect();
-    let about = |place: usize, arm, look| About { name, progress, place, arm, look, at: view.at() };
+    let about = |place: usize, arm, look| About { name, progress, place, arm, look, site };
     let losers = looks.iter().filter(|(.., look)| look.loses(alpha));
     let mut drafts: Vec<Draft> = losers.map(|(place, arm, look)| about(*place, arm, *look).stopped()).collect();
     let wins = |(place, _, look): &&(usize, &Arm, Look)| look.difference > 0.0 && progress.arms[*place].versus.wins();
@@ -47,7 +48,7 @@ struct About<'e> {
     place: usize,
     arm: &'e Arm,
     look: Look,
-    at: Time,
+    site: &'e Site<'e>,
 }
 
 impl About<'_> {
@@ -78,7 +79,6 @@ impl About<'_> {
     }
 
     fn draft(&self, sentence: String, to: ArmState, share: f64) -> Draft {
-        let definition = &self.progress.definition;
         Draft {
             change: Change::SetArm { experiment: self.name.into(), arm: self.arm.name.clone(), from: ArmState::Running, to },
             subject: Subject::Arm { experiment: self.name.into(), arm: self.arm.name.clone(), to },
@@ -89,16 +89,21 @@ impl About<'_> {
             confidence_basis: String::new(),
             against: Vec::new(),
             alternatives: Vec::new(),
-            blast: BlastRadius {
-                merchants: definition.merchants.clone(),
-                methods: definition.methods.clone(),
-                share,
-                ..BlastRadius::default()
-            },
+            blast: self.blast(share),
             predicted: Prediction::default(),
             undo: String::new(),
-            noticed_at: self.at,
+            noticed_at: self.site.view.at(),
         }
+    }
+
+    /// What a share of the payments in scope are; of merchants' payments by its methods alone there are no more.
+    fn blast(&self, share: f64) -> BlastRadius {
+        let Experiment { merchants, methods, .. } = &self.progress.definition;
+        let mut blast = heal::blast_in_scope(merchants, share, self.site);
+        if !methods.is_empty() {
+            blast.methods.clone_from(methods);
+        }
+        blast
     }
 
     /// "2.1 points (0.8 to 3.4)", whichever way.

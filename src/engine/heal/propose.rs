@@ -1,6 +1,7 @@
 //! Proposals: what could repair an open incident, with everything an approval must show.
 
 mod account;
+mod blast;
 mod priority;
 mod scaling;
 mod traffic;
@@ -18,6 +19,7 @@ use crate::engine::scale::Scaler;
 use crate::engine::snapshot::{ActionRow, ActionStatus, BlastRadius, Evidence, Prediction};
 
 pub(super) use account::chosen as chosen_account;
+pub(crate) use blast::in_scope as blast_in_scope;
 pub(super) use priority::chosen as chosen_moves;
 pub(super) use scaling::chosen as chosen_scale;
 pub(super) use way_back::hindrance;
@@ -68,7 +70,7 @@ impl Healer {
             incidents.open_ones().filter_map(|incident| repair(incident, incidents, site, &resting)).collect();
         let back = way_back::drafts(self, incidents, site);
         let restores = account::restores(site);
-        let arms = experiments::drafts(site.experiments, site.view);
+        let arms = experiments::drafts(site);
         let drafts: Vec<Draft> =
             repairs.into_iter().chain(back).chain(restores).chain(scaling::draft(self, site)).chain(arms).collect();
         let wanted: Vec<Subject> = drafts.iter().map(|draft| draft.subject.clone()).collect();

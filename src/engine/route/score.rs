@@ -27,7 +27,7 @@ pub(crate) struct Scored<'v> {
     pub(crate) in_flight: u16,
     /// Attempts in flight on its connector that the view counts.
     folded: u32,
-    /// What its attempt costs, where that counts.
+    /// What its attempt costs, where that is told.
     pub(super) cost: Option<Cost>,
     expected: f64,
     own: Belief,
@@ -109,8 +109,11 @@ impl<'v> Scorer<'v, '_> {
             stand: own,
             step,
         };
-        if let Some(pursuit) = &asked.pursuit {
-            scored.weigh(pursuit, value::cost(told, asked.request, view.latencies.log_ms(connector, number)));
+        if asked.priced {
+            scored.cost = Some(value::cost(told, asked.request, view.latencies.log_ms(connector, number)));
+        }
+        if let Some((pursuit, cost)) = asked.pursuit.as_ref().zip(scored.cost) {
+            scored.weigh(pursuit, cost);
         }
         scored.explore(view, asked.pursuit.as_ref(), routing.exploration);
         scored
@@ -142,7 +145,6 @@ impl Scored<'_> {
         let slope = pursuit.slope(cost, self.expected);
         self.merit = pursuit.value(cost, self.expected);
         self.stand = Belief { mean: self.merit, variance: slope * slope * self.own.variance };
-        self.cost = Some(cost);
     }
 
     /// Gives the worth of learning more a weight in the score. Under an objective it is part of the probability of success

@@ -3,8 +3,8 @@
 //! Everything is measured in worths of an approved payment, so that without fees and waiting the value is the probability of
 //! success itself, and margins given in points of success hold for both.
 
-use super::RoutingView;
 use super::score::Scored;
+use super::{Choice, RoutingView};
 use crate::domain::decision::{Cost, LatencyStep, Note, Weighed};
 use crate::domain::settings::{Connector, Objective};
 use crate::domain::{Approach, Request};
@@ -41,23 +41,23 @@ impl<'v> Pursuit<'v> {
     pub(super) fn slope(&self, cost: Cost, probability: f64) -> f64 {
         probability * (1.0 - probability) * self.objective.net(f64::from(cost.fee) / self.amount)
     }
+}
 
-    /// What is noted of a decision that the objective had a part in; `by_success` is whom success alone would have chosen.
-    pub(super) fn note(&self, scored: &[Scored<'_>], approach: Approach) -> Option<Note> {
-        if !matches!(approach, Approach::Bandit | Approach::Uniform | Approach::LeastBad) {
-            return None;
-        }
-        let Objective { margin_percent, cost_weight, latency_percent_per_s } = *self.objective;
-        let best = scored.iter().enumerate().min_by(|(_, a), (_, b)| Scored::by_success(a, b));
-        #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
-        let [margin_percent, cost_weight, latency_percent_per_s] =
-            [margin_percent, cost_weight, latency_percent_per_s].map(|weight| weight as f32);
-        Some(Note::Objective(Weighed {
-            margin_percent,
-            cost_weight,
-            latency_percent_per_s,
-            by_success: best.and_then(|(index, _)| u16::try_from(index).ok()).unwrap_or(0),
-            costs: scored.iter().filter_map(|one| one.cost).collect(),
-        }))
+/// What is noted of a decision whose candidates' costs are told: the objective, where it had a part in the choice, and whom
+/// success alone would have chosen.
+pub(super) fn note(pursuit: Option<&Pursuit<'_>>, scored: &[Scored<'_>], choice: &Choice) -> Option<Note> {
+    let costs: Vec<Cost> = scored.iter().filter_map(|one| one.cost).collect();
+    if costs.is_empty() {
+        return None;
     }
+    let pursued = pursuit.filter(|_| matches!(choice.approach, Approach::Bandit | Approach::Uniform | Approach::LeastBad));
+    let best = scored.iter().enumerate().min_by(|(_, a), (_, b)| Scored::by_success(a, b)).map(|(index, _)| index);
+    let by_success = best.filter(|_| pursued.is_some()).unwrap_or(choice.index);
+    let objective = pursued.map_or_else(Objective::default, |pursuit| *pursuit.objective);
+    let Objective { margin_percent, cost_weight, latency_percent_per_s } = objective;
+    #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
+    let [margin_percent, cost_weight, latency_percent_per_s] =
+        [margin_percent, cost_weight, latency_percent_per_s].map(|weight| weight as f32);
+    let by_success = u16::try_from(by_success).unwrap_or(0);
+    Some(Note::Objective(Weighed { margin_percent, cost_weight, latency_percent_per_s, by_success, costs }))
 }

@@ -97,12 +97,17 @@ fn next(view: &LearningView, scene: &Scene<'_>) -> String {
 fn paged(view: &LearningView, columns: usize, scene: &Scene<'_>) -> Vec<Line<'static>> {
     let theme = scene.theme;
     let known = view.accuracy.no_better + view.accuracy.better;
-    let choices = format!(
-        "another account, tried after the one chosen had failed, did no better in {} of {}; {} outcomes tell nothing of others",
-        format::rate(view.accuracy.share),
-        format::count(known),
-        format::count(view.accuracy.untried)
-    );
+    let untried = format::count(view.accuracy.untried);
+    let choices = match view.accuracy.share {
+        None => {
+            format!("no other account was tried after the one chosen had failed: {untried} outcomes tell nothing of others")
+        }
+        Some(share) => format!(
+            "another account, tried after the one chosen had failed, did no better in {} of {}; {untried} outcomes tell nothing of others",
+            format::rate(Some(share)),
+            format::count(known),
+        ),
+    };
     let mut lines = field("choices", &choices, theme.text, (columns, 3), theme);
     let bins: Vec<String> = view.confidence.iter().map(|count| format::count(*count)).collect();
     let sure = format!("decisions by tenths of their confidence, the least sure first: {}", bins.join(" "));

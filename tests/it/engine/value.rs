@@ -72,7 +72,7 @@ fn with_equal_fees_and_latencies_an_objective_chooses_what_success_alone_chooses
         let valued = decided(&market, number);
         let order = |decision: &Decision| decision.candidates.iter().map(|one| one.account.clone()).collect::<Vec<_>>();
         assert_eq!(order(&valued), order(plain));
-        assert!(plain.notes.is_empty(), "nothing is noted where success alone counts");
+        assert!(plain.notes.is_empty(), "nothing is noted where success alone counts and no fee is known");
     }
 }
 
@@ -160,7 +160,27 @@ fn a_card_that_is_only_verified_is_decided_by_success_alone() {
     let mut market = Market::with(26, by_cost);
     market.run(5);
     let decision = decide(market.state.view(), &|_| 0, free_request(1, 0), market.at).unwrap();
-    assert!(decision.notes.is_empty(), "{decision:?}");
+    assert_eq!(Explanation::of(&decision).objective, None, "{decision:?}");
+}
+
+#[test]
+fn what_candidates_cost_is_told_where_success_alone_counts_and_changes_no_choice() {
+    let mut market = Market::new(28);
+    market.run(30);
+    let unpriced: Vec<Decision> = (0..50).map(|number| decided(&market, number)).collect();
+    market.change(|settings| {
+        settings.connectors.insert(name(1), Connector { fee_minor: 25, fee_percent: 1.5, ..Connector::default() });
+    });
+    for (number, unpriced) in (0..).zip(&unpriced) {
+        let priced = decided(&market, number);
+        let explanation = Explanation::of(&priced);
+        assert_eq!((&priced.candidates, priced.chosen, explanation.objective), (&unpriced.candidates, unpriced.chosen, None));
+        for one in explanation.candidates {
+            let cost = one.cost.unwrap();
+            let fee = if one.account.connector() == name(1).as_str() { 175.0 } else { 0.0 };
+            assert!((cost.fee_minor - fee).abs() < 0.01 && cost.value_minor.is_none(), "{cost:?}");
+        }
+    }
 }
 
 #[test]

@@ -117,6 +117,11 @@ fn an_objective_tells_what_it_costs_and_saves_in_money() {
     assert!(text.contains(told) && text.contains("fee EUR 1.0000, 3 ms, worth EUR 10.99"), "{text}");
     decision.notes = vec![weighed(2, 0)];
     assert!(Explanation::of(&decision).text().contains("Success alone would have chosen the same."));
+    let Some(Note::Objective(weighed)) = decision.notes.first_mut() else { panic!("{decision:?}") };
+    (weighed.cost_weight, weighed.latency_percent_per_s) = (0.0, 0.0);
+    let explanation = Explanation::of(&decision);
+    let text = explanation.text();
+    assert!(explanation.objective.is_none() && text.contains("fee EUR 1.0000, 3 ms; "), "costs are told, not weighed: {text}");
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl Explanation<'_> {
         let Some(Costs { fee_minor, latency_ms, value_minor }) = cost else { return Ok(()) };
         let currency = self.amount.currency;
         write!(text, ", fee {}, {latency_ms:.0} ms", money(currency, *fee_minor))?;
-        write!(text, ", worth {}", money(currency, *value_minor))
+        value_minor.map_or(Ok(()), |value| write!(text, ", worth {}", money(currency, value)))
     }
 
     /// What counted besides success, whom success alone would have chosen, and what the choice costs and saves.

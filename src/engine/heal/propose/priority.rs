@@ -1,6 +1,6 @@
 //! Pinned merchants: away from a failing connector.
 
-use super::traffic::{MEASURED_S, Weighed, counted};
+use super::traffic::{MEASURED_S, Weighed, counted, touched};
 use super::{Draft, Resting, Site, about, name};
 use crate::domain::{Change, ConnectorAccount, PriorityMove, ProfileId};
 use crate::engine::detect::{Incident, Incidents};
@@ -44,7 +44,7 @@ pub(super) fn repair(incident: &Incident, incidents: &Incidents, site: &Site<'_>
         confidence_basis: weighed.basis(site),
         against: weighed.against(site),
         alternatives: alternatives(incident, &moves, site),
-        blast: weighed.blast(&moves, site),
+        blast: touched(&moves, site),
         predicted: weighed.predicted,
         undo: "u puts the lists back as they were, at once; APOS proposes the way back when the connector has recovered"
             .to_owned(),
@@ -67,7 +67,7 @@ pub(in crate::engine::heal) fn chosen(row: &ActionRow, moves: Vec<PriorityMove>,
         confidence_basis: weighed.basis(site),
         against: weighed.against(site),
         alternatives: vec![format!("What was proposed: {}", row.sentence)],
-        blast: weighed.blast(&moves, site),
+        blast: touched(&moves, site),
         predicted: weighed.predicted,
         undo: "u puts the lists back as they were, at once".to_owned(),
         noticed_at: row.proposed_at,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Site, about};
+use super::{Site, about, blast};
 use crate::domain::{ConnectorAccount, Context, Money, PriorityMove};
 use crate::engine::detect::{as_f64, rate_of, scaled};
 use crate::engine::heal::verify::add;
@@ -82,10 +82,6 @@ impl Weighed {
     pub(super) fn against(&self, site: &Site<'_>) -> Vec<String> {
         against(&self.targets, &self.predicted, &self.traffic, site)
     }
-
-    pub(super) fn blast(&self, moves: &[PriorityMove], site: &Site<'_>) -> BlastRadius {
-        self.traffic.blast(moves, site)
-    }
 }
 
 /// `1 pinned merchant`, `3 pinned merchants`.
@@ -102,20 +98,23 @@ fn targets(moves: &[PriorityMove]) -> BTreeMap<String, usize> {
     targets
 }
 
+/// Whom moves touch.
+pub(super) fn touched(moves: &[PriorityMove], site: &Site<'_>) -> BlastRadius {
+    blast::of_merchants(moves.iter().map(|m| m.profile.clone()).collect(), 1.0, site)
+}
+
 /// The touched traffic of the last minute.
 struct Traffic {
     sums: Sums,
     /// Attempt rate over the window the incident was judged by: how it is now, not before the trouble.
     rate_now: Option<f64>,
-    /// Mean tickets, each with the payments a minute it stands for.
-    tickets: Vec<(f64, Money)>,
-    /// The same, each with the judged attempts a minute over the incident's window: what an incident's cost counts.
+    /// Mean tickets, each with the judged attempts a minute over the incident's window: what an incident's cost counts.
     judged: Vec<(f64, Money)>,
 }
 
 impl Traffic {
     fn of(moves: &[PriorityMove], site: &Site<'_>, window_s: u64) -> Self {
-        let mut all = Self { sums: Sums::default(), rate_now: None, tickets: Vec::new(), judged: Vec::new() };
+        let mut all = Self { sums: Sums::default(), rate_now: None, judged: Vec::new() };
         let mut recent = Sums::default();
         for watched in merchants(moves, site) {
             let now = watched.window.sums(site.view.at, window_s);
@@ -124,30 +123,12 @@ impl Traffic {
             let a_minute = as_f64(now.judged()) * 60.0 / as_f64(window_s.max(1));
             all.judged.extend(watched.tickets().map(|(share, ticket)| (share * a_minute, ticket)));
             let sums = watched.window.sums(site.view.at, MEASURED_S);
-            all.sums.started += sums.started;
             all.sums.approved += sums.approved;
             all.sums.failed += sums.failed;
             all.sums.excused += sums.excused;
-            all.tickets.extend(watched.tickets().map(|(share, ticket)| (share * as_f64(sums.started), ticket)));
         }
         all.rate_now = rate_of(&recent);
         all
-    }
-
-    fn blast(&self, moves: &[PriorityMove], site: &Site<'_>) -> BlastRadius {
-        let total = site.monitor.get(Slice::All).map_or(0, |all| all.window.sums(site.view.at, MEASURED_S).started);
-        let mut methods: Vec<_> = merchants(moves, site).flat_map(|watched| watched.methods().collect::<Vec<_>>()).collect();
-        methods.sort_unstable();
-        methods.dedup();
-        let mut amount_per_min = Vec::new();
-        self.tickets.iter().for_each(|(count, ticket)| add(&mut amount_per_min, scaled(*ticket, *count)));
-        BlastRadius {
-            payments_per_min: as_f64(self.sums.started),
-            amount_per_min,
-            merchants: moves.iter().map(|m| m.profile.clone()).collect(),
-            methods,
-            share: as_f64(self.sums.started) / as_f64(total.max(1)),
-        }
     }
 }
 

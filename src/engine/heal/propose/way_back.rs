@@ -5,7 +5,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use super::traffic::{MEASURED_S, Weighed, counted};
+use super::traffic::{MEASURED_S, Weighed, counted, touched};
 use super::{Draft, Site};
 use crate::domain::{Change, ConnectorAccount, PriorityMove};
 use crate::engine::detect::{Incidents, measure_rate, rate_of};
@@ -88,7 +88,7 @@ fn draft(slice: Slice, mut moves: Vec<PriorityMove>, incidents: &Incidents, site
         confidence_basis: format!("probability that the attempt rate does not fall, from {judged} attempts on the targets"),
         against,
         alternatives: vec!["Do nothing: the merchants stay on the order that was approved during the incident".to_owned()],
-        blast: weighed.blast(&moves, site),
+        blast: touched(&moves, site),
         predicted: weighed.predicted,
         undo: "u moves them off again, at once".to_owned(),
         noticed_at: incidents.over_since(slice).unwrap_or(site.view.at),
