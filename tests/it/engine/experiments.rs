@@ -119,6 +119,10 @@ fn a_winning_arm_is_proposed_for_promotion_and_the_promotion_can_be_undone() {
     assert!(market.arm_action(ArmState::Stopped).is_none(), "the control is not stopped, the other is promoted");
     let action = market.arm_action(ArmState::Promoted).expect("the winner is proposed");
     assert!(action.sentence.starts_with("Promote arm engine of experiment x: it gains "), "{}", action.sentence);
+    // Three merchants of six.
+    let blast = &action.blast;
+    assert!((blast.share - 0.5).abs() < 0.05 && blast.payments_per_min > 100.0, "{blast:?}");
+    assert!(!blast.amount_per_min.is_empty() && blast.merchants.len() == 3, "{blast:?}");
     market.order(Order::Approve { action: action.id, version: action.version });
     let row = market.experiment();
     assert_eq!((row.state, row.arms[1].state), (ExperimentState::Promoted, ArmState::Promoted));
