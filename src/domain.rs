@@ -13,6 +13,7 @@ pub mod ids;
 pub mod kinds;
 pub mod model;
 pub mod money;
+pub(crate) mod numbers;
 pub mod payment;
 pub mod personal;
 pub mod rule;

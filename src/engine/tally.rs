@@ -11,17 +11,15 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::numbers::{Z95, as_f64};
 use crate::domain::settings::Rates;
 use crate::domain::{Candidate, Currency, Decision, Money};
-use crate::engine::detect::as_f64;
 use crate::engine::snapshot::Estimate;
 
-/// Two-sided 95 % of the normal distribution.
-const Z95: f64 = 1.959_964;
 /// How far the attempts turned may differ from those seen on a connector, in points of success (one standard deviation):
 /// other merchants, other cards. Taken so that the intervals hold what a second run with every repair made tells
 /// (`tests/it/shadow.rs`).
-const TRANSFER: f64 = 0.03;
+pub(crate) const TRANSFER: f64 = 0.03;
 /// Connectors kept apart in one tally; beyond it the rest is left uncorrected.
 const CONNECTORS: usize = 32;
 /// Currencies kept apart.
