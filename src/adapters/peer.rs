@@ -108,11 +108,12 @@ impl PaymentInfo {
     }
 }
 
+/// Whether 3DS is asked for: told in capitals or, as the switch writes it elsewhere, without.
 fn three_ds(word: &str) -> Option<bool> {
     match word {
-        "THREE_DS" | "three_ds" => Some(true),
-        "NO_THREE_DS" | "no_three_ds" => Some(false),
-        _ => None,
+        "THREE_DS" => Some(true),
+        "NO_THREE_DS" => Some(false),
+        word => super::card::three_ds(word),
     }
 }
 
