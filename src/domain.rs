@@ -19,6 +19,7 @@ pub mod personal;
 pub mod rule;
 pub mod settings;
 pub mod time;
+pub mod variables;
 pub mod wording;
 
 pub use change::{ActionClass, Change, PriorityMove};
