@@ -18,6 +18,8 @@ pub mod payment;
 pub mod personal;
 pub mod rule;
 pub mod settings;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod time;
 pub mod variables;
 pub mod wording;
