@@ -6,7 +6,7 @@ fn decision(candidates: usize, expected: f64, folded: Option<u32>) -> Decision {
     let mut decision = Decision { view: Position { record: 41, index: 7 }, ..explained(candidates) };
     for (number, one) in decision.candidates.iter_mut().rev().enumerate() {
         let excluded = (number > 3).then_some(Exclusion::BreakerOpen);
-        *one = Candidate { expected, excluded, folded, ..one.clone() };
+        *one = Candidate { excluded, expected, folded, ..one.clone() };
     }
     decision
 }
