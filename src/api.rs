@@ -40,7 +40,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::adapters::decline::DeclineTables;
-use crate::domain::ProfileId;
+use crate::domain::{Body, Position, ProfileId};
 use crate::runtime::Handle;
 
 pub use auth::{Keys, PeerAccess, WebhookKey};
@@ -73,4 +73,13 @@ struct Api {
     config: ApiConfig,
     webhooks: webhooks::Counts,
     requests: reply::RequestIds,
+}
+
+impl Api {
+    /// Appends an entry, and returns once the view has it, so that the next call sees it.
+    async fn append(&self, body: Body) -> Result<Position, ApiError> {
+        let position = self.handle.append(body).await?;
+        self.handle.applied(position).await?;
+        Ok(position)
+    }
 }

@@ -13,11 +13,15 @@ pub mod ids;
 pub mod kinds;
 pub mod model;
 pub mod money;
+pub(crate) mod numbers;
 pub mod payment;
 pub mod personal;
 pub mod rule;
 pub mod settings;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod time;
+pub mod variables;
 pub mod wording;
 
 pub use change::{ActionClass, Change, PriorityMove};

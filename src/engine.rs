@@ -27,7 +27,7 @@ pub use payments::{Hidden, Key as PaymentKey, KnownEnd};
 pub use route::{NoCandidate, RoutingView, decide};
 pub use snapshot::{Snapshot, snapshot};
 pub use state::{RestoreError, State};
-pub(crate) use tally::{Attempted, Tally, Uncertain, to_money};
+pub(crate) use tally::{Attempted, TRANSFER, Tally, Uncertain, to_money};
 
 use crate::domain::{Act, EffectId};
 

@@ -1,4 +1,5 @@
-//! What Hyperswitch says of a card besides its digits: who asks, what stands for it, how it is paid for.
+//! What Hyperswitch says of a card besides its digits: who asks, what stands for it, how it is paid for,
+//! whether 3DS is asked for.
 
 use crate::domain::{CardType, Credential, Initiator};
 
@@ -26,6 +27,15 @@ pub(super) fn credential(card_discovery: Option<&str>, method_type: Option<&str>
 /// `card_type` of the card's data, else what the method's type says (`credit`, `debit`).
 pub(super) fn card_type(told: Option<&str>, method_type: Option<&str>) -> Option<CardType> {
     told.and_then(CardType::parse).or_else(|| method_type.and_then(CardType::parse))
+}
+
+/// Whether 3DS is asked for, by `authentication_type`.
+pub(super) fn three_ds(authentication_type: &str) -> Option<bool> {
+    match authentication_type {
+        "three_ds" => Some(true),
+        "no_three_ds" => Some(false),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -108,11 +108,12 @@ impl PaymentInfo {
     }
 }
 
+/// Whether 3DS is asked for: told in capitals or, as the switch writes it elsewhere, without.
 fn three_ds(word: &str) -> Option<bool> {
     match word {
-        "THREE_DS" | "three_ds" => Some(true),
-        "NO_THREE_DS" | "no_three_ds" => Some(false),
-        _ => None,
+        "THREE_DS" => Some(true),
+        "NO_THREE_DS" => Some(false),
+        word => super::card::three_ds(word),
     }
 }
 
@@ -427,38 +428,14 @@ fn error((status, code): (&str, &str), message: &str, info: &str, user: &str, de
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Position;
+    use crate::domain::testing;
 
     fn decision(expected: &[(f64, Option<Exclusion>)], chosen: u16) -> Decision {
-        let account = |index: usize| ConnectorAccount::parse(&format!("psp{index}:mca_{index}")).unwrap();
-        let candidates = expected.iter().enumerate().map(|(index, (expected, excluded))| Candidate {
-            account: account(index),
+        let candidate = |(index, (expected, excluded)): (usize, &(f64, Option<Exclusion>))| Candidate {
             excluded: *excluded,
-            expected: *expected,
-            spread: 0.1,
-            bonus: 0.0,
-            pending: 0,
-            evidence: 10.0,
-            folded: None,
-        });
-        Decision {
-            request: Request {
-                profile: ProfileId::parse("pro_1").unwrap(),
-                payment: PaymentId::parse("pay_1").unwrap(),
-                attempt: 1,
-                amount: Money::new(100, Currency::parse("EUR").unwrap()),
-                context: Context::default(),
-                eligible: (0..expected.len()).map(account).collect(),
-            },
-            decided_at: None,
-            view: Position::default(),
-            chosen,
-            approach: Approach::Bandit,
-            candidates: candidates.collect(),
-            propensity: 1.0,
-            confidence: 1.0,
-            notes: Vec::new(),
-        }
+            ..testing::candidate(&format!("psp{index}:mca_{index}"), *expected)
+        };
+        Decision { chosen, ..testing::decision(expected.iter().enumerate().map(candidate).collect()) }
     }
 
     /// As Hyperswitch orders its list: by score, highest first.

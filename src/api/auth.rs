@@ -13,15 +13,6 @@ use subtle::ConstantTimeEq;
 use super::{Api, ApiError};
 use crate::domain::{OperatorName, Role};
 
-/// The environment variable of a role's API key ends with the role: `APOS_API_KEY__OPERATOR`.
-pub const KEY_VARIABLE: &str = "APOS_API_KEY__";
-/// The environment variable of the secret the peer's callers send (Hyperswitch's `[open_router] admin_secret`).
-pub const PEER_SECRET_VARIABLE: &str = "APOS_PEER_SECRET";
-/// The environment variable that, set to 1, opens the peer's calls to whoever reaches the listener.
-pub const PEER_OPEN_VARIABLE: &str = "APOS_PEER_OPEN";
-/// The environment variable of a profile's webhook key ends with the profile.
-pub const WEBHOOK_KEY_VARIABLE: &str = "APOS_WEBHOOK_KEY__";
-
 /// The header of the peer's secret.
 static PEER_SECRET: HeaderName = HeaderName::from_static("x-admin-secret");
 /// The header of an API key, besides `Authorization: Bearer`.

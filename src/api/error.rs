@@ -5,8 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
-use super::auth::{KEY_VARIABLE, PEER_OPEN_VARIABLE, PEER_SECRET_VARIABLE, WEBHOOK_KEY_VARIABLE};
 use crate::adapters::json::BadField;
+use crate::domain::variables::{API_KEY, PEER_OPEN, PEER_SECRET, WEBHOOK_KEY};
 use crate::domain::{Role, wording};
 use crate::runtime::{AppendError, DecideError, RecallError};
 
@@ -173,20 +173,20 @@ impl ApiError {
                 Some("send the key as `Authorization: Bearer KEY` or `x-api-key: KEY`".to_owned())
             }
             Self::NoKeyConfigured(role) => {
-                Some(format!("set {KEY_VARIABLE}{} (openssl rand -hex 32) and restart", role.as_str().to_uppercase()))
+                Some(format!("set {API_KEY}{} (openssl rand -hex 32) and restart", role.as_str().to_uppercase()))
             }
             Self::PeerClosed => Some(format!(
-                "set {PEER_SECRET_VARIABLE} to Hyperswitch's [open_router] admin_secret; where that is empty and only the \
-                 switch reaches this address, set {PEER_OPEN_VARIABLE}=1"
+                "set {PEER_SECRET} to Hyperswitch's [open_router] admin_secret; where that is empty and only the \
+                 switch reaches this address, set {PEER_OPEN}=1"
             )),
             Self::BadPeerSecret => {
-                Some(format!("{PEER_SECRET_VARIABLE} here and [open_router] admin_secret in Hyperswitch must be equal"))
+                Some(format!("{PEER_SECRET} here and [open_router] admin_secret in Hyperswitch must be equal"))
             }
             Self::BadSignature => Some(format!(
-                "{WEBHOOK_KEY_VARIABLE}<PROFILE> must be the profile's payment_response_hash_key; the signature is of the raw body"
+                "{WEBHOOK_KEY}<PROFILE> must be the profile's payment_response_hash_key; the signature is of the raw body"
             )),
             Self::UnknownProfile => {
-                Some(format!("set {WEBHOOK_KEY_VARIABLE}<PROFILE> to the profile's payment_response_hash_key and restart"))
+                Some(format!("set {WEBHOOK_KEY}<PROFILE> to the profile's payment_response_hash_key and restart"))
             }
             Self::NotTaken(AppendError::NotFolded(_)) => Some(
                 "it is recorded: ask what became of it before you send it again, for that would record it twice; /status tells \

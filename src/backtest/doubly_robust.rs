@@ -6,10 +6,10 @@
 //! Either the model or the propensities need be right, not both. What counts is the other one's chance, not whether its draw
 //! fell on the same: two that rank the same accounts in another order never meet where they share their draws.
 
+use crate::domain::numbers::Z95;
+
 /// Least propensity that is believed: a smaller one would let a single payment decide the estimate.
 pub(super) const LEAST_PROPENSITY: f64 = 0.001;
-/// Two-sided 95 % of the normal distribution.
-const Z95: f64 = 1.959_964;
 /// Standard errors that a mean weight is off by chance once in 16,000 times.
 const CHANCE: f64 = 4.0;
 

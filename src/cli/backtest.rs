@@ -1,14 +1,14 @@
 //! `apos backtest`: judges a policy on payments of the past, or on our own scenarios.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, IsTerminal, Write};
+use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 
+use super::bar::Meter;
 use super::simulate::ReportForm;
 use super::wiring::trainer;
 use super::{Ended, Failure, Setup, output};
@@ -324,36 +324,4 @@ fn text(report: &Report) -> String {
     lines.push(format!("a decision; an outcome       {:.1} us; {:.1} us", report.us_per_decision, report.us_per_outcome));
     lines.push(format!("fingerprint                  {}\n", report.fingerprint));
     lines.join("\n")
-}
-
-/// A line of progress on a terminal's standard error, rewritten in place; nothing elsewhere.
-struct Meter {
-    terminal: bool,
-    shown: Duration,
-    began: std::time::Instant,
-    written: bool,
-}
-
-impl Meter {
-    /// Between two rewritings: often enough to look alive.
-    const EVERY: Duration = Duration::from_millis(100);
-
-    fn new() -> Self {
-        Self { terminal: std::io::stderr().is_terminal(), shown: Duration::ZERO, began: instant(), written: false }
-    }
-
-    fn show(&mut self, text: &str) {
-        let now = instant().duration_since(self.began);
-        if !self.terminal || now < self.shown + Self::EVERY {
-            return;
-        }
-        (self.shown, self.written) = (now, true);
-        let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
-    }
-
-    fn clear(&mut self) {
-        if core::mem::take(&mut self.written) {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
 }

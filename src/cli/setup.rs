@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::adapters::decline::DeclineTables;
 use crate::config::{Ascii, Config, Environment, Loaded, Override, Secrets, check_names, load, paths};
+use crate::domain::variables::{API_KEY, HYPERSWITCH_KEY, HYPERSWITCH_KEY_OF, WEBHOOK_KEY};
 use crate::domain::{Role, wording};
 use crate::telemetry;
 
@@ -69,7 +70,7 @@ impl Setup {
         let config = self.config();
         if let Some(profile) = config.webhooks.profiles.iter().find(|id| !self.secrets.webhook_keys.contains_key(*id)) {
             return Err(Failure::usage(format!(
-                "webhooks.profiles lists {profile}, but the environment has no APOS_WEBHOOK_KEY__{profile}: set it to the \
+                "webhooks.profiles lists {profile}, but the environment has no {WEBHOOK_KEY}{profile}: set it to the \
                  profile's payment_response_hash_key"
             )));
         }
@@ -77,16 +78,16 @@ impl Setup {
         if !listen.ip().is_loopback() && self.secrets.api_keys.is_empty() {
             return Err(Failure::usage(format!(
                 "api.listen is {listen} ({}), which other machines can reach, but there is no API key: set \
-                 APOS_API_KEY__ADMIN (openssl rand -hex 32) or listen on 127.0.0.1",
+                 {API_KEY}ADMIN (openssl rand -hex 32) or listen on 127.0.0.1",
                 self.loaded.listen_set_by
             )));
         }
         let secrets = &self.secrets;
         if config.hyperswitch.is_on() && secrets.hyperswitch_key.is_none() && secrets.hyperswitch_keys.is_empty() {
-            return Err(Failure::usage(
-                "hyperswitch.base_url is set, but the environment has no APOS_HYPERSWITCH_KEY (or APOS_HYPERSWITCH_KEY__<PROFILE>): \
-                 set it to the merchant's api-key",
-            ));
+            return Err(Failure::usage(format!(
+                "hyperswitch.base_url is set, but the environment has no {HYPERSWITCH_KEY} (or {HYPERSWITCH_KEY_OF}<PROFILE>): \
+                 set it to the merchant's api-key"
+            )));
         }
         self.declines().map(drop)
     }

@@ -4,26 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{ConfigError, Environment};
+use crate::domain::variables::{API_KEY, HYPERSWITCH_KEY, HYPERSWITCH_KEY_OF, PEER_OPEN, PEER_SECRET, WEBHOOK_KEY};
 use crate::domain::{ProfileId, Role};
-
-/// Variables that hold the key of one profile's webhooks end with the profile's id.
-pub const WEBHOOK_KEY: &str = "APOS_WEBHOOK_KEY__";
-
-/// Holds the api-key with which Hyperswitch is asked about payments; of one profile alone, the variable ends with `__` and
-/// the profile's id.
-pub const HYPERSWITCH_KEY: &str = "APOS_HYPERSWITCH_KEY";
-
-/// What those begin with.
-pub const HYPERSWITCH_KEY_OF: &str = "APOS_HYPERSWITCH_KEY__";
-
-/// Variables that hold an API key end with its role: `VIEWER`, `OPERATOR`, `ADMIN`.
-pub const API_KEY: &str = "APOS_API_KEY__";
-
-/// Holds the secret that the switch sends with every call (Hyperswitch's `[open_router] admin_secret`).
-pub const PEER_SECRET: &str = "APOS_PEER_SECRET";
-
-/// Set to 1, opens the switch's calls to whoever reaches the listener.
-pub const PEER_OPEN: &str = "APOS_PEER_OPEN";
 
 /// Fewest characters of an API key: 128 bits in hexadecimal; anything shorter can be tried out.
 const API_KEY_MIN: usize = 32;

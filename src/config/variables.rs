@@ -3,8 +3,8 @@
 //! A secret or a key under a misspelt name would be missing in silence, and found out in an incident.
 
 use super::layers::VARIABLE;
-use super::secret::{API_KEY, HYPERSWITCH_KEY, HYPERSWITCH_KEY_OF, PEER_OPEN, PEER_SECRET, WEBHOOK_KEY};
 use super::{Config, ConfigError, Environment};
+use crate::domain::variables::{API_KEY, HYPERSWITCH_KEY, HYPERSWITCH_KEY_OF, PEER_OPEN, PEER_SECRET, WEBHOOK_KEY};
 
 /// What every variable of ours begins with.
 const OURS: &str = "APOS_";

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::detect::as_f64;
 use super::route::RoutingView;
 use super::snapshot::{AggregateRow, Analytics};
+use crate::domain::numbers::as_f64;
 use crate::domain::{Currency, Decline, DeclineClass, Method, Money, Time};
 use unknown::UnknownCodes;
 

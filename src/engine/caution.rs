@@ -6,9 +6,10 @@
 
 use core::time::Duration;
 
-use super::detect::{as_f64, rate_of};
+use super::detect::rate_of;
 use super::monitor::{Monitor, Slice, Watched};
 use super::route::{Cautious, RoutingView};
+use crate::domain::numbers::as_f64;
 
 /// Standard deviations below its usual rate from which a connector fails: a handful of attempts on one that does little must
 /// not make a single outage a wide one.

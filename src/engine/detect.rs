@@ -12,7 +12,7 @@ mod shared;
 mod volume;
 
 pub(crate) use incident::{Incident, Incidents, Turn, scaled};
-pub(crate) use rate::{as_f64, measure as measure_rate, of as rate_of};
+pub(crate) use rate::{measure as measure_rate, of as rate_of};
 pub(crate) use risk::at_risk;
 
 use core::time::Duration;

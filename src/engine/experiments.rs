@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) use draft::drafts;
 use sequential::{Counts, Look, Sequential};
 
-use super::detect::as_f64;
 use super::route::RoutingView;
 use super::route::arms::Arms;
 use crate::domain::change::ArmState;
+use crate::domain::numbers::as_f64;
 use crate::domain::settings::{Arm, Experiment};
 use crate::domain::{Decision, Note, Position, Settings, Time};
 

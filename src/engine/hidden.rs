@@ -55,7 +55,8 @@ impl State {
 mod tests {
     use super::*;
     use crate::domain::settings::Fetching;
-    use crate::domain::{Body, ConnectorAccount, Entry, EventKind, Position, Settings, Source, Time};
+    use crate::domain::testing::{self, account, profile};
+    use crate::domain::{Body, Entry, EventKind, Position, Settings, Time};
     use crate::engine::apply;
 
     /// A state that is told things, one a second.
@@ -86,19 +87,11 @@ mod tests {
 
         fn event(&mut self, payment: &str, attempt: u16, kind: EventKind, made: u16) {
             self.body(Body::Payment(Box::new(PaymentEvent {
-                source: Source::Webhook,
-                event_id: None,
-                profile: ProfileId::parse("pro_1").unwrap(),
-                payment: PaymentId::parse(payment).unwrap(),
+                payment: testing::payment(payment),
                 attempt: Some(attempt),
-                account: Some(ConnectorAccount::parse("stripe:mca_1").unwrap()),
-                kind,
-                decline: None,
-                amount: None,
-                context: crate::domain::Context::default(),
-                latency_ms: None,
+                account: Some(account("stripe:mca_1")),
                 attempts_made: Some(made),
-                occurred_at: Time::ZERO,
+                ..testing::event(kind)
             })));
         }
 
@@ -121,7 +114,7 @@ mod tests {
         told.event("pay_1", 1, EventKind::Failed, 3);
         told.event("pay_1", 2, EventKind::Failed, 3);
         assert_eq!((told.waiting(), told.attempts()), (vec![("pay_2", 2)], (4, 1)));
-        let (profile, payment) = (ProfileId::parse("pro_1").unwrap(), PaymentId::parse("pay_2").unwrap());
+        let (profile, payment) = (profile(), testing::payment("pay_2"));
         told.body(Body::AttemptsFetched { profile, payment, made: 2, end: FetchEnd::NotFound });
         assert_eq!((told.waiting().len(), told.attempts()), (0, (4, 1)));
         assert_eq!(told.0.statistics().fetches_not_found, 1);
@@ -161,15 +154,14 @@ mod tests {
         let mut told = Told::configured(9);
         told.event("pay_1", 1, EventKind::Failed, 1);
         let meant = |told: &Told, payment: &str, connector: &str| {
-            let (profile, payment) = (ProfileId::parse("pro_1").unwrap(), PaymentId::parse(payment).unwrap());
+            let (profile, payment) = (profile(), testing::payment(payment));
             told.0.view().account_meant((&profile, &payment), Some(1), connector).map(|account| account.to_string())
         };
         let stripe = Some("stripe:mca_1".to_owned());
         assert_eq!((meant(&told, "pay_1", "stripe"), meant(&told, "pay_2", "stripe")), (stripe.clone(), stripe.clone()));
         assert_eq!(meant(&told, "pay_1", "adyen"), None);
-        let second = ConnectorAccount::parse("stripe:mca_2").unwrap();
-        let profile = ProfileId::parse("pro_1").unwrap();
-        told.body(Body::MerchantConfigured { profile, priority: vec![second] });
+        let second = account("stripe:mca_2");
+        told.body(Body::MerchantConfigured { profile: profile(), priority: vec![second] });
         assert_eq!((meant(&told, "pay_1", "stripe"), meant(&told, "pay_2", "stripe")), (stripe, None));
     }
 }

@@ -258,11 +258,5 @@ const fn narrow(number: f64) -> f32 {
     number as f32
 }
 
-/// As the count it is, in any bound that is kept here.
-#[expect(clippy::cast_precision_loss, reason = "counts of outcomes: far below 2^53")]
-const fn as_f64(count: u64) -> f64 {
-    count as f64
-}
-
 #[cfg(test)]
 mod tests;

@@ -322,7 +322,3 @@ fn unit(word: u64) -> f64 {
     let value = (word >> 11) as f64;
     value / 9_007_199_254_740_992.0
 }
-
-fn as_f64(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::MAX, f64::from)
-}

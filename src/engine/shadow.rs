@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::route::RoutingView;
 use super::snapshot::ShadowReport;
 use super::tally::{Attempted, Tally};
+use crate::domain::numbers::as_f64;
 use crate::domain::settings::Rates;
 use crate::domain::{Decision, Note, Time};
 
@@ -132,7 +133,7 @@ impl Report {
 
     fn view(&self, merchant: Option<crate::domain::ProfileId>, rates: &Rates) -> ShadowReport {
         let estimate = self.tally.estimate(rates);
-        let attempts = super::detect::as_f64(self.attempts.max(1));
+        let attempts = as_f64(self.attempts.max(1));
         let (low, high) = estimate.payments_range;
         ShadowReport {
             merchant,

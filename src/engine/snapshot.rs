@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::numbers::as_f64;
 use crate::domain::settings::Levels;
 use crate::domain::{ConnectorAccount, Decision, Money, Position, ProfileId, ResourceSample, Time};
 
@@ -241,6 +242,6 @@ impl Statistics {
     #[must_use]
     pub fn attempts_coverage(&self) -> Option<f64> {
         let made = self.attempts_seen + self.attempts_unseen;
-        (made > 0).then(|| super::detect::as_f64(self.attempts_seen) / super::detect::as_f64(made))
+        (made > 0).then(|| as_f64(self.attempts_seen) / as_f64(made))
     }
 }

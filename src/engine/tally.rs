@@ -11,17 +11,15 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::numbers::{Z95, as_f64};
 use crate::domain::settings::Rates;
 use crate::domain::{Candidate, Currency, Decision, Money};
-use crate::engine::detect::as_f64;
 use crate::engine::snapshot::Estimate;
 
-/// Two-sided 95 % of the normal distribution.
-const Z95: f64 = 1.959_964;
 /// How far the attempts turned may differ from those seen on a connector, in points of success (one standard deviation):
 /// other merchants, other cards. Taken so that the intervals hold what a second run with every repair made tells
 /// (`tests/it/shadow.rs`).
-const TRANSFER: f64 = 0.03;
+pub(crate) const TRANSFER: f64 = 0.03;
 /// Connectors kept apart in one tally; beyond it the rest is left uncorrected.
 const CONNECTORS: usize = 32;
 /// Currencies kept apart.
@@ -323,33 +321,17 @@ pub(crate) fn to_money(currency: Currency, major: f64) -> Money {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Approach, ConnectorAccount, Context, PaymentId, Position, ProfileId, Request};
+    use crate::domain::Request;
+    use crate::domain::testing::{self, eur};
 
     fn candidate(name: &str, expected: f64) -> Candidate {
-        let account = ConnectorAccount::parse(name).unwrap();
-        Candidate { account, excluded: None, expected, spread: 0.2, bonus: 0.0, pending: 0, evidence: 50.0, folded: None }
+        Candidate { spread: 0.2, ..testing::candidate(name, expected) }
     }
 
-    /// A decision whose first candidate is chosen, of which `expected` was expected.
+    /// A decision on a hundred euros whose first candidate is chosen, of which `expected` was expected.
     fn decided(first: Candidate, second: Candidate, attempt: u16) -> Arc<Decision> {
-        Arc::new(Decision {
-            request: Request {
-                profile: ProfileId::parse("pro_1").unwrap(),
-                payment: PaymentId::parse("pay_1").unwrap(),
-                attempt,
-                amount: Money::new(10_000, Currency::parse("EUR").unwrap()),
-                context: Context::default(),
-                eligible: vec![first.account.clone(), second.account.clone()],
-            },
-            decided_at: None,
-            view: Position::default(),
-            chosen: 0,
-            approach: Approach::Priority,
-            candidates: vec![first, second],
-            propensity: 0.99,
-            confidence: 1.0,
-            notes: Vec::new(),
-        })
+        let decision = testing::decision(vec![first, second]);
+        Arc::new(Decision { request: Request { attempt, amount: eur(10_000), ..decision.request }, ..decision })
     }
 
     #[test]

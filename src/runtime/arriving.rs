@@ -135,24 +135,11 @@ impl Drop for Claim<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Context, EventKind, PaymentId, Source, Time};
+    use crate::domain::{EventKind, testing};
 
     fn event(id: Option<usize>) -> PaymentEvent {
-        PaymentEvent {
-            source: Source::Webhook,
-            event_id: id.map(|id| EventId::parse(&format!("evt_{id}")).unwrap()),
-            profile: ProfileId::parse("pro_1").unwrap(),
-            payment: PaymentId::parse("pay_1").unwrap(),
-            attempt: None,
-            account: None,
-            kind: EventKind::Captured,
-            decline: None,
-            amount: None,
-            context: Context::default(),
-            latency_ms: None,
-            attempts_made: None,
-            occurred_at: Time::ZERO,
-        }
+        let event_id = id.map(|id| EventId::parse(&format!("evt_{id}")).unwrap());
+        PaymentEvent { event_id, ..testing::event(EventKind::Captured) }
     }
 
     fn events(ids: &[usize]) -> Vec<PaymentEvent> {

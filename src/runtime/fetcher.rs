@@ -20,6 +20,7 @@ use super::status::SharedGauges;
 use super::supervisor::{Phase, Stop};
 use crate::adapters::decline::DeclineTables;
 use crate::adapters::hyperswitch::{AskError, Switch, attempts};
+use crate::domain::variables::{HYPERSWITCH_KEY, HYPERSWITCH_KEY_OF};
 use crate::domain::{Body, FetchEnd, PaymentEvent, Position};
 use crate::engine::{Hidden, RoutingView};
 
@@ -149,8 +150,8 @@ impl Fetcher {
             Some(profile) => self.conditions.set(
                 KEY,
                 format!(
-                    "Hyperswitch does not accept the key for {profile}, or there is none: set APOS_HYPERSWITCH_KEY__{profile}, or \
-                     APOS_HYPERSWITCH_KEY for all profiles, to the merchant's api-key, and restart; \
+                    "Hyperswitch does not accept the key for {profile}, or there is none: set {HYPERSWITCH_KEY_OF}{profile}, or \
+                     {HYPERSWITCH_KEY} for all profiles, to the merchant's api-key, and restart; \
                      meanwhile one payment tries it again, after a minute and then ever later, up to a quarter of an hour, \
                      and the others wait"
                 ),

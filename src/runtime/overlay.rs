@@ -167,39 +167,12 @@ fn locked<T>(shard: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Approach, Candidate, Context, Currency, Money, PaymentId, Position, ProfileId, Request};
+    use crate::domain::Request;
+    use crate::domain::testing::{self, account, candidate, request};
 
     fn decision(payment: &str, attempt: u16, account: &str) -> Arc<Decision> {
-        let account = ConnectorAccount::parse(account).unwrap();
-        let request = Request {
-            profile: ProfileId::parse("pro_1").unwrap(),
-            payment: PaymentId::parse(payment).unwrap(),
-            attempt,
-            amount: Money::new(100, Currency::parse("EUR").unwrap()),
-            context: Context::default(),
-            eligible: ["stripe:a", "adyen:b"].map(|name| ConnectorAccount::parse(name).unwrap()).to_vec(),
-        };
-        let candidate = Candidate {
-            account,
-            excluded: None,
-            expected: 0.9,
-            spread: 0.1,
-            bonus: 0.0,
-            pending: 0,
-            evidence: 1.0,
-            folded: None,
-        };
-        Arc::new(Decision {
-            request,
-            decided_at: Some(Time::ZERO),
-            view: Position::default(),
-            chosen: 0,
-            approach: Approach::Single,
-            candidates: vec![candidate],
-            propensity: 1.0,
-            confidence: 1.0,
-            notes: Vec::new(),
-        })
+        let asked = Request { payment: testing::payment(payment), attempt, ..request(&["stripe:a", "adyen:b"]) };
+        Arc::new(Decision { request: asked, decided_at: Some(Time::ZERO), ..testing::decision(vec![candidate(account, 0.9)]) })
     }
 
     fn key(decision: &Decision) -> PaymentKey {
@@ -212,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_first_decision_of_an_attempt_stands_until_a_view_covers_it() {
-        let (overlay, stripe) = (Overlay::default(), ConnectorAccount::parse("stripe:a").unwrap());
+        let (overlay, stripe) = (Overlay::default(), account("stripe:a"));
         let first = insert(&overlay, decision("pay_1", 1, "stripe:a"), 0);
         let second = insert(&overlay, decision("pay_1", 1, "adyen:b"), 0);
         assert!(Arc::ptr_eq(&first, &second));
@@ -232,7 +205,7 @@ mod tests {
         other.request.eligible.remove(0);
         let stands = insert(&overlay, Arc::new(other), 0);
         assert_eq!(stands.chosen().account.as_str(), "adyen:b");
-        assert_eq!((overlay.in_flight(&ConnectorAccount::parse("stripe:a").unwrap()), overlay.len()), (0, 1));
+        assert_eq!((overlay.in_flight(&account("stripe:a")), overlay.len()), (0, 1));
     }
 
     #[test]
@@ -241,14 +214,14 @@ mod tests {
         let first = insert(&overlay, decision("pay_1", 1, "stripe:a"), 0);
         let retry = insert(&overlay, decision("pay_1", 2, "adyen:b"), 0);
         assert_eq!(retry.request.attempt, 2);
-        assert_eq!(overlay.in_flight(&ConnectorAccount::parse("stripe:a").unwrap()), 0);
+        assert_eq!(overlay.in_flight(&account("stripe:a")), 0);
         let mut late = Arc::unwrap_or_clone(decision("pay_1", 1, "stripe:a"));
         late.request.eligible.truncate(1);
         assert!(Arc::ptr_eq(&insert(&overlay, Arc::new(late), 0), &retry), "an attempt before it changes nothing");
         overlay.settle(&first);
         assert_eq!(overlay.len(), 1, "the view covers attempt 1 only");
         overlay.settle(&retry);
-        assert_eq!(overlay.in_flight(&ConnectorAccount::parse("adyen:b").unwrap()), 0);
+        assert_eq!(overlay.in_flight(&account("adyen:b")), 0);
     }
 
     #[test]
@@ -258,7 +231,7 @@ mod tests {
         insert(&overlay, decision("pay_2", 1, "stripe:a"), 50);
         assert_eq!(overlay.sweep(Time::from_secs(59)), 0);
         assert_eq!(overlay.sweep(Time::from_secs(60)), 1);
-        assert_eq!(overlay.in_flight(&ConnectorAccount::parse("stripe:a").unwrap()), 1);
+        assert_eq!(overlay.in_flight(&account("stripe:a")), 1);
     }
 
     #[test]

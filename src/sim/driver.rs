@@ -22,6 +22,7 @@ use super::baseline::Baseline;
 use super::scenario::Fault;
 use super::world::{World, WorldEvent};
 use crate::domain::entry::ENCODING;
+use crate::domain::numbers::as_f64;
 use crate::domain::{
     Act, Body, Change, Command, ConnectorAccount, EffectId, EffectResult, Record, Request, Settings, Step, Time,
 };
@@ -82,9 +83,7 @@ impl Score {
     /// Attempts lost for each thousand, against choosing the best account every time. None before the first.
     #[must_use]
     pub fn lost_per_thousand(&self) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 payments")]
-        let routed = self.routed as f64;
-        (self.routed > 0).then(|| 1_000.0 * (self.best - self.expected) / routed)
+        (self.routed > 0).then(|| 1_000.0 * (self.best - self.expected) / as_f64(self.routed))
     }
 }
 
@@ -92,9 +91,7 @@ impl Score {
     /// The share of attempts to be expected to succeed. None before the first.
     #[must_use]
     pub fn expected_rate(&self) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 payments")]
-        let routed = self.routed as f64;
-        (self.routed > 0).then(|| self.expected / routed)
+        (self.routed > 0).then(|| self.expected / as_f64(self.routed))
     }
 }
 

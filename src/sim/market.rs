@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::chance::{Family, Stream, pick, running_totals};
 use super::scenario::{ConnectorProfile, MerchantProfile, Scenario};
+use crate::domain::numbers::sigmoid;
 use crate::domain::settings::{Connector, Merchant, Rates};
 use crate::domain::{
     Bin, CardType, ConnectorAccount, ConnectorName, Context, Country, Credential, Currency, Initiator, Issuer, Method, Network,
@@ -22,7 +23,7 @@ const ACCOUNT_PART: f64 = 0.4;
 const TICKET_DEVIATION: f64 = 0.5;
 
 /// The 95th percentile of the standard normal distribution: σ = ln(p95 ÷ median) ÷ 1.645 for a log-normal latency.
-const Z95: f64 = 1.644_853_626_951_472_2;
+const Z_P95: f64 = 1.644_853_626_951_472_2;
 
 /// Steps of bisection: 2⁻⁶⁰ of the interval searched is below any float's precision there.
 const BISECTIONS: u32 = 60;
@@ -298,7 +299,7 @@ fn acquirer(scenario: &Scenario, seed: u64, cells: &[Cell], name: &ConnectorName
     Acquirer {
         name: name.clone(),
         profile: profile.clone(),
-        latency_sigma: libm::log(profile.latency_ms_p95 / profile.latency_ms) / Z95,
+        latency_sigma: libm::log(profile.latency_ms_p95 / profile.latency_ms) / Z_P95,
         logits: effects.into_iter().map(|effect| constant + effect).collect(),
     }
 }
@@ -392,10 +393,6 @@ fn account(profile: &ProfileId, connector: &ConnectorName) -> Option<ConnectorAc
     let word = profile.as_str().trim_start_matches("pro_");
     let tag: String = connector.as_str().chars().take(2).collect();
     ConnectorAccount::of(connector.as_str(), Some(&format!("mca_{word}_{tag}"))).ok()
-}
-
-fn sigmoid(logit: f64) -> f64 {
-    1.0 / (1.0 + libm::exp(-logit))
 }
 
 #[cfg(test)]

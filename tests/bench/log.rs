@@ -20,6 +20,9 @@ use tokio::task::JoinSet;
 #[path = "../it/support/entries.rs"]
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 mod entries;
+#[path = "../it/support/plain.rs"]
+#[allow(dead_code, reason = "shared with the tests, which use more of it")]
+mod plain;
 #[path = "../it/support/port.rs"]
 mod port;
 #[path = "../it/support/redis.rs"]

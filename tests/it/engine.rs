@@ -22,6 +22,9 @@ use apos::engine::{Effect, State, apply, decide, snapshot};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::support::plain;
+use crate::support::recomputed::recomputed;
+
 const VERSION: &str = "test";
 const CONNECTORS: [&str; 4] = ["adyen", "stripe", "checkout", "worldpay"];
 
@@ -54,7 +57,7 @@ impl Market {
             payments: 0,
         };
         let merchants = (0..6).map(|n| {
-            let priority = if n < 3 { (0..4).map(|c| account(c, n)).collect() } else { Vec::new() };
+            let priority = if n < 3 { accounts(n) } else { Vec::new() };
             (profile(n), Merchant { name: format!("Merchant {n}"), priority, ..Merchant::default() })
         });
         let settings = Settings { seed, merchants: merchants.collect(), ..Settings::default() };
@@ -103,7 +106,7 @@ impl Market {
                 bin: Some(Bin::parse(&format!("4242{:02}", self.random(20))).unwrap()),
                 ..Context::default()
             },
-            eligible: (0..4).map(|c| account(c, n)).collect(),
+            eligible: accounts(n),
         };
         let decision = decide(self.state.view(), &|_| 0, request, self.at).unwrap();
         let chosen = decision.chosen().account.clone();
@@ -179,11 +182,16 @@ impl Market {
 }
 
 fn profile(n: u32) -> ProfileId {
-    ProfileId::parse(&format!("pro_{n}")).unwrap()
+    plain::profile(&format!("pro_{n}"))
 }
 
 fn account(connector: usize, merchant: u32) -> ConnectorAccount {
-    ConnectorAccount::parse(&format!("{}:mca_{merchant}", CONNECTORS[connector])).unwrap()
+    plain::account(&format!("{}:mca_{merchant}", CONNECTORS[connector]))
+}
+
+/// A merchant's accounts, one at each connector.
+fn accounts(merchant: u32) -> Vec<ConnectorAccount> {
+    (0..4).map(|connector| account(connector, merchant)).collect()
 }
 
 fn fold(mut state: State, log: &[Entry]) -> State {
@@ -228,7 +236,7 @@ fn recorded_decisions_are_computed_again_exactly() {
     let mut market = Market::new(7);
     market.adyen_down = true;
     market.run(30);
-    assert!(adoption::compute_again(&market.log) >= 600);
+    assert!(recomputed(&market.log).0.len() >= 600);
 }
 
 #[test]
@@ -339,34 +347,14 @@ fn a_repeated_event_changes_nothing_that_is_counted() {
 fn a_payment_counts_towards_volume_once_however_it_is_told() {
     let check = |told: &[EventKind], decided: bool| {
         let mut market = Market::new(1);
-        let request = Request {
-            profile: profile(4),
-            payment: PaymentId::parse("pay_v").unwrap(),
-            attempt: 1,
-            amount: Money::new(1_000, Currency::parse("EUR").unwrap()),
-            context: Context::default(),
-            eligible: vec![account(1, 4)],
-        };
+        let request = plain::request(profile(4), "pay_v", vec![account(1, 4)]);
         let decision = decide(market.state.view(), &|_| 0, request, market.at).unwrap();
         if decided {
             market.push(Body::Decided(Arc::new(decision)));
         }
         for kind in told {
-            market.push(Body::Payment(Box::new(PaymentEvent {
-                source: Source::Feedback,
-                event_id: None,
-                profile: profile(4),
-                payment: PaymentId::parse("pay_v").unwrap(),
-                attempt: None,
-                account: Some(account(1, 4)),
-                kind: *kind,
-                decline: None,
-                amount: None,
-                context: Context::default(),
-                latency_ms: None,
-                attempts_made: None,
-                occurred_at: market.at,
-            })));
+            let event = plain::event(profile(4), "pay_v", account(1, 4), *kind);
+            market.push(Body::Payment(Box::new(PaymentEvent { attempt: None, occurred_at: market.at, ..event })));
         }
         market.at = market.at + Duration::from_secs(2);
         market.push(Body::Ticked);
@@ -386,12 +374,9 @@ fn a_payment_whose_issuer_wants_authentication_stays_on_its_account() {
         let mut market = Market::new(7);
         market.run(5);
         let request = |attempt, eligible: &[usize]| Request {
-            profile: profile(1),
-            payment: PaymentId::parse("pay_sca").unwrap(),
             attempt,
-            amount: Money::new(5_000, Currency::parse("EUR").unwrap()),
             context: Context { method: Some(Method::Card), ..Context::default() },
-            eligible: eligible.iter().map(|c| account(*c, 1)).collect(),
+            ..plain::request(profile(1), "pay_sca", eligible.iter().map(|c| account(*c, 1)).collect())
         };
         // The first attempt goes to the account that an operator, a breaker or the score may speak against later.
         let first = decide(market.state.view(), &|_| 0, request(1, &[1]), market.at).unwrap();
@@ -424,19 +409,10 @@ fn a_payment_whose_issuer_wants_authentication_stays_on_its_account() {
 /// The first attempt of a payment, failed at the second connector.
 fn declined(market: &Market, payment: &str, class: DeclineClass) -> PaymentEvent {
     PaymentEvent {
-        source: Source::Simulation,
-        event_id: None,
-        profile: profile(1),
-        payment: PaymentId::parse(payment).unwrap(),
-        attempt: Some(1),
-        account: Some(account(1, 1)),
-        kind: EventKind::Failed,
         decline: Some(Decline { class, code: "65".into() }),
-        amount: None,
-        context: Context::default(),
-        latency_ms: None,
         attempts_made: Some(1),
         occurred_at: market.at,
+        ..plain::event(profile(1), payment, account(1, 1), EventKind::Failed)
     }
 }
 

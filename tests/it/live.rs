@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use apos::domain::{
-    Autonomy, Body, Command, ConnectorAccount, Context, Currency, Decision, EffectResult, EventId, EventKind, Method, Money,
-    OperatorName, Order, PaymentEvent, PaymentId, ProfileId, Record, Request, ResourceSample, Settings, Source, Time,
+    Autonomy, Body, Command, ConnectorAccount, Context, Decision, EffectResult, EventId, EventKind, Method, OperatorName,
+    Order, PaymentEvent, PaymentId, ProfileId, Record, Request, ResourceSample, Settings, Time,
 };
 use apos::engine::route::rules::Terms;
 use apos::engine::snapshot::ActionStatus;
@@ -21,6 +21,8 @@ use apos::runtime::{
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
+
+use crate::support::plain;
 
 /// Far beyond what any wait here takes on a loaded machine; the longest healthy one is a lease that must lapse.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -63,43 +65,28 @@ pub(crate) async fn started(config: RuntimeConfig) -> Result<Runtime> {
 }
 
 fn profile() -> ProfileId {
-    ProfileId::parse("pro_1").unwrap()
+    plain::profile("pro_1")
 }
 
 fn payment(number: u64) -> PaymentId {
-    PaymentId::parse(&format!("pay_{number}")).unwrap()
+    plain::payment(&format!("pay_{number}"))
 }
 
 fn accounts() -> Vec<ConnectorAccount> {
-    ["stripe:mca_1", "adyen:mca_2", "checkout:mca_3"].iter().map(|name| ConnectorAccount::parse(name).unwrap()).collect()
+    ["stripe:mca_1", "adyen:mca_2", "checkout:mca_3"].map(plain::account).to_vec()
 }
 
 fn request(number: u64) -> Request {
-    Request {
-        profile: profile(),
-        payment: payment(number),
-        attempt: 1,
-        amount: Money::new(6540, Currency::parse("EUR").unwrap()),
-        context: Context { method: Some(Method::Card), ..Context::default() },
-        eligible: accounts(),
-    }
+    let context = Context { method: Some(Method::Card), ..Context::default() };
+    Request { context, ..plain::request(profile(), payment(number).as_str(), accounts()) }
 }
 
 fn authorised(number: u64, account: &ConnectorAccount, occurred_at: Time) -> PaymentEvent {
     PaymentEvent {
-        source: Source::Feedback,
         event_id: EventId::parse(&format!("evt_{number}")).ok(),
-        profile: profile(),
-        payment: payment(number),
-        attempt: Some(1),
-        account: Some(account.clone()),
-        kind: EventKind::Authorised,
-        decline: None,
-        amount: None,
-        context: Context::default(),
         latency_ms: Some(300),
-        attempts_made: None,
         occurred_at,
+        ..plain::event(profile(), payment(number).as_str(), account.clone(), EventKind::Authorised)
     }
 }
 

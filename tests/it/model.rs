@@ -8,15 +8,15 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use apos::domain::settings::Learning;
 use apos::domain::{
-    Body, ConnectorAccount, Context, Currency, Decline, DeclineClass, EventKind, Method, Money, PaymentEvent, PaymentId,
-    ProfileId, Record, Request, Settings, Source,
+    ConnectorAccount, Context, Decline, DeclineClass, EventKind, Method, Money, PaymentEvent, Record, Request, Settings,
 };
 use apos::engine::snapshot::{LearningView, ModelStatus};
-use apos::engine::{State, apply, decide};
 use apos::log::Log;
 use apos::runtime::{Handle, RuntimeConfig};
 
 use crate::live::{self, config, until};
+use crate::support::plain;
+use crate::support::recomputed::recomputed;
 
 /// Outcomes at a time: one record of the log holds some of them.
 const BATCH: u64 = 64;
@@ -38,11 +38,11 @@ fn learning(folder: &Path) -> RuntimeConfig {
 }
 
 fn account(connector: usize) -> ConnectorAccount {
-    ConnectorAccount::parse(&format!("{}:mca_1", CONNECTORS[connector])).unwrap()
+    plain::account(&format!("{}:mca_1", CONNECTORS[connector]))
 }
 
 fn amount(large: bool) -> Money {
-    Money::new(if large { 50_000 } else { 1_000 }, Currency::parse("EUR").unwrap())
+    plain::eur(if large { 50_000 } else { 1_000 })
 }
 
 fn context() -> Context {
@@ -59,32 +59,21 @@ fn outcome(n: u64, turned: bool, handle: &Handle) -> PaymentEvent {
         _ => 82,
     };
     let success = n / 6 * 37 % 100 < approved;
+    let kind = if success { EventKind::Captured } else { EventKind::Failed };
     PaymentEvent {
-        source: Source::Feedback,
-        event_id: None,
-        profile: ProfileId::parse("pro_1").unwrap(),
-        payment: PaymentId::parse(&format!("pay_{n}")).unwrap(),
-        attempt: Some(1),
-        account: Some(account(connector)),
-        kind: if success { EventKind::Captured } else { EventKind::Failed },
         decline: (!success).then(|| Decline { class: DeclineClass::Mixed, code: "do_not_honor".into() }),
         amount: Some(amount(large)),
         context: context(),
         latency_ms: Some(300),
-        attempts_made: None,
         occurred_at: handle.now(),
+        ..plain::event(plain::profile("pro_1"), &format!("pay_{n}"), account(connector), kind)
     }
 }
 
 fn request(n: u64, large: bool) -> Request {
-    Request {
-        profile: ProfileId::parse("pro_1").unwrap(),
-        payment: PaymentId::parse(&format!("asked_{n}")).unwrap(),
-        attempt: 1,
-        amount: amount(large),
-        context: context(),
-        eligible: (0..CONNECTORS.len()).map(account).collect(),
-    }
+    let eligible = (0..CONNECTORS.len()).map(account).collect();
+    let asked = plain::request(plain::profile("pro_1"), &format!("asked_{n}"), eligible);
+    Request { amount: amount(large), context: context(), ..asked }
 }
 
 /// So many further outcomes; `n` is the next one's number.
@@ -113,28 +102,11 @@ async fn models(what: &str, handle: &Handle, wanted: impl Fn(&LearningView) -> b
     Ok(seen?)
 }
 
-/// Every recorded decision, computed again from the log alone, at the position of its view.
-async fn recomputed(folder: &Path) -> Result<usize> {
+/// Every recorded decision is computed again from the log alone; in so many a learnt model had its part.
+async fn recomputed_with_a_model(folder: &Path) -> Result<usize> {
     let log = Log::sqlite(&folder.join("log.db")).await?;
     let entries: Vec<_> = log.read(1, 1_000_000).await?.into_iter().flat_map(Record::entries).collect();
-    let decisions = entries.iter().filter_map(|entry| match &entry.body {
-        Body::Decided(decision) => Some(decision.clone()),
-        _ => None,
-    });
-    let (mut state, mut next, mut with_a_model) = (State::new(), 0, 0);
-    for decision in decisions {
-        while entries.get(next).is_some_and(|entry| entry.position <= decision.view) {
-            apply(&mut state, &entries[next], &mut Vec::new());
-            next += 1;
-        }
-        let pending = |account: &ConnectorAccount| {
-            decision.candidates.iter().find(|one| one.account == *account).map_or(0, |one| one.pending)
-        };
-        let again = decide(state.view(), &pending, decision.request.clone(), decision.decided_at.unwrap())?;
-        ensure!(again == *decision, "computed again: {again:#?}\nrecorded: {decision:#?}");
-        with_a_model += usize::from(decision.model().is_some());
-    }
-    Ok(with_a_model)
+    Ok(recomputed(&entries).0.iter().filter(|decision| decision.model().is_some()).count())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -178,6 +150,6 @@ async fn a_model_is_trained_tried_used_kept_over_a_restart_and_taken_out_when_th
     let view = models("a new one is trained", &handle, |view| view.challenger.is_some()).await?;
     ensure!(view.challenger.is_some_and(|row| row.version == 2));
     runtime.shutdown().await;
-    ensure!(recomputed(folder.path()).await? == 2, "two decisions were made with a model");
+    ensure!(recomputed_with_a_model(folder.path()).await? == 2, "two decisions were made with a model");
     Ok(())
 }

@@ -5,11 +5,12 @@ use std::ops::Range;
 
 use anyhow::{Result, ensure};
 use apos::api::ApiError;
-use apos::domain::{Body, ConnectorAccount, Context, EventId, EventKind, PaymentEvent, PaymentId, ProfileId, Source};
+use apos::domain::{Body, EventId, EventKind, PaymentEvent};
 use apos::log::Log;
 use apos::runtime::{AppendError, Handle, LogChoice, Receipt, Runtime, RuntimeConfig};
 
 use crate::live::{config, until};
+use crate::support::plain;
 use crate::support::redis::Redis;
 
 const KEY: &str = "apos:log";
@@ -33,20 +34,11 @@ async fn deliver(handle: &Handle, numbers: Range<u32>) -> Result<(u32, u32)> {
 }
 
 fn outcome(handle: &Handle, number: u32) -> PaymentEvent {
+    let (profile, account) = (plain::profile("pro_1"), plain::account("stripe:mca_1"));
     PaymentEvent {
-        source: Source::Webhook,
         event_id: EventId::parse(&format!("evt_{number}")).ok(),
-        profile: ProfileId::parse("pro_1").unwrap(),
-        payment: PaymentId::parse(&format!("pay_{number}")).unwrap(),
-        attempt: Some(1),
-        account: ConnectorAccount::parse("stripe:mca_1").ok(),
-        kind: EventKind::Authorised,
-        decline: None,
-        amount: None,
-        context: Context::default(),
-        latency_ms: None,
-        attempts_made: None,
         occurred_at: handle.now(),
+        ..plain::event(profile, &format!("pay_{number}"), account, EventKind::Authorised)
     }
 }
 

@@ -11,7 +11,8 @@ use apos::engine::snapshot::{
 use apos::store::{Counts, Row, StoreError, Tables};
 use tempfile::TempDir;
 
-use crate::support::entries::{account, at, decision, payment, profile};
+use crate::support::entries::{at, decision, payment, profile};
+use crate::support::plain::account;
 use crate::support::postgres::database;
 
 /// Tables of the test's own, and where they are.

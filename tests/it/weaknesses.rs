@@ -262,7 +262,6 @@ async fn evidence_fades_and_every_decision_says_how_sure_it_is() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_decision_needs_no_other_service_and_analytics_are_built_in() -> Result<()> {
     let app = TestApp::start().await?;
-    assert!(app.handle().tables().is_none());
     assert_eq!(decide(&app, "pay_1").await?["apos"]["attempt"], 1);
     tell(&app, "pay_1", STRIPE, "CHARGED").await?;
     app.until_events(1).await?;

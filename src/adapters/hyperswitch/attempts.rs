@@ -7,6 +7,7 @@
 use serde::Deserialize;
 
 use super::webhook::{self, Payment};
+use crate::adapters::card as card_terms;
 use crate::adapters::decline::{Codes, DeclineTables, Decliner};
 use crate::adapters::json::{self, BadField};
 use crate::adapters::stream::attempt::{kind, number};
@@ -91,7 +92,7 @@ impl Common<'_> {
         let Some(kind) = kind(&attempt.status) else { return Ok(None) };
         let number = number(&self.payment.payment_id, &attempt.attempt_id);
         let latest = number == Some(self.made);
-        let three_ds = webhook::three_ds(attempt.authentication_type.as_deref()).or(self.context.three_ds);
+        let three_ds = attempt.authentication_type.as_deref().and_then(card_terms::three_ds).or(self.context.three_ds);
         let context = Context { three_ds, ..self.context };
         let id = format!("{}:{}:{}", attempt.attempt_id, attempt.status, attempt.modified_at.secs());
         Ok(Some(PaymentEvent {

@@ -321,7 +321,7 @@ pub(super) fn context(object: &Payment) -> Context {
         network: card.and_then(|card| card.card_network.as_deref()).map(|word| Network::parse(word).unwrap_or(Network::Other)),
         country: card.and_then(|card| Country::parse(card.card_issuing_country.as_deref()?).ok()),
         bin: card.and_then(|card| Bin::parse(card.card_isin.as_deref()?).ok()),
-        three_ds: three_ds(object.authentication_type.as_deref()),
+        three_ds: object.authentication_type.as_deref().and_then(card_terms::three_ds),
         initiator: card_terms::initiator(object.off_session, object.mit_category.as_deref()),
         credential: card_terms::credential(object.card_discovery.as_deref(), object.payment_method_type.as_deref()),
         card_type: card_terms::card_type(
@@ -329,15 +329,6 @@ pub(super) fn context(object: &Payment) -> Context {
             object.payment_method_type.as_deref(),
         ),
         issuer: card.and_then(|card| Issuer::parse(card.card_issuer.as_deref()?).ok()),
-    }
-}
-
-/// Whether 3DS is asked for, by `authentication_type`.
-pub(super) fn three_ds(authentication_type: Option<&str>) -> Option<bool> {
-    match authentication_type? {
-        "three_ds" => Some(true),
-        "no_three_ds" => Some(false),
-        _ => None,
     }
 }
 

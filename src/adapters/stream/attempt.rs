@@ -141,11 +141,7 @@ fn context(attempt: &Attempt) -> Result<Context, Malformed> {
         network: network.map(|word| Network::parse(word).unwrap_or(Network::Other)),
         country: card.card_issuing_country.and_then(|code| Country::parse(&code).ok()),
         bin: card.card_isin.and_then(|digits| Bin::parse(&digits).ok()),
-        three_ds: match text("authentication_type", &attempt.authentication_type)? {
-            Some("three_ds") => Some(true),
-            Some("no_three_ds") => Some(false),
-            _ => None,
-        },
+        three_ds: text("authentication_type", &attempt.authentication_type)?.and_then(card_terms::three_ds),
         // The topic does not say who asks.
         initiator: None,
         credential: card_terms::credential(text("card_discovery", &attempt.card_discovery)?, method_type),

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::rule::{Refused, profile_of};
 use crate::adapters::json;
+use crate::api::Api;
 use crate::api::reply::{self, Arrived};
-use crate::api::{Api, ApiError};
 use crate::domain::{Body, ProfileId};
 
 /// What is asked; the peer's own tuning beside it is not read.
@@ -58,9 +58,7 @@ async fn created(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     if api.handle.view().knows(&merchant_id) {
         return Err(Refused::Invalid("TE_03", "Merchant account already exists".to_owned()));
     }
-    let configured = Body::MerchantConfigured { profile: merchant_id.clone(), priority: Vec::new() };
-    let position = api.handle.append(configured).await.map_err(ApiError::from)?;
-    api.handle.applied(position).await.map_err(ApiError::from)?;
+    api.append(Body::MerchantConfigured { profile: merchant_id.clone(), priority: Vec::new() }).await?;
     Ok(reply::ok(&Created {
         message: "Merchant account created successfully",
         merchant_id: &merchant_id,
@@ -74,12 +72,9 @@ fn found(path: &str, request: &HttpRequest, api: &Api) -> Result<HttpResponse, R
     Ok(reply::ok(&Found { merchant_id: &profile, gateway_success_rate_based_decider_input: "" }))
 }
 
-/// Answers once the view no longer knows the merchant, so that the next call sees it.
 async fn deleted(path: &str, request: &HttpRequest, api: &Api) -> Result<HttpResponse, Refused> {
     let profile = known(path, request, api)?;
-    let deletion = Body::MerchantDeleted { profile: profile.clone() };
-    let position = api.handle.append(deletion).await.map_err(ApiError::from)?;
-    api.handle.applied(position).await.map_err(ApiError::from)?;
+    api.append(Body::MerchantDeleted { profile: profile.clone() }).await?;
     Ok(reply::ok(&Deleted { message: "Merchant account deleted successfully", merchant_id: &profile }))
 }
 

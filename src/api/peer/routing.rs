@@ -61,7 +61,7 @@ async fn created(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     if view.rules(&profile).len() >= RULES_MAX || RULES_BYTES_MAX - view.rule_bytes() < u64::from(text.bytes) {
         return Err(full());
     }
-    let position = append(api, Body::RuleCreated { profile: profile.clone(), purpose, text }).await?;
+    let position = api.append(Body::RuleCreated { profile: profile.clone(), purpose, text }).await?;
     // Where another call took the last room first, there is no rule.
     let view = api.handle.view();
     let rule = view.rule(&profile, RuleId(position)).ok_or_else(full)?;
@@ -74,7 +74,7 @@ async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     let profile = asked.created_by.clone();
     let id = idle(&api.handle.view(), &profile, &asked.routing_algorithm_id)?.id;
     let text = Box::new(asked.text()?);
-    let position = append(api, Body::RuleUpdated { profile: profile.clone(), id, text: text.clone() }).await?;
+    let position = api.append(Body::RuleUpdated { profile: profile.clone(), id, text: text.clone() }).await?;
     let view = api.handle.view();
     match view.rule(&profile, id).filter(|rule| rule.text == *text) {
         Some(rule) => Ok(reply::ok(&Written::of(rule))),
@@ -88,7 +88,7 @@ async fn switched(request: &HttpRequest, body: Arrived, api: &Api, active: bool)
     let view = api.handle.view();
     let id = known(&view, &profile, &routing_algorithm_id)?.id;
     if view.is_active_rule(&profile, id) != active {
-        append(api, Body::RuleActivated { profile, id, active }).await?;
+        api.append(Body::RuleActivated { profile, id, active }).await?;
     }
     Ok(HttpResponse::Ok().finish())
 }
@@ -97,7 +97,7 @@ async fn deleted(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
     api.may_call_as_peer(request)?;
     let ChosenRequest { created_by: profile, routing_algorithm_id } = json::read(&api.body(body)?)?;
     let id = idle(&api.handle.view(), &profile, &routing_algorithm_id)?.id;
-    let position = append(api, Body::RuleDeleted { profile: profile.clone(), id }).await?;
+    let position = api.append(Body::RuleDeleted { profile: profile.clone(), id }).await?;
     if api.handle.view().rule(&profile, id).is_some() {
         return Err(overtaken(position));
     }
@@ -142,11 +142,4 @@ fn full() -> Refused {
 /// Another call changed the rule between the look at it and the log.
 fn overtaken(position: Position) -> Refused {
     ApiError::Refused(format!("another call changed the rule first; nothing was changed at {position}")).into()
-}
-
-/// Returns once the view has the entry.
-async fn append(api: &Api, body: Body) -> Result<Position, ApiError> {
-    let position = api.handle.append(body).await?;
-    api.handle.applied(position).await?;
-    Ok(position)
 }

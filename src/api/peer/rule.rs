@@ -153,9 +153,8 @@ fn text(rule: &Rule) -> Result<String, Refused> {
     Ok(text)
 }
 
-/// An empty rule is a rule deleted. Returns once the view has it, so that the next call sees it.
+/// An empty rule is a rule deleted.
 pub(super) async fn store(api: &Api, profile: &ProfileId, kind: &str, rule: String) -> Result<(), ApiError> {
     let stored = Body::PeerRuleStored { profile: profile.clone(), kind: kind.to_owned(), rule };
-    let position = api.handle.append(stored).await?;
-    Ok(api.handle.applied(position).await?)
+    api.append(stored).await.map(drop)
 }

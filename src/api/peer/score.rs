@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::rule::Refused;
 use crate::adapters::json;
+use crate::api::Api;
 use crate::api::reply::{self, Arrived};
-use crate::api::{Api, ApiError};
 use crate::domain::{Body, ProfileId};
 
 #[derive(Deserialize)]
@@ -38,8 +38,6 @@ async fn done(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpRes
         return Err(Refused::Missing("Merchant account not found"));
     }
     let deleted_keys = view.scores_of(&merchant_id);
-    let entry = Body::ScoresReset { profile: merchant_id.clone() };
-    let position = api.handle.append(entry).await.map_err(ApiError::from)?;
-    api.handle.applied(position).await.map_err(ApiError::from)?;
+    api.append(Body::ScoresReset { profile: merchant_id.clone() }).await?;
     Ok(reply::ok(&Reset { merchant_id: &merchant_id, deleted_keys, removed_overrides: 0 }))
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::case::{Case, Choice};
 use crate::backtest::doubly_robust::{self, DoublyRobust, LEAST_PROPENSITY};
+use crate::domain::numbers::len_as_f64;
 
 /// Share of the payments without support above which the log says more of another policy than of this one.
 const MOST_UNSUPPORTED: f64 = 0.5;
@@ -200,7 +201,7 @@ impl Estimator {
             payments: self.payments,
             logged_success_rate: self.logged.1 / self.logged.0.max(1.0),
             matched: self.matched.0,
-            matched_success_rate: (self.matched.0 > 0).then(|| self.matched.1 / as_f64(self.matched.0)),
+            matched_success_rate: (self.matched.0 > 0).then(|| self.matched.1 / len_as_f64(self.matched.0)),
             with_propensity: self.with_propensity,
             raised: self.raised,
             unsupported: whole(missing * self.logged.0),
@@ -216,7 +217,7 @@ impl Estimator {
     /// that the weights lack.
     fn missing(&self) -> f64 {
         let lacked = if self.robust.count() > 0.0 { (1.0 - self.robust.mean_weight()).max(0.0) } else { 0.0 };
-        (as_f64(self.unsupported) + lacked * self.robust.count()) / self.logged.0.max(1.0)
+        (len_as_f64(self.unsupported) + lacked * self.robust.count()) / self.logged.0.max(1.0)
     }
 
     fn lacking(&self, missing: f64) -> Option<Lacking> {
@@ -234,10 +235,6 @@ impl Estimator {
             None
         }
     }
-}
-
-fn as_f64(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::MAX, f64::from)
 }
 
 fn whole(count: f64) -> usize {

@@ -4,16 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::case::{Case, Choice, Outcome, Payment};
 use crate::domain::Method;
+use crate::domain::numbers::len_as_f64;
 use crate::sim::chance::{Family, Stream};
 
 /// Outcomes remembered per method and connector: the default of the rule that is most in use.
 const LAST: usize = 125;
 /// Share of payments that rule sends elsewhere, to keep its windows filled.
 const HEDGE: f64 = 0.05;
-
-fn as_f64(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::MAX, f64::from)
-}
 
 /// The first of those with the highest value.
 fn argmax(connectors: &[u16], value: impl Fn(u16) -> f64) -> u16 {
@@ -36,7 +33,7 @@ fn draw(family: &Family, payment: &Payment) -> Stream {
 
 fn among(connectors: &[u16], stream: &mut Stream) -> u16 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below the number of connectors")]
-    let index = (stream.unit() * as_f64(connectors.len())) as usize;
+    let index = (stream.unit() * len_as_f64(connectors.len())) as usize;
     connectors[index.min(connectors.len() - 1)]
 }
 
@@ -53,7 +50,7 @@ impl LastN {
     }
 
     fn rate(&self, method: Option<Method>, connector: u16) -> f64 {
-        self.windows.get(&(method, connector)).map_or(1.0, |(_, successes)| as_f64(*successes) / as_f64(LAST))
+        self.windows.get(&(method, connector)).map_or(1.0, |(_, successes)| len_as_f64(*successes) / len_as_f64(LAST))
     }
 
     pub(super) fn choose(&self, payment: &Payment) -> Choice {
@@ -63,7 +60,7 @@ impl LastN {
         let others: Vec<u16> = payment.connectors.iter().copied().filter(|c| *c != best).collect();
         let hedged = stream.unit() < HEDGE && !others.is_empty();
         let connector = if hedged { among(&others, &mut stream) } else { best };
-        let propensity = if hedged { HEDGE / as_f64(others.len()) } else { 1.0 - HEDGE };
+        let propensity = if hedged { HEDGE / len_as_f64(others.len()) } else { 1.0 - HEDGE };
         Choice { connector, expected: Some(self.rate(method, connector)), propensity }
     }
 
@@ -173,7 +170,7 @@ impl Uniform {
 
     pub(super) fn choose(&self, payment: &Payment) -> Choice {
         let connector = among(&payment.connectors, &mut draw(&self.0, payment));
-        Choice { connector, expected: None, propensity: 1.0 / as_f64(payment.connectors.len()) }
+        Choice { connector, expected: None, propensity: 1.0 / len_as_f64(payment.connectors.len()) }
     }
 }
 

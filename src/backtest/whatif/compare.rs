@@ -6,21 +6,18 @@ use std::sync::Arc;
 use super::Noticed;
 use super::report::{Amount, Count, Example, Flow, Report, SecondOpinion, Success, side_by_side};
 use crate::backtest::doubly_robust::{Choice, DoublyRobust};
+use crate::domain::numbers::{Z95, as_f64};
 use crate::domain::settings::Rates;
 use crate::domain::{Approach, Currency, Decision, ProfileId, Time};
 use crate::engine::snapshot::Estimate;
-use crate::engine::{Attempted, Tally, Uncertain, to_money};
+use crate::engine::{Attempted, TRANSFER, Tally, Uncertain, to_money};
 
 /// Examples told: more than these nobody reads.
 const EXAMPLES: usize = 10;
-/// Two-sided 95 % of the normal distribution.
-const Z95: f64 = 1.959_964;
 /// Differing attempts below which nothing can be said of them.
 const FEW: u64 = 20;
 /// Share of differing attempts that the log could not have sent there, above which that is warned of.
 const UNSUPPORTED: f64 = 0.2;
-/// How far a model may be off on attempts of a kind it never saw there, in points of success: as the shadow ledger has it.
-const TRANSFER: f64 = 0.03;
 
 /// Sums over the stretch.
 #[derive(Debug, Default)]
@@ -221,10 +218,4 @@ fn is_supported(recorded: &Decision, expected: f64, margin: f64) -> bool {
     let open = recorded.candidates.iter().filter(|candidate| candidate.excluded.is_none());
     let best = open.map(|candidate| candidate.expected).fold(0.0, f64::max);
     matches!(recorded.approach, Approach::Bandit | Approach::Uniform) && expected >= best - margin
-}
-
-fn as_f64(count: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 decisions")]
-    let count = count as f64;
-    count
 }

@@ -1,20 +1,13 @@
 //! What the other engine is told: of each attempt that would have gone elsewhere, that it is over, and no more.
 
 use super::*;
+use crate::domain::Request;
 use crate::domain::settings::Merchant;
-use crate::domain::{Context, Currency, Decline, DeclineClass, Money, Request, Source};
+use crate::domain::testing::{self, account, profile};
 use crate::engine::{decide, snapshot};
 
 const A: &str = "adyen:mca_1";
 const B: &str = "stripe:mca_1";
-
-fn account(name: &str) -> ConnectorAccount {
-    ConnectorAccount::parse(name).unwrap()
-}
-
-fn profile() -> ProfileId {
-    ProfileId::parse("pro_1").unwrap()
-}
 
 /// A configuration whose one merchant has a fixed list.
 fn pinned(list: [&str; 2]) -> Settings {
@@ -23,33 +16,12 @@ fn pinned(list: [&str; 2]) -> Settings {
 }
 
 fn request(attempt: u16, eligible: &[&str]) -> Request {
-    Request {
-        profile: profile(),
-        payment: PaymentId::parse("pay_1").unwrap(),
-        attempt,
-        amount: Money::new(4_000, Currency::parse("EUR").unwrap()),
-        context: Context::default(),
-        eligible: eligible.iter().map(|name| account(name)).collect(),
-    }
+    Request { attempt, ..testing::request(eligible) }
 }
 
 fn ended(kind: EventKind, attempt: Option<u16>, at: &str) -> Body {
-    let request = request(1, &[]);
-    Body::Payment(Box::new(PaymentEvent {
-        source: Source::Webhook,
-        event_id: None,
-        profile: request.profile,
-        payment: request.payment,
-        attempt,
-        account: Some(account(at)),
-        kind,
-        decline: (kind == EventKind::Failed).then(|| Decline { class: DeclineClass::Gateway, code: "timeout".into() }),
-        amount: None,
-        context: Context::default(),
-        latency_ms: None,
-        attempts_made: None,
-        occurred_at: Time::from_secs(1_000),
-    }))
+    let occurred_at = Time::from_secs(1_000);
+    Body::Payment(Box::new(PaymentEvent { attempt, account: Some(account(at)), occurred_at, ..testing::event(kind) }))
 }
 
 /// The record and what would have been, folded side by side; the first attempt went to A, and would have gone to B.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::ReportForm;
 use crate::cli::{Ended, Failure, output};
+use crate::domain::numbers::as_f64;
 use crate::domain::{Money, Time, wording};
 use crate::engine::Snapshot;
 use crate::engine::snapshot::{AggregateRow, Statistics};
@@ -64,8 +65,7 @@ pub(super) fn run(mut player: Player, (from, to): (Time, Time), source: &str, fo
         ReportForm::Json => serde_json::to_string_pretty(&report).context("the report has no JSON form")? + "\n",
     };
     output::data(text.as_bytes())?;
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people: 2^53 entries are out of reach")]
-    let rate = entries as f64 / took.as_secs_f64().max(1e-9);
+    let rate = as_f64(entries) / took.as_secs_f64().max(1e-9);
     output::talk(&format!("{entries} entries in {:.2} s: {rate:.0} a second", took.as_secs_f64()));
     match report.ended_early {
         None => Ok(Ended::Fine),

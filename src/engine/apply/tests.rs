@@ -1,7 +1,8 @@
 //! Every attempt is judged by what is known of itself, whatever became of the payment's others meanwhile.
 
 use super::*;
-use crate::domain::{Decline, DeclineClass, EventKind, PaymentEvent, Position, Request, Source, Time};
+use crate::domain::testing::{self, account, profile, request};
+use crate::domain::{EventKind, PaymentEvent, Position, Request, Time};
 use crate::engine::payments::{KnownEnd, Silent};
 use crate::engine::route::{Subject, decide};
 
@@ -34,14 +35,7 @@ impl Told {
 
     /// An attempt that can only go to this account. Returns what was expected of it.
     fn decided(&mut self, second: f64, payment: &str, attempt: u16, to: &str) -> f64 {
-        let request = Request {
-            profile: profile(),
-            payment: PaymentId::parse(payment).unwrap(),
-            attempt,
-            amount: Money::new(4_000, crate::domain::Currency::parse("EUR").unwrap()),
-            context: Context::default(),
-            eligible: vec![account(to)],
-        };
+        let request = Request { payment: testing::payment(payment), attempt, ..request(&[to]) };
         let at = self.start + Duration::from_secs_f64(second);
         let decision = decide(&self.state.view, &|_| 0, request, at).unwrap();
         let expected = decision.chosen().expected;
@@ -70,7 +64,7 @@ impl Told {
 
     /// What the lack of an answer of each attempt of a payment was taken for.
     fn silences(&self, payment: &str) -> Vec<Silent> {
-        let key = Key::of(&profile(), &PaymentId::parse(payment).unwrap());
+        let key = Key::of(&profile(), &testing::payment(payment));
         self.state.view.payments.get(key).unwrap().attempts.iter().map(|attempt| attempt.silence).collect()
     }
 
@@ -79,30 +73,9 @@ impl Told {
     }
 }
 
-fn profile() -> ProfileId {
-    ProfileId::parse("pro_1").unwrap()
-}
-
-fn account(name: &str) -> ConnectorAccount {
-    ConnectorAccount::parse(name).unwrap()
-}
-
 fn event(payment: &str, (kind, attempt, at): Event, occurred_at: Time) -> PaymentEvent {
-    PaymentEvent {
-        source: Source::Webhook,
-        event_id: None,
-        profile: profile(),
-        payment: PaymentId::parse(payment).unwrap(),
-        attempt,
-        account: at.map(account),
-        kind,
-        decline: (kind == EventKind::Failed).then(|| Decline { class: DeclineClass::Gateway, code: "timeout".into() }),
-        amount: None,
-        context: Context::default(),
-        latency_ms: None,
-        attempts_made: None,
-        occurred_at,
-    }
+    let payment = testing::payment(payment);
+    PaymentEvent { payment, attempt, account: at.map(account), occurred_at, ..testing::event(kind) }
 }
 
 /// Where the source does not tell how long an answer took, it took from its own attempt's decision on.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::latest::Latest;
 use super::shared::alike;
 use super::{Anomaly, latency, parts_of, rate, volume};
+use crate::domain::numbers::as_f64;
 use crate::domain::settings::Detection;
 use crate::domain::{ActionId, DeclineClass, IncidentId, Money, Time};
 use crate::engine::monitor::{Monitor, Slice};
@@ -363,7 +364,7 @@ impl Incident {
 
 /// How bad a measurement is, to tell the worst: how far it is off, and of how many attempts, as a standard error has it.
 fn harm(kind: AnomalyType, evidence: &Evidence) -> f64 {
-    let weight = rate::as_f64(evidence.samples).sqrt();
+    let weight = as_f64(evidence.samples).sqrt();
     match kind {
         AnomalyType::HighFailureRate => (evidence.baseline - evidence.observed) * weight,
         AnomalyType::UnusualPattern => (evidence.observed - evidence.baseline) * weight,
@@ -399,8 +400,7 @@ fn at_risk(kind: AnomalyType, evidence: &Evidence, slice: Slice, monitor: &Monit
         return Vec::new();
     }
     let Some(watched) = monitor.get(slice) else { return Vec::new() };
-    let lost_per_min =
-        (evidence.baseline - evidence.observed) * rate::as_f64(evidence.samples) * 60.0 / rate::as_f64(evidence.window_s);
+    let lost_per_min = (evidence.baseline - evidence.observed) * as_f64(evidence.samples) * 60.0 / as_f64(evidence.window_s);
     watched.tickets().map(|(share, ticket)| scaled(ticket, share * lost_per_min)).filter(|money| money.minor > 0).collect()
 }
 

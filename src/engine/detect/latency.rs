@@ -1,8 +1,8 @@
 //! An increase of latency, judged on the logarithm: latencies are skewed and multiply.
 
 use super::Anomaly;
-use super::rate::as_f64;
 use crate::domain::Time;
+use crate::domain::numbers::as_f64;
 use crate::domain::settings::Detection;
 use crate::engine::monitor::{Slice, Watched};
 use crate::engine::snapshot::{AnomalyType, Evidence, Severity};

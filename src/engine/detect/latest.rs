@@ -1,8 +1,7 @@
 //! The latest attempts on a slice, whenever they were: where traffic has left, a window holds too few to judge by.
 
+use crate::domain::numbers::as_f64;
 use serde::{Deserialize, Serialize};
-
-use super::rate::as_f64;
 
 /// Attempts remembered, and needed for a verdict: at a usual rate of 92 % eight of ten succeed in 96 of 100 cases, at half
 /// of that in one of 100.

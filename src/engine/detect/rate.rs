@@ -2,6 +2,7 @@
 
 use super::Anomaly;
 use crate::domain::Time;
+use crate::domain::numbers::as_f64;
 use crate::domain::settings::Detection;
 use crate::engine::monitor::{Baseline, Slice, Sums, Watched};
 use crate::engine::snapshot::{AnomalyType, Evidence, Severity};
@@ -79,12 +80,6 @@ fn tail(observed: f64, p: f64, n: f64, m: f64) -> f64 {
     let apart = |q: f64, r: f64| term(q, r) + term(1.0 - q, 1.0 - r);
     let both = (n * observed + m * p) / (n + m);
     libm::exp(-n * apart(observed, both) - m * apart(p, both))
-}
-
-/// Counts of one window are far below 2⁵³.
-#[expect(clippy::cast_precision_loss, reason = "counts of one window are far below 2^53")]
-pub(crate) const fn as_f64(count: u64) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

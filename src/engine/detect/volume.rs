@@ -1,8 +1,8 @@
 //! Spikes and drops of volume: counts are Poisson, but burstier, so a ratio is asked for besides.
 
 use super::Anomaly;
-use super::rate::as_f64;
 use crate::domain::Time;
+use crate::domain::numbers::as_f64;
 use crate::domain::settings::Detection;
 use crate::engine::monitor::{Slice, Watched};
 use crate::engine::snapshot::{AnomalyType, Evidence, Severity};

@@ -3,7 +3,7 @@
 //! Where they have not, something besides the lot decides who is in which, or whose outcome is told; then a difference
 //! between the arms may be that, and no winner is believed.
 
-use crate::engine::detect::as_f64;
+use crate::domain::numbers::as_f64;
 
 /// Probability of such counts below which they are a mismatch. It is asked again and again, so it is far below what one look
 /// would need: of ten thousand looks at a fair split, dependent as they are, about one in a hundred runs shows it.

@@ -5,9 +5,8 @@
 //! probability of at most α, ever; so 1/Λ is a p-value that may be looked at after every outcome (Johari, Pekelis and Walsh,
 //! "Always valid inference", 2015), and the interval that belongs to it holds at all times at once.
 
+use crate::domain::numbers::as_f64;
 use serde::{Deserialize, Serialize};
-
-use crate::engine::detect::as_f64;
 
 /// Variance of the differences that are looked for: a point, squared. Much smaller and a large loss is found late, much
 /// larger and a small one.

@@ -214,50 +214,20 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::{Context, Currency, Exclusion, Money, PaymentId, PriorityMove, ProfileId, Request};
-
-    fn account(name: &str) -> ConnectorAccount {
-        ConnectorAccount::parse(name).unwrap()
-    }
+    use crate::domain::testing::{self, account, profile};
+    use crate::domain::{Exclusion, PriorityMove};
 
     fn decision(approach: Approach, accounts: &[(&str, Option<Exclusion>)]) -> Decision {
-        let candidate = |(name, excluded): &(&str, Option<Exclusion>)| Candidate {
-            account: account(name),
-            excluded: *excluded,
-            expected: 0.8,
-            spread: 0.1,
-            bonus: 0.0,
-            pending: 0,
-            evidence: 100.0,
-            folded: None,
-        };
-        let candidates: Vec<Candidate> = accounts.iter().map(candidate).collect();
-        Decision {
-            request: Request {
-                profile: ProfileId::parse("pro_1").unwrap(),
-                payment: PaymentId::parse("pay_1").unwrap(),
-                attempt: 1,
-                amount: Money::new(1_000, Currency::parse("EUR").unwrap()),
-                context: Context::default(),
-                eligible: candidates.iter().map(|candidate| candidate.account.clone()).collect(),
-            },
-            decided_at: None,
-            view: Position { record: 5, index: 0 },
-            chosen: 0,
-            approach,
-            candidates,
-            propensity: 0.99,
-            confidence: 1.0,
-            notes: Vec::new(),
-        }
+        let candidate =
+            |(name, excluded): &(&str, Option<Exclusion>)| Candidate { excluded: *excluded, ..testing::candidate(name, 0.8) };
+        let view = Position { record: 5, index: 0 };
+        Decision { view, approach, ..testing::decision(accounts.iter().map(candidate).collect()) }
     }
 
     fn reorder(after: &[&str]) -> Change {
         let accounts: Vec<ConnectorAccount> = after.iter().map(|name| account(name)).collect();
         let before = accounts.iter().rev().cloned().collect();
-        Change::ReorderPriority {
-            moves: vec![PriorityMove { profile: ProfileId::parse("pro_1").unwrap(), before, after: accounts }],
-        }
+        Change::ReorderPriority { moves: vec![PriorityMove { profile: profile(), before, after: accounts }] }
     }
 
     #[test]

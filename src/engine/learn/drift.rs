@@ -7,6 +7,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::model::{Cell, Shares};
+use crate::domain::numbers::as_f64;
 use crate::domain::{Country, Method, Network};
 
 /// Payments of a generation: the index of the last complete one is shown. At fewer, chance alone would move it.
@@ -132,7 +133,7 @@ impl Compared {
     fn index(&self, counted: u64) -> f64 {
         let listed: f64 = self.shares.values.iter().map(|(_, share)| f64::from(*share)).sum();
         let then = self.shares.values.iter().map(|(_, share)| f64::from(*share)).chain([1.0 - listed]);
-        let now = self.counts.iter().map(|count| f64::from(*count) / super::as_f64(counted.max(1)));
+        let now = self.counts.iter().map(|count| f64::from(*count) / as_f64(counted.max(1)));
         then.zip(now)
             .map(|(then, now)| {
                 let (then, now) = (then.max(LEAST), now.max(LEAST));

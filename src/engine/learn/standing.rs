@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::drift::Traffic;
 use crate::domain::model::Metrics;
+use crate::domain::numbers::as_f64;
 use crate::domain::{Model, Time};
 use crate::engine::route::moved;
 
@@ -109,12 +110,12 @@ impl Sums {
 
     /// A sum as the mean of an outcome.
     pub(super) fn mean(&self, sum: f64) -> f64 {
-        if self.outcomes == 0 { 0.0 } else { sum / super::as_f64(self.outcomes) }
+        if self.outcomes == 0 { 0.0 } else { sum / as_f64(self.outcomes) }
     }
 
     /// Whether it was better than what is in place by more than chance explains.
     pub(super) fn is_better(&self) -> bool {
-        exceeds(super::as_f64(self.outcomes), self.better, self.better_squared, BETTER)
+        exceeds(as_f64(self.outcomes), self.better, self.better_squared, BETTER)
     }
 }
 
@@ -122,7 +123,7 @@ impl Weight {
     /// By its test: Σed of a mean follows from both Brier scores, for Brier(1) = Σ(e − d)².
     fn tested(metrics: &Metrics) -> Self {
         let Metrics { tested, brier, brier_without, changed } = *metrics;
-        let count = super::as_f64(tested).min(MEMORY);
+        let count = as_f64(tested).min(MEMORY);
         Self { product: count * (brier_without - brier + changed) / 2.0, square: count * changed }
     }
 }
@@ -136,7 +137,7 @@ impl Harm {
     }
 
     fn is_no_chance(&self) -> bool {
-        self.outcomes >= LEAST_HARM && exceeds(super::as_f64(self.outcomes), self.sum, self.square, HARMS)
+        self.outcomes >= LEAST_HARM && exceeds(as_f64(self.outcomes), self.sum, self.square, HARMS)
     }
 }
 

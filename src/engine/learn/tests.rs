@@ -8,8 +8,8 @@ use super::*;
 use crate::domain::model::{Metrics, STEPS_PER_LOGIT, Table, Window};
 use crate::domain::settings::{Learning as LearningSettings, Merchant, Objective};
 use crate::domain::{
-    Body, ConnectorAccount, ConnectorName, Context, Currency, Decision, Decline, DeclineClass, Entry, EventKind, Method, Money,
-    Note, PaymentEvent, PaymentId, Position, ProfileId, Request, Settings, Source,
+    Body, ConnectorAccount, ConnectorName, Context, Decision, Decline, DeclineClass, Entry, EventKind, Method, Money, Note,
+    PaymentEvent, Position, Request, Settings, Source, testing,
 };
 use crate::engine::snapshot::{EventClass, LearningView, ModelStatus};
 use crate::engine::{State, apply, decide, snapshot};
@@ -79,7 +79,7 @@ impl World {
 }
 
 fn amount(large: bool) -> Money {
-    Money::new(if large { 50_000 } else { 1_000 }, Currency::parse("EUR").unwrap())
+    testing::eur(if large { 50_000 } else { 1_000 })
 }
 
 fn context() -> Context {
@@ -87,35 +87,31 @@ fn context() -> Context {
 }
 
 fn account(connector: usize) -> ConnectorAccount {
-    ConnectorAccount::parse(&format!("{}:mca_1", CONNECTORS[connector])).unwrap()
+    testing::account(&format!("{}:mca_1", CONNECTORS[connector]))
 }
 
 fn request(large: bool) -> Request {
+    let eligible = vec![account(0), account(1)];
     Request {
-        profile: ProfileId::parse("pro_1").unwrap(),
-        payment: PaymentId::parse("pay_asked").unwrap(),
-        attempt: 1,
+        payment: testing::payment("pay_asked"),
         amount: amount(large),
         context: context(),
-        eligible: vec![account(0), account(1)],
+        eligible,
+        ..testing::request(&[])
     }
 }
 
 fn outcome(n: u64, connector: usize, large: bool, success: bool, at: Time) -> PaymentEvent {
     PaymentEvent {
         source: Source::Feedback,
-        event_id: None,
-        profile: ProfileId::parse("pro_1").unwrap(),
-        payment: PaymentId::parse(&format!("pay_{n}")).unwrap(),
+        payment: testing::payment(&format!("pay_{n}")),
         attempt: Some(1),
         account: Some(account(connector)),
-        kind: if success { EventKind::Captured } else { EventKind::Failed },
         decline: (!success).then(|| Decline { class: DeclineClass::Mixed, code: "do_not_honor".into() }),
         amount: Some(amount(large)),
         context: context(),
-        latency_ms: None,
-        attempts_made: None,
         occurred_at: at,
+        ..testing::event(if success { EventKind::Captured } else { EventKind::Failed })
     }
 }
 

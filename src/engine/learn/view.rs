@@ -2,9 +2,10 @@
 
 use super::counts::{BINS, Counts, Latest};
 use super::standing::Standing;
-use super::{Learning, Past, as_f64};
+use super::{Learning, Past};
 use crate::domain::Time;
 use crate::domain::model::short_hash;
+use crate::domain::numbers::as_f64;
 use crate::domain::settings::Learning as Settings;
 use crate::engine::snapshot::{Accuracy, CalibrationRow, LearningView, ModelRow, ModelStatus};
 

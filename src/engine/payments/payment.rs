@@ -214,24 +214,10 @@ impl Payment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ConnectorAccount, PaymentId, ProfileId, Source};
+    use crate::domain::testing::{self, account};
 
     fn event(kind: EventKind, attempt: Option<u16>) -> PaymentEvent {
-        PaymentEvent {
-            source: Source::Webhook,
-            event_id: None,
-            profile: ProfileId::parse("pro_1").unwrap(),
-            payment: PaymentId::parse("pay_1").unwrap(),
-            attempt,
-            account: Some(ConnectorAccount::parse("stripe:mca_1").unwrap()),
-            kind,
-            decline: None,
-            amount: None,
-            context: Context::default(),
-            latency_ms: None,
-            attempts_made: None,
-            occurred_at: Time::ZERO,
-        }
+        PaymentEvent { attempt, account: Some(account("stripe:mca_1")), ..testing::event(kind) }
     }
 
     /// Every order of arrival ends in one outcome.

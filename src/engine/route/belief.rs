@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change_point::Rule;
 use super::features::Prior;
+use crate::domain::numbers::sigmoid;
 
 /// Least weight of an outcome, p(1−p): a forecast near 0 or 1 must still be able to learn that it is wrong.
 const MIN_CURVATURE: f64 = 0.02;
@@ -118,11 +119,6 @@ impl Belief {
     pub(crate) fn probability(self) -> f64 {
         sigmoid(self.mean / (1.0 + core::f64::consts::PI * self.variance / 8.0).sqrt())
     }
-}
-
-/// The logistic function.
-pub(crate) fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + libm::exp(-x))
 }
 
 /// One correction, shared by all the weights it touches.

@@ -4,9 +4,8 @@
 //! drifts is believed a little too long. An online Platt layer, σ(a·logit p + b), takes this off: a and b follow the
 //! difference between the probability a decision showed and what became of it.
 
+use crate::domain::numbers::sigmoid;
 use serde::{Deserialize, Serialize};
-
-use super::belief::sigmoid;
 
 /// Steps of b and a: the layer forgets over some thousand outcomes, and its own noise stays below half a point.
 const OFFSET_STEP: f64 = 0.01;

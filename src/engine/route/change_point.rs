@@ -6,8 +6,8 @@
 //! what it was when the evidence was last none, for the change says nothing of it. As evidence gathers, outcomes are less
 //! and less a sign of anything but how the connector is now.
 
-use super::belief::sigmoid;
 use crate::domain::DeclineClass;
+use crate::domain::numbers::sigmoid;
 
 /// When a belief is re-opened, and by how much.
 #[derive(Debug, Clone, Copy)]

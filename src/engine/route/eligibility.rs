@@ -70,23 +70,18 @@ fn out_of_use(state: &Account) -> Option<Exclusion> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Context, Country, Currency, Money, Network, PaymentId, ProfileId};
+    use crate::domain::testing::{account, request};
+    use crate::domain::{Context, Country, Currency, Network};
 
     fn excluded(connector: &str, change: impl Fn(&mut Request)) -> Option<Exclusion> {
-        let account = ConnectorAccount::parse("stripe:mca_1").unwrap();
-        let mut request = Request {
-            profile: ProfileId::parse("pro_1").unwrap(),
-            payment: PaymentId::parse("pay_1").unwrap(),
-            attempt: 1,
-            amount: Money::new(6_540, Currency::parse("EUR").unwrap()),
-            context: Context {
-                network: Some(Network::Visa),
-                country: Country::parse("DE").ok(),
-                three_ds: Some(true),
-                ..Context::default()
-            },
-            eligible: vec![account.clone()],
+        let account = account("stripe:mca_1");
+        let context = Context {
+            network: Some(Network::Visa),
+            country: Country::parse("DE").ok(),
+            three_ds: Some(true),
+            ..Context::default()
         };
+        let mut request = Request { context, ..request(&[account.as_str()]) };
         change(&mut request);
         let connector: Connector = toml::from_str(connector).unwrap();
         exclusion(Some(&connector), &request, (&account, None), None, Time::from_secs(1_000))

@@ -2,9 +2,10 @@
 
 use smallvec::SmallVec;
 
+use super::Draw;
 use super::score::Scored;
-use super::{Draw, as_f64};
 use crate::domain::Approach;
+use crate::domain::numbers::len_as_f64;
 
 /// Indices of candidates: no more than a request may name.
 pub(super) type Places = SmallVec<[u8; 16]>;
@@ -69,7 +70,7 @@ impl Lottery {
     /// The probability that a candidate is drawn.
     pub(super) fn chance(&self, index: usize) -> f64 {
         let among = |places: &[u8], share: f64| {
-            if places.iter().any(|place| usize::from(*place) == index) { share / as_f64(places.len()) } else { 0.0 }
+            if places.iter().any(|place| usize::from(*place) == index) { share / len_as_f64(places.len()) } else { 0.0 }
         };
         let first = if self.first.is_some_and(|(first, _)| first == index) { 1.0 - self.uniform_share } else { 0.0 };
         among(&self.probes, self.probe_share) + (1.0 - self.probe_share) * (first + among(&self.close, self.uniform_share))

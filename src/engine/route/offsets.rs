@@ -5,8 +5,8 @@ use std::sync::Arc;
 use imbl::Vector;
 use serde::{Deserialize, Serialize};
 
-use super::belief::sigmoid;
 use crate::domain::model::{Cell, STEPS_PER_LOGIT, Table};
+use crate::domain::numbers::sigmoid;
 use crate::domain::{ConnectorName, Context, Money};
 use crate::engine::names::Names;
 

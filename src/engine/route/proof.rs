@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::belief::Belief;
+use crate::domain::numbers::sigmoid;
 
 /// Logarithm of the odds that an account of which nothing is known is dead: one in a hundred.
 const PRIOR: f64 = -4.6;
@@ -62,7 +63,7 @@ impl Proof {
         if self.proven || self.evidence <= 0.0 {
             return 0.0;
         }
-        let dead = super::belief::sigmoid(PRIOR + self.faded(learnt));
+        let dead = sigmoid(PRIOR + self.faded(learnt));
         libm::log1p(-dead) - libm::log1p(dead * libm::exp(mean))
     }
 
@@ -74,7 +75,6 @@ impl Proof {
 
 #[cfg(test)]
 mod tests {
-    use super::super::belief::sigmoid;
     use super::*;
 
     /// What is shown of an account of which 0.88 was expected, after so many failures and so many outcomes elsewhere.

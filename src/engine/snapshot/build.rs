@@ -6,9 +6,10 @@ use super::{
     AccountRow, ActionStatus, AdoptionView, AtRisk, BreakerState, ConnectorRow, Conservative, Header, Health, IncidentRow,
     KillSwitch, MerchantAdoptionRow, MerchantRow, SPARK_BUCKETS, Snapshot,
 };
+use crate::domain::numbers::as_f64;
 use crate::domain::settings::Rates;
 use crate::domain::{ActionClass, ConnectorAccount, ConnectorName, Currency, Money};
-use crate::engine::detect::{self, as_f64};
+use crate::engine::detect;
 use crate::engine::heal::Action;
 use crate::engine::monitor::{Slice, Watched};
 use crate::engine::state::State;

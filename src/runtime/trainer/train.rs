@@ -14,6 +14,7 @@ use smartcore::linalg::basic::matrix::DenseMatrix;
 use super::encode::{FEATURES, History, left_over};
 use crate::domain::ConnectorName;
 use crate::domain::model::{BLOB_MAX, BadTable, Cell, Metrics, Model, STEPS_PER_LOGIT, Shares, Table, Window};
+use crate::domain::numbers::len_as_f64;
 use crate::engine::learn::{Lesson, drift};
 use crate::engine::route::{logits, moved};
 
@@ -117,8 +118,7 @@ fn steps(expected: f64, left_over: &[f64]) -> Vec<i8> {
         libm::log(p / (1.0 - p))
     };
     let offsets: Vec<f64> = left_over.iter().map(|left| logit(expected + left) - logit(expected)).collect();
-    #[expect(clippy::cast_precision_loss, reason = "a handful of connectors")]
-    let mean = offsets.iter().sum::<f64>() / offsets.len() as f64;
+    let mean = offsets.iter().sum::<f64>() / len_as_f64(offsets.len());
     #[expect(clippy::cast_possible_truncation, reason = "clamped to what a step can be")]
     let step = |offset: &f64| ((offset - mean) * STEPS_PER_LOGIT).round().clamp(-127.0, 127.0) as i8;
     offsets.iter().map(step).collect()
@@ -168,8 +168,7 @@ fn test_on(table: &Table, lessons: &[Lesson], names: &[ConnectorName]) -> Metric
         without += (happened - alone) * (happened - alone);
         changed += (both - alone) * (both - alone);
     }
-    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 lessons")]
-    let mean = |sum: f64| sum / lessons.len().max(1) as f64;
+    let mean = |sum: f64| sum / len_as_f64(lessons.len().max(1));
     Metrics { tested: lessons.len() as u64, brier: mean(with), brier_without: mean(without), changed: mean(changed) }
 }
 
@@ -181,8 +180,7 @@ fn shares(lessons: &[Lesson]) -> Vec<Shares> {
             *counts.entry(value).or_default() += 1;
         }
     }
-    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 lessons")]
-    let all = lessons.len().max(1) as f64;
+    let all = len_as_f64(lessons.len().max(1));
     #[expect(clippy::cast_possible_truncation, reason = "a share, in single precision")]
     let share = |(value, count): (CompactString, u32)| {
         let share = f64::from(count) / all;

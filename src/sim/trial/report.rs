@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Policy;
 use crate::domain::Time;
+use crate::domain::numbers::as_f64;
 use crate::engine::snapshot::{ActionStatus, ModelRow};
 use crate::sim::driver::Driver;
 use crate::sim::driver::split::Split;
@@ -174,8 +175,7 @@ impl Report {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 payments")]
 /// The share of payments that succeeded.
 pub(super) fn share(tally: Tally) -> Option<f64> {
-    (tally.payments > 0).then(|| tally.succeeded as f64 / tally.payments as f64)
+    (tally.payments > 0).then(|| as_f64(tally.succeeded) / as_f64(tally.payments))
 }

@@ -12,6 +12,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::Scene;
+use crate::domain::numbers::as_f64;
 use crate::engine::snapshot::{AggregateRow, Analytics};
 use crate::tui::format;
 use crate::tui::theme::Theme;
@@ -97,7 +98,6 @@ fn row_cells<'a>(row: &'a AggregateRow, ample: bool, theme: &Theme) -> Vec<Cell<
 }
 
 /// Approved of all attempts with an answer; none without attempts.
-#[expect(clippy::cast_precision_loss, reason = "attempts of one day: far below 2^53")]
 fn rate(row: &AggregateRow) -> Option<f64> {
-    (row.attempts > 0).then(|| row.approved as f64 / row.attempts as f64)
+    (row.attempts > 0).then(|| as_f64(row.approved) / as_f64(row.attempts))
 }

@@ -8,8 +8,8 @@ use apos::domain::decision::{Cost, LatencyStep, Note, Weighed};
 use apos::domain::model::{Metrics, Window};
 use apos::domain::settings::{ArmPolicy, Levels};
 use apos::domain::{
-    ActionClass, ActionId, Approach, Candidate, Change, ConnectorAccount, ConnectorName, Context, Country, Currency, Decision,
-    Exclusion, IncidentId, Method, Money, Network, PaymentId, Position, PriorityMove, ProfileId, Request, ResourceSample, Time,
+    ActionClass, ActionId, Approach, Candidate, Change, ConnectorName, Context, Country, Currency, Decision, Exclusion,
+    IncidentId, Method, Money, Network, PaymentId, Position, PriorityMove, Request, ResourceSample, Time,
 };
 use apos::engine::Snapshot;
 use apos::engine::snapshot::{
@@ -20,6 +20,8 @@ use apos::engine::snapshot::{
     ShadowRow, ShadowSum, Shadows, UnknownCode,
 };
 
+use crate::support::plain::{account, eur, profile};
+
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -28,20 +30,8 @@ pub(crate) fn now() -> Time {
     Time::parse_rfc3339("2026-08-13T03:14:07Z").unwrap()
 }
 
-fn eur(minor: i64) -> Money {
-    Money::new(minor, Currency::parse("EUR").unwrap())
-}
-
 fn usd(minor: i64) -> Money {
     Money::new(minor, Currency::parse("USD").unwrap())
-}
-
-fn account(text: &str) -> ConnectorAccount {
-    ConnectorAccount::parse(text).unwrap()
-}
-
-fn profile(text: &str) -> ProfileId {
-    ProfileId::parse(text).unwrap()
 }
 
 pub(crate) fn action_id() -> ActionId {

@@ -6,7 +6,7 @@ use apos::domain::Purpose;
 use apos::domain::rule::{Algorithm, Output, RuleText};
 use apos::domain::settings::MerchantAdoption;
 use apos::engine::route::decide_under;
-use apos::engine::route::rules::{Ruling, Terms};
+use apos::engine::route::rules::Terms;
 use apos::engine::snapshot::ShadowReport;
 
 use super::*;
@@ -22,26 +22,8 @@ impl Market {
     }
 }
 
-/// Folds a log again; every recorded decision must come out of `decide` as it was, from its own record and the view.
-pub(super) fn compute_again(log: &[Entry]) -> usize {
-    let (mut state, mut effects, mut again) = (State::new(), Vec::new(), 0);
-    for entry in log {
-        if let Body::Decided(recorded) = &entry.body {
-            assert_eq!(state.position(), recorded.view);
-            let pending = |account: &ConnectorAccount| {
-                recorded.candidates.iter().find(|c| c.account == *account).map_or(0, |c| c.pending)
-            };
-            let ruling = Ruling::recorded(recorded);
-            let made =
-                decide_under(state.view(), &pending, recorded.request.clone(), recorded.decided_at.unwrap(), ruling.as_ref());
-            assert_eq!(made.as_ref(), Ok(&**recorded));
-            let bytes = postcard::to_allocvec(&**recorded).unwrap();
-            assert_eq!(postcard::from_bytes::<Decision>(&bytes).as_ref(), Ok(&**recorded), "it reads back as it was");
-            again += 1;
-        }
-        apply(&mut state, entry, &mut effects);
-    }
-    again
+fn card() -> Context {
+    Context { method: Some(Method::Card), ..Context::default() }
 }
 
 /// Gives a merchant an active rule that names all its accounts but the first.
@@ -71,7 +53,7 @@ fn decisions_under_every_mode_are_computed_again_exactly() {
     market.order(Order::SetKillSwitch { pulled: false, reason: "".into() });
     market.adopt(None, Some(70), Some(false));
     market.run(3);
-    assert!(compute_again(&market.log) >= 500);
+    assert!(recomputed(&market.log).0.len() >= 500);
 }
 
 #[test]
@@ -82,15 +64,9 @@ fn a_rule_is_part_of_what_a_decision_under_the_dial_is_computed_again_from() {
     market.adopt(None, Some(50), None);
     let (mut static_ones, mut state) = (0, market.state.clone());
     for n in 0..200 {
-        let request = Request {
-            profile: profile(4),
-            payment: PaymentId::parse(&format!("ruled_{n}")).unwrap(),
-            attempt: 1,
-            amount: Money::new(1_000, Currency::parse("EUR").unwrap()),
-            context: Context { method: Some(Method::Card), ..Context::default() },
-            // Without the one that the rule keeps out nothing but a note tells of the rule.
-            eligible: (u32::from(n % 2 == 0)..4).map(|connector| account(connector as usize, 4)).collect(),
-        };
+        // Without the one that the rule keeps out nothing but a note tells of the rule.
+        let eligible = (usize::from(n % 2 == 0)..4).map(|connector| account(connector, 4)).collect();
+        let request = Request { context: card(), ..plain::request(profile(4), &format!("ruled_{n}"), eligible) };
         let view = state.view().clone();
         let ruling = view.ruling(&request, Terms::default());
         let decision = decide_under(&view, &|_| 0, request, market.at, ruling.as_ref()).unwrap();
@@ -102,7 +78,7 @@ fn a_rule_is_part_of_what_a_decision_under_the_dial_is_computed_again_from() {
         state = market.state.clone();
     }
     assert!((70..130).contains(&static_ones), "{static_ones}");
-    compute_again(&market.log);
+    recomputed(&market.log);
 }
 
 #[test]
@@ -111,14 +87,7 @@ fn the_dial_routes_its_share_and_a_retry_goes_the_same_way() {
     market.run(20);
     market.adopt(None, Some(25), None);
     let of = |market: &Market, n: u32, attempt: u16| {
-        let request = Request {
-            profile: profile(4),
-            payment: PaymentId::parse(&format!("dial_{n}")).unwrap(),
-            attempt,
-            amount: Money::new(1_000, Currency::parse("EUR").unwrap()),
-            context: Context { method: Some(Method::Card), ..Context::default() },
-            eligible: (0..4).map(|connector| account(connector, 4)).collect(),
-        };
+        let request = Request { attempt, context: card(), ..plain::request(profile(4), &format!("dial_{n}"), accounts(4)) };
         decide(market.state.view(), &|_| 0, request, market.at).unwrap()
     };
     let engine = |decision: &Decision| decision.notes == [Note::Dial { percent: 25, engine: true }];
@@ -141,20 +110,14 @@ fn propensities_under_the_dial_are_how_often_it_is_chosen() {
     let mut market = Market::new(24);
     market.run(20);
     market.adopt(None, Some(30), None);
-    let drawn = propensity::check(market.state.view(), market.at, &|payment| many(payment));
+    let drawn = propensity::check(market.state.view(), market.at, &|payment| many(&payment));
     assert!(drawn.accounts.len() >= 3, "{drawn:?}");
 }
 
 /// A payment of a merchant that is not pinned, its accounts in the order opposite to the connectors'.
-pub(super) fn many(payment: PaymentId) -> Request {
-    Request {
-        profile: profile(5),
-        payment,
-        attempt: 1,
-        amount: Money::new(1_000, Currency::parse("EUR").unwrap()),
-        context: Context { method: Some(Method::Card), ..Context::default() },
-        eligible: (0..4).rev().map(|connector| account(connector, 5)).collect(),
-    }
+pub(super) fn many(payment: &PaymentId) -> Request {
+    let eligible = accounts(5).into_iter().rev().collect();
+    Request { context: card(), ..plain::request(profile(5), payment.as_str(), eligible) }
 }
 
 #[test]
@@ -225,20 +188,9 @@ fn a_shadow_notes_no_probe_and_no_fair_draw() {
     let mut market = Market::new(30);
     market.run(20);
     market.adopt(None, None, Some(true));
-    let failed = |n: u32, at| PaymentEvent {
-        source: Source::Feedback,
-        event_id: None,
-        profile: profile(5),
-        payment: PaymentId::parse(&format!("failed_{n}")).unwrap(),
-        attempt: Some(1),
-        account: Some(account(1, 5)),
-        kind: EventKind::Failed,
-        decline: Some(Decline { class: DeclineClass::Gateway, code: "timeout".into() }),
-        amount: None,
-        context: Context::default(),
-        latency_ms: None,
-        attempts_made: None,
-        occurred_at: at,
+    let failed = |n: u32, occurred_at| PaymentEvent {
+        occurred_at,
+        ..plain::event(profile(5), &format!("failed_{n}"), account(1, 5), EventKind::Failed)
     };
     for n in 0..6 {
         market.push(Body::Payment(Box::new(failed(n, market.at))));
@@ -253,7 +205,7 @@ fn a_shadow_notes_no_probe_and_no_fair_draw() {
     }
     assert!(!noted.is_empty() && !noted.contains(&account(1, 5)), "{noted:?}");
     market.adopt(None, None, Some(false));
-    let sent = decide(market.state.view(), &|_| 0, many(PaymentId::parse("sent").unwrap()), market.at).unwrap();
+    let sent = decide(market.state.view(), &|_| 0, many(&plain::payment("sent")), market.at).unwrap();
     assert_eq!(
         (sent.approach, &sent.chosen().account),
         (Approach::Probe, &account(1, 5)),
@@ -265,29 +217,14 @@ impl Market {
     /// A payment of a merchant, approved.
     fn approve(&mut self, n: u32) {
         self.payments += 1;
-        let request = Request {
-            profile: profile(n),
-            payment: PaymentId::parse(&format!("pay_{}", self.payments)).unwrap(),
-            attempt: 1,
-            amount: Money::new(1_000, Currency::parse("EUR").unwrap()),
-            context: Context::default(),
-            eligible: (0..4).map(|connector| account(connector, n)).collect(),
-        };
-        let decision = decide(self.state.view(), &|_| 0, request, self.at).unwrap();
+        let id = format!("pay_{}", self.payments);
+        let decision = decide(self.state.view(), &|_| 0, plain::request(profile(n), &id, accounts(n)), self.at).unwrap();
         let event = PaymentEvent {
-            source: Source::Simulation,
-            event_id: None,
-            profile: profile(n),
-            payment: decision.request.payment.clone(),
-            attempt: Some(1),
-            account: Some(decision.chosen().account.clone()),
-            kind: EventKind::Captured,
-            decline: None,
             amount: Some(decision.request.amount),
-            context: Context::default(),
             latency_ms: Some(200),
             attempts_made: Some(1),
             occurred_at: self.at,
+            ..plain::event(profile(n), &id, decision.chosen().account.clone(), EventKind::Captured)
         };
         self.push(Body::Decided(Arc::new(decision)));
         self.push(Body::Payment(Box::new(event)));
@@ -334,7 +271,7 @@ fn a_configured_shadow_is_one() {
     for decision in market.decisions() {
         assert_eq!(decision.approach == Approach::Static, decision.request.profile == profile(5));
     }
-    compute_again(&market.log);
+    recomputed(&market.log);
 }
 
 /// Everything fails, whatever is chosen: the engine stops exploring, and begins again when it has been well for a minute.
@@ -373,7 +310,7 @@ fn routing_is_conservative_while_errors_are_high_and_wide() {
         .collect();
     assert!(told.iter().any(|text| text.starts_with("routing is conservative: ")), "{told:?}");
     assert!(told.iter().any(|text| text.starts_with("routing is as usual again")), "{told:?}");
-    assert!(compute_again(&market.log) > 5_000);
+    assert!(recomputed(&market.log).0.len() > 5_000);
 }
 
 /// A wide outage, and then hardly a payment: it does not last until traffic is back.

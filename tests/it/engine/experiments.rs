@@ -4,7 +4,7 @@ use apos::domain::change::ArmState;
 use apos::domain::{ActionClass, Change};
 use apos::engine::snapshot::{ActionRow, ExperimentRow, ExperimentState};
 
-use super::adoption::{compute_again, many};
+use super::adoption::many;
 use super::*;
 
 /// A market with an experiment on the three merchants that are not pinned.
@@ -65,7 +65,7 @@ fn decisions_in_an_experiment_are_computed_again_exactly_and_a_bucket_says_the_a
     let row = market.experiment();
     assert_eq!((row.arms[0].assigned, row.arms[1].assigned), (u64::from(counted[0]), u64::from(counted[1])));
     assert_eq!((row.arms[0].answered, row.arms[1].answered), (u64::from(counted[0]), u64::from(counted[1])));
-    assert_eq!(compute_again(&market.log), decisions.len());
+    assert_eq!(recomputed(&market.log).0.len(), decisions.len());
 }
 
 /// Whatever mixture of arms chose, an account is chosen as often as the propensities promise.
@@ -74,7 +74,7 @@ fn propensities_in_an_experiment_are_how_often_it_is_chosen() {
     let arms = "{ name = \"control\", share = 40 }, { name = \"order\", share = 25, policy = \"static\" }";
     let mut market = experimenting(32, arms);
     market.run(20);
-    let drawn = propensity::check(market.state.view(), market.at, &|payment| many(payment));
+    let drawn = propensity::check(market.state.view(), market.at, &|payment| many(&payment));
     assert!(drawn.share(&account(3, 5)) > 0.24, "the order's first has its quarter: {drawn:?}");
 }
 
@@ -100,7 +100,7 @@ fn a_losing_arm_is_stopped_by_itself_where_autonomy_lets_it_and_undo_resumes_it(
     let version = market.action_version(stop.id);
     market.order(Order::Undo { action: stop.id, version });
     assert_eq!(market.experiment().arms[1].state, ArmState::Running);
-    compute_again(&market.log);
+    recomputed(&market.log);
 }
 
 impl Market {
@@ -135,7 +135,7 @@ fn a_winning_arm_is_proposed_for_promotion_and_the_promotion_can_be_undone() {
     let version = market.action_version(action.id);
     market.order(Order::Undo { action: action.id, version });
     assert_eq!(market.experiment().state, ExperimentState::Running);
-    compute_again(&market.log);
+    recomputed(&market.log);
 }
 
 /// Of one arm most outcomes are never told: then a difference may be that, and no winner is believed.
@@ -197,7 +197,7 @@ fn an_outcome_counts_once_and_only_of_a_first_attempt() {
         attempt: 2,
         amount: failed.amount.unwrap(),
         context: failed.context,
-        eligible: (0..4).map(|connector| account(connector, n)).collect(),
+        eligible: accounts(n),
     };
     let first = market.decisions().into_iter().find(|d| d.request.payment == failed.payment).unwrap();
     let second = decide(market.state.view(), &|_| 0, request, market.at).unwrap();
@@ -215,27 +215,13 @@ fn a_first_attempts_outcome_counts_however_late_it_is() {
     market.run(5);
     let answered = |market: &Market| market.experiment().arms.iter().map(|arm| arm.answered).sum::<u64>();
     let request = |payment: u32, attempt: u16, connector: usize| Request {
-        profile: profile(3),
-        payment: PaymentId::parse(&format!("late_{payment}")).unwrap(),
         attempt,
-        amount: Money::new(4_000, Currency::parse("EUR").unwrap()),
-        context: Context::default(),
-        eligible: vec![account(connector, 3)],
+        ..plain::request(profile(3), &format!("late_{payment}"), vec![account(connector, 3)])
     };
     let told = |payment: u32, attempt: u16, connector: usize| PaymentEvent {
-        source: Source::Webhook,
-        event_id: None,
-        profile: profile(3),
-        payment: PaymentId::parse(&format!("late_{payment}")).unwrap(),
         attempt: Some(attempt),
-        account: Some(account(connector, 3)),
-        kind: EventKind::Failed,
-        decline: Some(Decline { class: DeclineClass::Mixed, code: "declined".into() }),
-        amount: None,
-        context: Context::default(),
-        latency_ms: None,
         attempts_made: Some(attempt),
-        occurred_at: Time::ZERO,
+        ..plain::event(profile(3), &format!("late_{payment}"), account(connector, 3), EventKind::Failed)
     };
     for (payment, second) in [(1, 1), (2, 2)] {
         let before = answered(&market);

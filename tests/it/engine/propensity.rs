@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use apos::domain::settings::WhenNoneLeft;
 use apos::domain::{
-    Approach, Body, ConnectorAccount, Context, Currency, Decline, DeclineClass, Entry, EventKind, Money, PaymentEvent,
-    PaymentId, Position, ProfileId, Request, Settings, Source, Time,
+    Approach, Body, ConnectorAccount, Entry, EventKind, PaymentEvent, PaymentId, Position, Request, Settings, Time,
 };
 use apos::engine::route::chances;
 use apos::engine::{NoCandidate, RoutingView, State, apply, decide};
 use proptest::prelude::*;
+
+use crate::support::plain;
 
 const DECISIONS: u32 = 20_000;
 /// Of a binomial share; chance exceeds it once in a million accounts.
@@ -81,18 +82,12 @@ struct Still {
 
 impl Still {
     fn account(number: u32) -> ConnectorAccount {
-        ConnectorAccount::parse(&format!("psp{number}:mca_1")).unwrap()
+        plain::account(&format!("psp{number}:mca_1"))
     }
 
-    fn request(&self, payment: PaymentId) -> Request {
-        Request {
-            profile: ProfileId::parse("pro_1").unwrap(),
-            payment,
-            attempt: 1,
-            amount: Money::new(4_000, Currency::parse("EUR").unwrap()),
-            context: Context::default(),
-            eligible: (0..self.accounts).map(Self::account).collect(),
-        }
+    fn request(&self, payment: &PaymentId) -> Request {
+        let eligible = (0..self.accounts).map(Self::account).collect();
+        plain::request(plain::profile("pro_1"), payment.as_str(), eligible)
     }
 
     /// A hundred outcomes of each account, nine in ten approved, and a run of failures of those whose breaker is open.
@@ -111,20 +106,10 @@ impl Still {
             apply(state, &Entry { position, at: Time::from_secs(1_000), body }, &mut effects);
         };
         push(&mut state, Body::Configured(settings.clone().into()));
-        let told = |n: u32, account: u32, failed: bool| PaymentEvent {
-            source: Source::Feedback,
-            event_id: None,
-            profile: ProfileId::parse("pro_1").unwrap(),
-            payment: PaymentId::parse(&format!("before_{n}")).unwrap(),
-            attempt: Some(1),
-            account: Some(Self::account(account)),
-            kind: if failed { EventKind::Failed } else { EventKind::Captured },
-            decline: failed.then(|| Decline { class: DeclineClass::Gateway, code: "timeout".into() }),
-            amount: None,
-            context: Context::default(),
-            latency_ms: None,
-            attempts_made: None,
-            occurred_at: Time::from_secs(1_000),
+        let told = |n: u32, account: u32, failed: bool| {
+            let kind = if failed { EventKind::Failed } else { EventKind::Captured };
+            let event = plain::event(plain::profile("pro_1"), &format!("before_{n}"), Self::account(account), kind);
+            PaymentEvent { occurred_at: Time::from_secs(1_000), ..event }
         };
         for n in 0..100 * self.accounts {
             let outcome = told(n, n % self.accounts, (n / self.accounts).is_multiple_of(10));
@@ -136,7 +121,7 @@ impl Still {
         }
         // What was sent there just now is no reason to probe it by time.
         for number in open {
-            let request = self.request(PaymentId::parse(&format!("now_{number}")).unwrap());
+            let request = self.request(&plain::payment(&format!("now_{number}")));
             let mut sent = decide(state.view(), &|_| 0, request, Time::from_secs(1_000)).unwrap();
             let place = sent.candidates.iter().position(|one| one.account == Self::account(number)).unwrap();
             sent.chosen = u16::try_from(place).unwrap();
@@ -150,7 +135,7 @@ impl Still {
     }
 
     fn check(&self) -> Drawn {
-        check(self.state().view(), Time::from_secs(1_000), &|payment| self.request(payment))
+        check(self.state().view(), Time::from_secs(1_000), &|payment| self.request(&payment))
     }
 }
 

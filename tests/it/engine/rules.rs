@@ -23,14 +23,7 @@ impl Market {
     /// One payment, decided under the merchant's rule.
     fn pay_under_rule(&mut self, merchant: u32, in_order: bool) -> Decision {
         self.payments += 1;
-        let request = Request {
-            profile: profile(merchant),
-            payment: PaymentId::parse(&format!("ruled_{}", self.payments)).unwrap(),
-            attempt: 1,
-            amount: Money::new(5_000, Currency::parse("EUR").unwrap()),
-            context: Context::default(),
-            eligible: (0..4).map(|connector| account(connector, merchant)).collect(),
-        };
+        let request = plain::request(profile(merchant), &format!("ruled_{}", self.payments), accounts(merchant));
         let view = self.state.view();
         let ruling = view.ruling(&request, Terms { in_order, ..Terms::default() });
         let decision = decide_under(view, &|_| 0, request, view.at(), ruling.as_ref()).unwrap();
@@ -83,18 +76,8 @@ fn decisions_under_a_rule_stay_within_it() {
 #[test]
 fn what_was_decided_under_a_rule_is_computed_again_exactly() {
     let (market, _) = ruled();
-    let (mut state, mut effects, mut again) = (State::new(), Vec::new(), 0);
-    for entry in &market.log {
-        if let Body::Decided(recorded) = &entry.body {
-            let ruling = Ruling::recorded(recorded);
-            let decided =
-                decide_under(state.view(), &|_| 0, recorded.request.clone(), recorded.decided_at.unwrap(), ruling.as_ref());
-            assert_eq!(decided.as_ref(), Ok(&**recorded));
-            again += u32::from(ruling.is_some());
-        }
-        apply(&mut state, entry, &mut effects);
-    }
-    assert_eq!(again, 900);
+    let (decisions, state) = recomputed(&market.log);
+    assert_eq!(decisions.iter().filter(|decision| Ruling::recorded(decision).is_some()).count(), 900);
     assert_eq!(state.fingerprint(), market.state.fingerprint(), "folded from zero");
     let restored = State::restore(&state.checkpoint()).unwrap();
     assert_eq!(restored.fingerprint(), state.fingerprint());
@@ -107,14 +90,7 @@ fn a_rule_does_not_move_a_payment_that_is_to_be_authenticated() {
     for in_order in [false, true] {
         let mut market = Market::new(12);
         market.run(5);
-        let request = |attempt| Request {
-            profile: profile(1),
-            payment: PaymentId::parse("pay_sca").unwrap(),
-            attempt,
-            amount: Money::new(5_000, Currency::parse("EUR").unwrap()),
-            context: Context::default(),
-            eligible: (0..4).map(|connector| account(connector, 1)).collect(),
-        };
+        let request = |attempt| Request { attempt, ..plain::request(profile(1), "pay_sca", accounts(1)) };
         let first = Request { eligible: vec![account(1, 1)], ..request(1) };
         let first = decide(market.state.view(), &|_| 0, first, market.at).unwrap();
         market.push(Body::Decided(Arc::new(first)));

@@ -25,12 +25,9 @@ impl Market {
 /// A payment of a merchant that is not pinned.
 fn free_request(number: u64, minor: i64) -> Request {
     Request {
-        profile: profile(5),
-        payment: PaymentId::parse(&format!("free_{number}")).unwrap(),
-        attempt: 1,
-        amount: Money::new(minor, Currency::parse("EUR").unwrap()),
+        amount: plain::eur(minor),
         context: Context { network: Some(Network::Visa), ..Context::default() },
-        eligible: (0..4).map(|connector| account(connector, 5)).collect(),
+        ..plain::request(profile(5), &format!("free_{number}"), accounts(5))
     }
 }
 
@@ -105,21 +102,11 @@ fn a_slow_connector_is_left_where_waiting_costs() {
     let slow = |market: &mut Market, ms: u32| {
         for number in 0..60 {
             for connector in 0..4 {
-                let payment = PaymentId::parse(&format!("timed_{connector}_{number}_{ms}")).unwrap();
+                let id = format!("timed_{connector}_{number}_{ms}");
                 market.push(Body::Payment(Box::new(PaymentEvent {
-                    source: Source::Stream,
-                    event_id: None,
-                    profile: profile(5),
-                    payment,
-                    attempt: Some(1),
-                    account: Some(account(connector, 5)),
-                    kind: EventKind::Captured,
-                    decline: None,
-                    amount: None,
-                    context: Context::default(),
                     latency_ms: Some(if connector == 3 { 200 } else { ms }),
-                    attempts_made: None,
                     occurred_at: market.at,
+                    ..plain::event(profile(5), &id, account(connector, 5), EventKind::Captured)
                 })));
             }
         }
@@ -143,15 +130,7 @@ fn decisions_under_an_objective_are_computed_again_exactly() {
     });
     market.adyen_down = true;
     market.run(30);
-    let (mut state, mut effects, mut noted) = (State::new(), Vec::new(), 0);
-    for entry in &market.log {
-        if let Body::Decided(recorded) = &entry.body {
-            let again = decide(state.view(), &|_| 0, recorded.request.clone(), recorded.decided_at.unwrap());
-            assert_eq!(again.as_ref(), Ok(&**recorded));
-            noted += usize::from(recorded.weighed().is_some());
-        }
-        apply(&mut state, entry, &mut effects);
-    }
+    let noted = recomputed(&market.log).0.iter().filter(|decision| decision.weighed().is_some()).count();
     assert!(noted >= 200, "{noted}");
 }
 
@@ -241,22 +220,9 @@ fn refused_in_a_second(market: &mut Market, second: u64) -> u32 {
             continue;
         };
         market.push(Body::Decided(Arc::new(decision)));
-        let down = market.adyen_down;
-        market.push(Body::Payment(Box::new(PaymentEvent {
-            source: Source::Feedback,
-            event_id: None,
-            profile: request.profile,
-            payment: request.payment,
-            attempt: Some(1),
-            account: Some(account(0, 5)),
-            kind: if down { EventKind::Failed } else { EventKind::Captured },
-            decline: down.then(|| Decline { class: DeclineClass::Gateway, code: "timeout".into() }),
-            amount: None,
-            context: Context::default(),
-            latency_ms: None,
-            attempts_made: None,
-            occurred_at: market.at,
-        })));
+        let kind = if market.adyen_down { EventKind::Failed } else { EventKind::Captured };
+        let event = plain::event(profile(5), request.payment.as_str(), account(0, 5), kind);
+        market.push(Body::Payment(Box::new(PaymentEvent { occurred_at: market.at, ..event })));
     }
     refused
 }

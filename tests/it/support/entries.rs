@@ -9,18 +9,17 @@ use apos::domain::model::{Cell, Metrics, Shares, Table, Window};
 use apos::domain::rule::{Algorithm, Case, Condition, Output, Program, RuleText, Split, Statement, Value};
 use apos::domain::settings::{Connector, Merchant, Routing};
 use apos::domain::{
-    Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, CardType, Change, Command, Comparison, ConnectorAccount,
-    ConnectorName, Context, Country, Credential, Currency, Decision, Decline, DeclineClass, EffectId, EffectResult, EventId,
-    EventKind, Exclusion, FetchEnd, Initiator, Issuer, Method, Model, Money, Network, Note, OperatorName, Order, PaymentEvent,
-    PaymentId, Position, PriorityMove, ProfileId, Purpose, Request, ResourceSample, RuleId, Settings, Source, Step, Time,
+    Act, ActionId, Approach, Autonomy, Bin, Body, Candidate, CardType, Change, Command, Comparison, ConnectorName, Context,
+    Country, Credential, Decision, Decline, DeclineClass, EffectId, EffectResult, EventId, EventKind, Exclusion, FetchEnd,
+    Initiator, Issuer, Method, Model, Money, Network, Note, OperatorName, Order, PaymentEvent, Position, PriorityMove,
+    ProfileId, Purpose, Request, ResourceSample, RuleId, Settings, Source, Step, Time,
 };
 
-pub(crate) fn account(text: &str) -> ConnectorAccount {
-    ConnectorAccount::parse(text).unwrap()
-}
+use super::plain::{self, account};
 
+/// The merchant of them all.
 pub(crate) fn profile() -> ProfileId {
-    ProfileId::parse("pro_1").unwrap()
+    plain::profile("pro_1")
 }
 
 pub(crate) fn at(record: u64, index: u32) -> Position {
@@ -42,7 +41,7 @@ fn context() -> Context {
 }
 
 fn amount() -> Money {
-    Money::new(6540, Currency::parse("EUR").unwrap())
+    plain::eur(6_540)
 }
 
 /// A failed attempt; every field is set.
@@ -51,7 +50,7 @@ pub(crate) fn payment(number: u64) -> PaymentEvent {
         source: Source::Webhook,
         event_id: EventId::parse(&format!("evt_{number}")).ok(),
         profile: profile(),
-        payment: PaymentId::parse(&format!("pay_{number}")).unwrap(),
+        payment: plain::payment(&format!("pay_{number}")),
         attempt: Some(2),
         account: Some(account("stripe:mca_1")),
         kind: EventKind::Failed,
@@ -79,7 +78,7 @@ pub(crate) fn decision(number: u64) -> Decision {
     Decision {
         request: Request {
             profile: profile(),
-            payment: PaymentId::parse(&format!("pay_{number}")).unwrap(),
+            payment: plain::payment(&format!("pay_{number}")),
             attempt: 1,
             amount: amount(),
             context: context(),

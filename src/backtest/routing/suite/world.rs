@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::super::case::{Case, Outcome, Payment};
 use super::faults::{Fault, Symptom};
 use super::{PAYMENTS, Scenario};
+use crate::domain::numbers::{len_as_f64, sigmoid};
 use crate::domain::{
     Bin, ConnectorAccount, Context, Country, Currency, Decline, DeclineClass, Method, Money, Network, PaymentId, ProfileId,
     Time,
@@ -110,7 +111,7 @@ impl World {
         let mut arrivals = Stream::new(self.seed, &format!("{} arrivals", self.scenario.name));
         let payments = Family::new(self.seed, &format!("{} payment", self.scenario.name));
         let (bins, merchants) = (zipf(BINS), zipf(MERCHANTS));
-        let duration = as_f64(PAYMENTS) / self.scenario.rate;
+        let duration = len_as_f64(PAYMENTS) / self.scenario.rate;
         let mut clock = 0.0;
         for number in 0..PAYMENTS {
             clock += arrivals.exponential(self.scenario.rate);
@@ -262,13 +263,5 @@ const fn shown(symptom: Symptom) -> (DeclineClass, &'static str) {
 
 /// Running totals of weights 1/√rank: the largest of 48 has a tenth of the traffic.
 fn zipf(count: usize) -> Vec<f64> {
-    running_totals((1..=count).map(|rank| 1.0 / as_f64(rank).sqrt()))
-}
-
-fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + libm::exp(-x))
-}
-
-fn as_f64(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::MAX, f64::from)
+    running_totals((1..=count).map(|rank| 1.0 / len_as_f64(rank).sqrt()))
 }

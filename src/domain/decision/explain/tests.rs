@@ -1,51 +1,9 @@
 use proptest::prelude::*;
 
-use super::super::{Candidate, Cost, LatencyStep, roughly};
+use super::super::{Cost, LatencyStep, roughly};
 use super::*;
-use crate::domain::{Bin, CardType, Country, Credential, Currency, Initiator, Issuer};
-
-fn account(number: usize) -> ConnectorAccount {
-    ConnectorAccount::parse(&format!("connector{number}:mca_{number}")).unwrap()
-}
-
-/// A decision over so many accounts, its candidates in the order opposite to the request's.
-fn decision(candidates: usize) -> Decision {
-    let eligible: Vec<ConnectorAccount> = (0..candidates).map(account).collect();
-    let candidate = |number: usize| Candidate {
-        account: account(number),
-        excluded: None,
-        expected: 0.910_156_25,
-        spread: 0.25,
-        bonus: 0.125,
-        pending: 3,
-        evidence: 812.5,
-        folded: Some(40),
-    };
-    Decision {
-        request: Request {
-            profile: ProfileId::parse("pro_1").unwrap(),
-            payment: PaymentId::parse("pay_1").unwrap(),
-            attempt: 1,
-            amount: Money::new(6_540, Currency::parse("EUR").unwrap()),
-            context: Context {
-                method: Some(Method::Card),
-                network: Some(Network::Visa),
-                country: Country::parse("DE").ok(),
-                bin: Bin::parse("424242").ok(),
-                ..Context::default()
-            },
-            eligible,
-        },
-        decided_at: Some(Time::from_secs(1_786_652_670)),
-        view: Position { record: 1_000_000_000, index: 7 },
-        chosen: 0,
-        approach: Approach::Bandit,
-        candidates: (0..candidates).rev().map(candidate).collect(),
-        propensity: 0.99,
-        confidence: 0.875,
-        notes: Vec::new(),
-    }
-}
+use crate::domain::testing::{explained, numbered};
+use crate::domain::{CardType, Credential, Initiator, Issuer};
 
 /// Fees of 1 EUR for the first candidate, 2 for the second and so on; a fifth of the amount is the margin.
 fn weighed(candidates: u8, by_success: u16) -> Note {
@@ -61,7 +19,7 @@ fn weighed(candidates: u8, by_success: u16) -> Note {
 
 #[test]
 fn the_paragraph_tells_all_of_it_in_order() {
-    let mut decision = decision(3);
+    let mut decision = explained(3);
     decision.candidates[2].excluded = Some(Exclusion::Network);
     let text = Explanation::of(&decision).text();
     let expected = "Attempt 1 of pay_1 (merchant pro_1, EUR 65.40, card, Visa, DE, BIN 424242) goes to connector2:mca_2: it scores \
@@ -77,7 +35,7 @@ fn the_paragraph_tells_all_of_it_in_order() {
 #[test]
 fn little_evidence_is_told_as_little_and_one_outcome_as_one() {
     let told = |evidence| {
-        let mut decision = decision(1);
+        let mut decision = explained(1);
         decision.candidates[0].evidence = evidence;
         Explanation::of(&decision).text()
     };
@@ -93,7 +51,7 @@ fn little_evidence_is_told_as_little_and_one_outcome_as_one() {
 
 #[test]
 fn what_else_shaped_it_is_told_in_one_sentence() {
-    let mut decision = decision(1);
+    let mut decision = explained(1);
     decision.notes = vec![Note::Dial { percent: 25, engine: true }, Note::KillSwitch];
     let text = Explanation::of(&decision).text();
     let told = " Besides: one of the 25 % of payments that the engine routes; the kill switch is pulled: the static order was answered. It";
@@ -102,12 +60,12 @@ fn what_else_shaped_it_is_told_in_one_sentence() {
 
 #[test]
 fn an_objective_tells_what_it_costs_and_saves_in_money() {
-    let mut decision = decision(2);
+    let mut decision = explained(2);
     decision.candidates[1].expected = 0.95;
     decision.notes = vec![weighed(2, 1)];
     let explanation = Explanation::of(&decision);
     let objective = explanation.objective.unwrap();
-    assert_eq!(*objective.by_success, account(0));
+    assert_eq!(*objective.by_success, numbered(0));
     // 0.95 × EUR 2 instead of 0.91 × EUR 1; 4 points of a worth of EUR 13.08.
     assert!((objective.fees_saved_minor - (190.0 - 91.015_625)).abs() < 1e-3, "{objective:?}");
     assert!((objective.worth_given_up_minor - 0.039_843_75 * 1_308.0).abs() < 1e-3, "{objective:?}");
@@ -126,7 +84,7 @@ fn an_objective_tells_what_it_costs_and_saves_in_money() {
 
 #[test]
 fn a_learnt_model_is_named_and_what_it_had_to_do_with_it_is_told() {
-    let mut decision = decision(2);
+    let mut decision = explained(2);
     let model = |steps: &[i8]| vec![Note::Model { version: 3, weight: 0.75, steps: steps.iter().copied().collect() }];
     decision.notes = model(&[12, -12]);
     let explanation = Explanation::of(&decision);
@@ -143,7 +101,7 @@ fn a_learnt_model_is_named_and_what_it_had_to_do_with_it_is_told() {
 #[test]
 fn what_is_pending_is_what_damped_the_bonus_as_far_as_it_is_told() {
     for (folded, pending) in [(Some(40), 43), (Some(0), 3), (None, 3), (Some(u32::MAX), u32::MAX)] {
-        let mut decision = decision(1);
+        let mut decision = explained(1);
         decision.candidates[0].folded = folded;
         let explanation = Explanation::of(&decision);
         assert_eq!(explanation.candidates[0].pending, pending);
@@ -154,7 +112,7 @@ fn what_is_pending_is_what_damped_the_bonus_as_far_as_it_is_told() {
 #[test]
 fn all_that_is_scored_of_the_payment_is_told() {
     let told = |change: &dyn Fn(&mut Context)| {
-        let mut decision = decision(1);
+        let mut decision = explained(1);
         change(&mut decision.request.context);
         let text = Explanation::of(&decision).text();
         text[..text.find(") goes to").unwrap()].rsplit_once("EUR 65.40, ").unwrap().1.to_owned()
@@ -176,7 +134,7 @@ fn all_that_is_scored_of_the_payment_is_told() {
 #[test]
 fn ten_candidates_are_explained_in_300_bytes_whatever_is_noted() {
     let rule = RuleId(Position { record: 900_000_000, index: 3 });
-    let mut decision = decision(10);
+    let mut decision = explained(10);
     let request = postcard::to_allocvec(&decision.request).unwrap().len();
     decision.candidates.iter_mut().skip(1).for_each(|one| one.excluded = Some(Exclusion::Rule(rule)));
     let can_be_together = |note: &Note| match note {
@@ -275,7 +233,7 @@ fn any_decision() -> impl Strategy<Value = Decision> {
     let chosen = (any::<prop::sample::Index>(), any::<prop::sample::Index>());
     let rest = (rule, chosen, any::<u16>(), 0.0..=1.0_f64, 0.0..=1.0_f64, prop::option::of(any::<i64>()), folded);
     (candidates, rest).prop_map(|(candidates, (rule, (approach, chosen), noted, propensity, confidence, at, folded))| {
-        let mut decision = decision(candidates.len());
+        let mut decision = explained(candidates.len());
         for (one, (excluded, expected, spread, pending, rounded, number)) in decision.candidates.iter_mut().zip(&candidates) {
             #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
             let single = |number: f64| if *rounded { f64::from(number as f32) } else { number };

@@ -1,40 +1,14 @@
 use super::*;
-use crate::domain::{Context, Currency, Money, PaymentId, ProfileId, RuleId};
-
-fn account(number: usize) -> ConnectorAccount {
-    ConnectorAccount::parse(&format!("connector{number}:mca_{number}")).unwrap()
-}
+use crate::domain::RuleId;
+use crate::domain::testing::{explained, numbered};
 
 fn decision(candidates: usize, expected: f64, folded: Option<u32>) -> Decision {
-    let eligible: Vec<ConnectorAccount> = (0..candidates).map(account).collect();
-    let candidate = |number: usize| Candidate {
-        account: account(number),
-        excluded: (number > 3).then_some(Exclusion::BreakerOpen),
-        expected,
-        spread: 0.25,
-        bonus: 0.125,
-        pending: 3,
-        evidence: 812.5,
-        folded,
-    };
-    Decision {
-        request: Request {
-            profile: ProfileId::parse("pro_1").unwrap(),
-            payment: PaymentId::parse("pay_1").unwrap(),
-            attempt: 1,
-            amount: Money::new(100, Currency::parse("EUR").unwrap()),
-            context: Context::default(),
-            eligible,
-        },
-        decided_at: Some(Time::from_secs(1_786_652_670)),
-        view: Position { record: 41, index: 7 },
-        chosen: 0,
-        approach: Approach::Bandit,
-        candidates: (0..candidates).rev().map(candidate).collect(),
-        propensity: 0.99,
-        confidence: 0.875,
-        notes: Vec::new(),
+    let mut decision = Decision { view: Position { record: 41, index: 7 }, ..explained(candidates) };
+    for (number, one) in decision.candidates.iter_mut().rev().enumerate() {
+        let excluded = (number > 3).then_some(Exclusion::BreakerOpen);
+        *one = Candidate { excluded, expected, folded, ..one.clone() };
     }
+    decision
 }
 
 /// It is written in this form, and read as it was.
@@ -63,7 +37,7 @@ fn noted(decision: Decision) -> Decision {
 fn a_decision_is_read_as_it_was_whatever_its_precision_and_candidates() {
     for (folded, precise, any) in [(None, "short", "whole"), (Some(300), "tight", "counted")] {
         let mut foreign = decision(2, 0.5, folded);
-        foreign.candidates[1].account = account(9);
+        foreign.candidates[1].account = numbered(9);
         check(&foreign, any);
         check(&decision(10, 0.910_156_25, folded), precise);
         check(&decision(10, 0.91, folded), any);

@@ -1,8 +1,9 @@
 //! Accounts: out of routing while one merchant's account fails, and back when its probes succeed.
 
 use super::{Draft, Site, about};
+use crate::domain::numbers::as_f64;
 use crate::domain::{Change, ConnectorAccount, ProfileId};
-use crate::engine::detect::{Incident, as_f64, rate_of, scaled};
+use crate::engine::detect::{Incident, rate_of, scaled};
 use crate::engine::heal::Subject;
 use crate::engine::monitor::Slice;
 use crate::engine::route::Account;

@@ -3,7 +3,8 @@
 use super::Site;
 use super::traffic::MEASURED_S;
 use crate::domain::ProfileId;
-use crate::engine::detect::{as_f64, scaled};
+use crate::domain::numbers::as_f64;
+use crate::engine::detect::scaled;
 use crate::engine::heal::verify::add;
 use crate::engine::monitor::{Slice, Watched};
 use crate::engine::snapshot::BlastRadius;

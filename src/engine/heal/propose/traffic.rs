@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Site, about, blast};
+use crate::domain::numbers::as_f64;
 use crate::domain::{ConnectorAccount, Context, Money, PriorityMove};
-use crate::engine::detect::{as_f64, rate_of, scaled};
+use crate::engine::detect::{rate_of, scaled};
 use crate::engine::heal::verify::add;
 use crate::engine::monitor::{Slice, Sums};
 use crate::engine::snapshot::{BlastRadius, Prediction};

@@ -2,11 +2,8 @@
 
 use super::*;
 use crate::domain::rule::Split;
-use crate::domain::{Bin, Context, Country, Currency, Method, Money, Network, Position};
-
-fn account(text: &str) -> ConnectorAccount {
-    ConnectorAccount::parse(text).unwrap()
-}
+use crate::domain::testing::{account, profile, request};
+use crate::domain::{Bin, Context, Country, Method, Network, Position};
 
 fn parameters(told: &[(&str, Value)]) -> Parameters {
     Parameters::new(told.iter().map(|(key, value)| ((*key).into(), value.clone())).collect())
@@ -117,7 +114,7 @@ fn names_of(names: &[&str]) -> Vec<String> {
 
 #[test]
 fn lots_are_fair_and_the_same_for_a_payment() {
-    let (rule, profile) = (RuleId(Position { record: 7, index: 0 }), ProfileId::parse("pro_1").unwrap());
+    let (rule, profile) = (RuleId(Position { record: 7, index: 0 }), profile());
     let payment = |number: u32| PaymentId::parse(&format!("pay_{number}")).unwrap();
     let below = (0..20_000).filter(|number| lot(rule, &profile, &payment(*number)) < 30).count();
     // Six standard deviations of a fair draw.
@@ -127,21 +124,15 @@ fn lots_are_fair_and_the_same_for_a_payment() {
 
 #[test]
 fn a_request_tells_what_nobody_else_did() {
-    let request = Request {
-        profile: ProfileId::parse("pro_1").unwrap(),
-        payment: PaymentId::parse("pay_1").unwrap(),
-        attempt: 1,
-        amount: Money::new(6_540, Currency::parse("EUR").unwrap()),
-        context: Context {
-            method: Some(Method::Card),
-            network: Some(Network::Visa),
-            country: Country::parse("DE").ok(),
-            bin: Bin::parse("42424242").ok(),
-            three_ds: Some(false),
-            ..Context::default()
-        },
-        eligible: vec![account("stripe:a")],
+    let context = Context {
+        method: Some(Method::Card),
+        network: Some(Network::Visa),
+        country: Country::parse("DE").ok(),
+        bin: Bin::parse("42424242").ok(),
+        three_ds: Some(false),
+        ..Context::default()
     };
+    let request = Request { context, ..request(&["stripe:a"]) };
     let holds = |key: &str, value: Value| {
         let statement = Statement { conditions: vec![condition(key, Comparison::Equal, value)], nested: Vec::new() };
         let facts = Facts { parameters: &Parameters::NONE, request: Some(&request) };
