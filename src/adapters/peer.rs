@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::json::BadField;
-use crate::domain::decision::{Pursued, single};
+use crate::domain::decision::{Pursued, single, told};
 use crate::domain::{
     Approach, Bin, Candidate, ConnectorAccount, Context, Country, Currency, Decision, Exclusion, Method, Money, Network,
     PaymentId, ProfileId, Request, RuleId,
@@ -181,6 +181,7 @@ struct Reasons<'a> {
     /// feedback.
     #[serde(skip_serializing_if = "Option::is_none")]
     objective: Option<Pursued<'a>>,
+    #[serde(serialize_with = "told::candidates")]
     candidates: &'a [Candidate],
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::reply::{self, Arrived};
 use super::{Api, ApiError};
 use crate::adapters::json::{self, BadField};
-use crate::domain::decision::{Explanation, single};
+use crate::domain::decision::{Explanation, single, told};
 use crate::domain::{
     Approach, Bin, Candidate, CardType, ConnectorAccount, Context, Country, Credential, Currency, Decision, Initiator, Issuer,
     Method, Money, Network, Note, PaymentId, Position, ProfileId, Request, Role, RuleId,
@@ -85,6 +85,7 @@ struct View<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<u32>,
     /// In the order of preference.
+    #[serde(serialize_with = "told::candidates")]
     candidates: &'a [Candidate],
     /// What else shaped it.
     notes: &'a [Note],

@@ -4,6 +4,7 @@ pub mod explain;
 mod note;
 mod packed;
 mod rough;
+pub mod told;
 mod weighed;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -1,6 +1,6 @@
 //! What counted in a decision besides success: fees and waiting, as they were when it was made.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Decision;
 use super::rough::told_fee;
@@ -10,9 +10,16 @@ use crate::domain::settings::Objective;
 const STEPS: f64 = 24.0;
 
 /// A latency as a decision keeps it: a step on a logarithmic scale, from 1 ms to 41 s in a byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct LatencyStep(u8);
+
+impl Serialize for LatencyStep {
+    /// The step, in the log; to people and peers, whole milliseconds.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() { to.serialize_f64(libm::round(self.ms())) } else { to.serialize_u8(self.0) }
+    }
+}
 
 impl LatencyStep {
     /// The step nearest to a latency, given by the logarithm of its milliseconds; the ends of the scale stand for what is
@@ -35,8 +42,10 @@ impl LatencyStep {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// The fee of an approved attempt, in minor units of the payment's currency.
+    #[serde(rename = "fee_minor")]
     pub fee: f32,
     /// How long its answer usually takes.
+    #[serde(rename = "latency_ms")]
     pub latency: LatencyStep,
 }
 
@@ -114,6 +123,9 @@ mod tests {
             let kept = LatencyStep::of_log_ms(libm::log(ms)).ms();
             assert!((kept / ms - 1.0).abs() < 0.022, "{ms}: {kept}");
         }
+        let cost = Cost { fee: 12.5, latency: LatencyStep::of_log_ms(libm::log(1_800.0)) };
+        assert_eq!(serde_json::to_string(&cost).unwrap(), r#"{"fee_minor":12.5,"latency_ms":1808.0}"#);
+        assert_eq!(postcard::from_bytes::<Cost>(&postcard::to_allocvec(&cost).unwrap()), Ok(cost));
         assert_eq!(LatencyStep::of_log_ms(-3.0), LatencyStep(0));
         assert_eq!(LatencyStep::of_log_ms(99.0), LatencyStep(255));
         assert_eq!(LatencyStep::of_log_ms(f64::NAN), LatencyStep(0));
