@@ -93,7 +93,8 @@ impl Estimate {
         let snips = format!("self-normalised {}, worth {worth:.0} payments", percent(self.snips));
         match self.lacking {
             None => format!(
-                "doubly robust {} ± {:.2} (95 %), {snips}; it learnt from the {matched} on which it chose as the log did",
+                "doubly robust {} ± {:.2} (95 %), {snips}; it learnt from the {matched} on which it chose as the log did, live \
+                 it would from all: what that changes is not in the interval",
                 percent(self.doubly_robust),
                 self.half_width_95.unwrap_or(1.0) * 100.0,
             ),

@@ -287,13 +287,15 @@ impl Reader {
     fn some_but_not_all(&self) -> Option<(usize, Wrong)> {
         let counts =
             || self.payments.iter().zip(&self.outcomes).filter_map(|((_, p), o)| Some((p.connectors.len(), o.as_ref()?)));
-        let log = counts().any(|(connectors, (_, outcomes))| outcomes.len() == 1 && connectors > 1);
+        let logged = counts().find(|(connectors, (_, outcomes))| outcomes.len() == 1 && *connectors > 1);
         let odd = |(connectors, (_, outcomes)): &(usize, &(usize, SmallVec<[Outcome; 8]>))| {
-            outcomes.len() > 1 && (log || outcomes.len() < *connectors)
+            outcomes.len() > 1 && (logged.is_some() || outcomes.len() < *connectors)
         };
         let (connectors, (line, outcomes)) = counts().find(odd)?;
+        let one = logged.map_or_else(String::new, |(_, (line, _))| format!(", and on line {line} one has"));
         let problem = format!(
-            "{} of {connectors} connectors have an outcome: give all of them on every line (a simulation) or one on every line (a log)",
+            "{} of {connectors} connectors have an outcome{one}: give all of them on every line (a simulation) or one on every \
+             line (a log)",
             outcomes.len()
         );
         Some((*line, ("outcomes", problem)))
