@@ -197,7 +197,8 @@ async fn a_decision_is_made_and_found_again() -> Result<()> {
     assert_eq!(found, made.body);
     assert_eq!((&explanation["chosen"], &explanation["model"]), (&made.body["account"], &json!("online")));
     assert_eq!(explanation["candidates"][0]["interval"].as_array().unwrap().len(), 2, "{explanation}");
-    let pending = |of: &Value| of["candidates"].as_array().unwrap().iter().map(|one| one["pending"].clone()).collect::<Vec<_>>();
+    let pending =
+        |of: &Value| of["candidates"].as_array().unwrap().iter().map(|one| one["pending"].clone()).collect::<Vec<_>>();
     assert_eq!(pending(&explanation), pending(&found));
     let path = "/v1/decisions/pay_1?profile=pro_1";
     let by_query = app.request("GET", &format!("{path}&format=text"))?;

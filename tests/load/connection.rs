@@ -117,9 +117,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Tells the outcome of the payment asked for last: nine of ten are approved.
-    pub(crate) async fn outcome(&mut self, number: u64) -> Result<u16> {
-        let gateway = text(self.body(), "decided_gateway").context("the answer names no gateway")?.to_owned();
+    /// The gateway that the last answer named.
+    pub(crate) fn gateway(&self) -> Result<String> {
+        text(self.body(), "decided_gateway").map(str::to_owned).context("the answer names no gateway")
+    }
+
+    /// Tells a payment's outcome at a gateway: nine of ten are approved.
+    pub(crate) async fn outcome(&mut self, number: u64, gateway: &str) -> Result<u16> {
         let Target { merchants, run, .. } = &*self.target;
         let status = if number.is_multiple_of(10) { "FAILURE" } else { "CHARGED" };
         self.body.clear();

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 
 use connection::{Connection, Target};
 use histogram::Histogram;
@@ -44,7 +44,7 @@ struct Args {
     /// For how long.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Keep-alive connections; each has one request under way at a time.
+    /// Keep-alive connections; each has one request under way at a time. Outcomes have as many of their own.
     #[arg(long, default_value_t = 64)]
     connections: u64,
     /// Merchants the payments are spread over.
@@ -53,7 +53,8 @@ struct Args {
     /// Connector accounts a request allows.
     #[arg(long, default_value_t = 10)]
     accounts: u64,
-    /// After every decision, post its outcome to /update-gateway-score; the rate counts decisions.
+    /// After every decision, post its outcome to /update-gateway-score, over as many connections again: an outcome is
+    /// answered when it is durable, and no decision waits behind it. The rate counts decisions.
     #[arg(long)]
     outcomes: bool,
     /// Fail when p99 is above so many milliseconds: of the calls and, where there are any, of their outcomes.
@@ -140,10 +141,8 @@ async fn run(args: Args) -> Result<ExitCode> {
     anyhow::ensure!(args.rate > 0 && args.connections > 0 && args.merchants > 0, "rate, connections and merchants are above 0");
     let secret = std::env::var(&args.secret_env).unwrap_or_default();
     let target = Arc::new(Target::new(&args.url, &secret, args.merchants, args.accounts)?);
-    let mut connections = Vec::new();
-    for _ in 0..args.connections {
-        connections.push(Connection::open(target.clone()).await.with_context(|| format!("cannot connect to {}", args.url))?);
-    }
+    let mut connections = open(&args, &target).await?;
+    let telling = if args.outcomes { open(&args, &target).await? } else { Vec::new() };
     if matches!(args.call, Call::Evaluate | Call::Hybrid) {
         connections[0].prepare(args.merchants).await?;
     }
@@ -155,10 +154,14 @@ async fn run(args: Args) -> Result<ExitCode> {
         count: args.rate * args.seconds,
         next: Mutex::new((0, Timer::starting_at(start))),
     });
-    let tasks: Vec<_> = connections
-        .into_iter()
-        .map(|connection| tokio::spawn(drive(connection, target.clone(), schedule.clone(), (args.call, args.outcomes))))
-        .collect();
+    let (tell, told) = mpsc::unbounded_channel();
+    let told = Arc::new(Mutex::new(told));
+    let tell_of = |connection| tokio::spawn(tell_outcomes(connection, target.clone(), told.clone()));
+    let mut tasks: Vec<_> = telling.into_iter().map(tell_of).collect();
+    let tell = args.outcomes.then_some(tell);
+    let drive = |connection| tokio::spawn(drive(connection, target.clone(), schedule.clone(), (args.call, tell.clone())));
+    tasks.extend(connections.into_iter().map(drive));
+    drop(tell);
     let mut total = Seen::default();
     for task in tasks {
         total.add(task.await?);
@@ -166,40 +169,72 @@ async fn run(args: Args) -> Result<ExitCode> {
     Ok(report(&args, &total, start.elapsed()))
 }
 
+async fn open(args: &Args, target: &Arc<Target>) -> Result<Vec<Connection>> {
+    let mut connections = Vec::new();
+    for _ in 0..args.connections {
+        connections.push(Connection::open(target.clone()).await.with_context(|| format!("cannot connect to {}", args.url))?);
+    }
+    Ok(connections)
+}
+
 /// Sends what is due until nothing is left. A connection that fails is opened again; its request counts as unanswered.
-async fn drive(mut connection: Connection, target: Arc<Target>, schedule: Arc<Schedule>, what: (Call, bool)) -> Seen {
+async fn drive(
+    mut connection: Connection,
+    target: Arc<Target>,
+    schedule: Arc<Schedule>,
+    (call, tell): (Call, Option<mpsc::UnboundedSender<Decided>>),
+) -> Seen {
     let mut seen = Seen::default();
     while let Ok(Some((number, due))) = schedule.take().await.inspect_err(|error| seen.failed(error)) {
-        if let Err(error) = exchange(&mut connection, &mut seen, (number, due), &schedule, what).await {
-            seen.failed(&error);
-            match Connection::open(target.clone()).await {
-                Ok(opened) => connection = opened,
-                Err(_) => return seen,
+        (seen.calls, seen.sent) = (seen.calls + 1, seen.sent + 1);
+        match connection.call(call, number).await {
+            Ok(status) => {
+                seen.decided(number / schedule.rate, due.elapsed());
+                seen.count(status, &connection);
+                if let Some(tell) = tell.as_ref().filter(|_| (200..300).contains(&status)) {
+                    let decided = connection.gateway().map(|gateway| Decided { number, gateway, at: Instant::now() });
+                    decided.map_or_else(|error| seen.failed(&error), |decided| drop(tell.send(decided)));
+                }
+            }
+            Err(error) => {
+                seen.failed(&error);
+                let Ok(opened) = Connection::open(target.clone()).await else { return seen };
+                connection = opened;
             }
         }
     }
     seen
 }
 
-async fn exchange(
-    connection: &mut Connection,
-    seen: &mut Seen,
-    (number, due): (u64, Instant),
-    schedule: &Schedule,
-    (call, outcomes): (Call, bool),
-) -> Result<()> {
-    (seen.calls, seen.sent) = (seen.calls + 1, seen.sent + 1);
-    let status = connection.call(call, number).await?;
-    seen.decided(number / schedule.rate, due.elapsed());
-    seen.count(status, connection);
-    if outcomes && (200..300).contains(&status) {
-        let began = Instant::now();
+/// A payment whose outcome is to be told, and since when.
+struct Decided {
+    number: u64,
+    gateway: String,
+    at: Instant,
+}
+
+/// Tells the outcome of every payment that was decided.
+async fn tell_outcomes(
+    mut connection: Connection,
+    target: Arc<Target>,
+    told: Arc<Mutex<mpsc::UnboundedReceiver<Decided>>>,
+) -> Seen {
+    let mut seen = Seen::default();
+    loop {
+        let Some(Decided { number, gateway, at }) = told.lock().await.recv().await else { return seen };
         seen.sent += 1;
-        let status = connection.outcome(number).await?;
-        seen.outcomes.record(began.elapsed());
-        seen.count(status, connection);
+        match connection.outcome(number, &gateway).await {
+            Ok(status) => {
+                seen.outcomes.record(at.elapsed());
+                seen.count(status, &connection);
+            }
+            Err(error) => {
+                seen.failed(&error);
+                let Ok(opened) = Connection::open(target.clone()).await else { return seen };
+                connection = opened;
+            }
+        }
     }
-    Ok(())
 }
 
 impl Seen {
@@ -250,7 +285,7 @@ fn report(args: &Args, seen: &Seen, took: Duration) -> ExitCode {
     println!("due {due}  sent {}  answered {}  non-2xx {}  unanswered {unanswered}", seen.sent, seen.answered, seen.not_2xx);
     line(&format!("{}, from the time due", args.call.path()), &seen.decisions);
     if args.outcomes {
-        line("update-gateway-score, from its sending", &seen.outcomes);
+        line("/update-gateway-score, from the decision's answer", &seen.outcomes);
     }
     stalls(&seen.latest, args.p99_ms);
     if let Some(failure) = &seen.first_failure {
