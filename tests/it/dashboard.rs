@@ -758,6 +758,13 @@ fn a_trainer_lets_a_fault_happen_from_a_menu() {
 }
 
 #[test]
+fn a_wide_row_tells_an_incident_whole() {
+    let drawn = Desk::new(scenes::outage(), SIZES[1]).text();
+    let row = drawn.lines().find(|line| line.contains("■ critical")).unwrap();
+    assert!(row.contains("expected 91 %") && row.contains("/min") && !row.contains('…'), "{row}");
+}
+
+#[test]
 fn quitting_asks_first() {
     for (mode, sentence) in [
         (Mode::Live, "The engine runs in this process"),
