@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use super::bar::Meter;
 use super::simulate::ReportForm;
-use super::wiring::trainer;
-use super::{Ended, Failure, Setup, output};
+use super::{Ended, Failure, Setup, output, wiring};
 use crate::backtest::routing::suite::{DEVELOP, REPORT, SCENARIOS, Scenario};
 use crate::backtest::routing::{Case, Engine, PolicyName, Remarks, Report, judge, read, write};
+use crate::engine::learn::Train;
 use crate::runtime::clock::instant;
 
 /// What can be judged.
@@ -108,7 +108,7 @@ struct SuiteReport {
 pub(super) fn run(command: &BacktestCommand, setup: &Setup) -> Result<Ended, Failure> {
     let BacktestCommand::Routing(arguments) = command;
     let settings = setup.config().settings();
-    let trainer = (arguments.model || settings.learning.enabled).then(trainer);
+    let trainer = (arguments.model || settings.learning.enabled).then_some(wiring::train_at_once as Train);
     let engine = Engine { settings: &settings, trainer };
     match (&arguments.payments, &arguments.outcomes, arguments.suite) {
         (Some(payments), Some(outcomes), _) => files(arguments, (payments, outcomes), engine),

@@ -3,6 +3,7 @@
 //! The screen comes first and waits for nothing; the world is made and paced on a thread of its own, which publishes a
 //! snapshot ten times a second and takes the operator's commands in between.
 
+mod settings;
 mod world;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::engine::Snapshot;
 use crate::sim::{Scenario, mishap};
 use crate::tui::ui::{Mode, Pace};
 use crate::tui::{self, Exit, Wake};
-pub(super) use world::within;
+pub(super) use settings::within;
 use world::{Ask, Stage};
 
 /// What `apos demo` takes.
@@ -65,6 +66,7 @@ pub(super) fn run(arguments: &DemoArguments, setup: &Setup) -> Result<Ended, Fai
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
     let (waker, woken) = mpsc::channel();
     let (asks, asked) = mpsc::channel();
+    tell_not_used(setup, &scenario, (form, &waker));
     let stage = Stage { scenario, mishaps, seed, pace, settings: setup.config().settings(), snapshot, waker, asked };
     let shown = Shown { snapshot: stage.snapshot.clone(), waker: stage.waker.clone(), wakes: woken, asks: asks.clone() };
     let world = std::thread::Builder::new()
@@ -80,6 +82,17 @@ pub(super) fn run(arguments: &DemoArguments, setup: &Setup) -> Result<Ended, Fai
     let _ = asks.send(Ask::Stop);
     world.join().map_err(|_| anyhow::anyhow!("the simulation ended by an error of its own; the log files say which"))?;
     Ok(screen::ended(exit?))
+}
+
+/// Says what of the configuration does not count here, on the screen if there is one.
+fn tell_not_used(setup: &Setup, scenario: &Scenario, (form, waker): (Output, &Sender<Wake>)) {
+    let Some(text) = settings::not_used(setup.config(), scenario) else { return };
+    if form == Output::Tui {
+        // The screen has not begun to listen: it is said as soon as it does.
+        let _ = waker.send(Wake::Note(text));
+    } else {
+        output::talk(&format!("apos: {text}"));
+    }
 }
 
 /// What a screen, or the writer of lines, holds of the world.

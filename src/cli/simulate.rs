@@ -14,8 +14,8 @@ use anyhow::Context;
 use clap::ValueEnum;
 
 use super::demo::within;
-use super::wiring::trainer;
-use super::{Ended, Failure, Setup, output};
+use super::{Ended, Failure, Setup, output, wiring};
+use crate::engine::learn::Train;
 use crate::runtime::clock::instant;
 use crate::sim::Deciding;
 use crate::sim::scenario::parse_duration;
@@ -170,7 +170,7 @@ fn trials(arguments: &SimulateArguments) -> Result<Vec<Trial>, Failure> {
                 deciding: arguments.autonomy,
                 clock: Some(instant),
                 compared: !arguments.alone,
-                trainer: arguments.model.then(trainer),
+                trainer: arguments.model.then_some(wiring::train_at_once as Train),
             }));
             if trials.len() > RUNS_MAX {
                 return Err(usage(format!("these are more than {RUNS_MAX} runs: take fewer seeds, scenarios or policies")));

@@ -1,8 +1,9 @@
 //! From the configuration to what the runtime and the API are started with.
 
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,15 +13,36 @@ use crate::adapters::decline::DeclineTables;
 use crate::adapters::hyperswitch::{ApiKeys, Switch};
 use crate::api::{ApiConfig, Keys, PeerAccess, WebhookKey};
 use crate::config::{self, Config, Environment, LogKind, Secret, TablesKind};
-use crate::engine::learn::Trainer;
+use crate::engine::learn::{Course, Underway};
 use crate::log::LogError;
+use crate::runtime::background::let_answers_go_first;
 use crate::runtime::{
     self, Durability, FetchConfig, LogChoice, Pace, RetentionConfig, RuntimeConfig, StreamConfig, TablesChoice,
 };
 
-/// Trains models as the service does.
-pub(super) fn trainer() -> Trainer {
-    Trainer::new(|lessons, names, version| runtime::train(lessons, names, version).ok())
+/// Makes models as the service does, each when it is asked for.
+pub(super) fn train_at_once(course: Course) -> Underway {
+    Underway::new(move || runtime::train(&course.lessons, &course.connectors, course.version).ok())
+}
+
+/// Makes models as the service does, each on a thread of its own, from when it is begun.
+pub(super) fn train_beside(course: Course) -> Underway {
+    let (version, made) = (course.version, Arc::new(OnceLock::new()));
+    let make = move || {
+        // A library's panic must not end the world that waits for the model: the next training may go well.
+        let train = || runtime::train(&course.lessons, &course.connectors, version).ok();
+        made.get_or_init(|| panic::catch_unwind(AssertUnwindSafe(train)).unwrap_or_default()).clone()
+    };
+    let underway = Underway::new(make);
+    let early = underway.clone();
+    let spawned = std::thread::Builder::new().name("trainer".to_owned()).spawn(move || {
+        let_answers_go_first();
+        early.wait()
+    });
+    if let Err(error) = spawned {
+        tracing::warn!(component = "trainer", version, %error, "trains without a thread of its own");
+    }
+    underway
 }
 
 /// What the runtime is started with; the data folder is made.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use adoption::{Adoption, MerchantAdoption};
 pub use connector::{AmountRange, Connector, Fee, ThreeDs, Window};
-pub use experiment::{Arm, ArmPolicy, Experiment, experiments};
+pub use experiment::{Arm, ArmPolicy, EXPERIMENTS_MAX, Experiment, experiments};
 pub use learning::Learning;
 pub use objective::Objective;
 pub use recorded::Recorded;

@@ -24,7 +24,7 @@ use crate::domain::{Model, Time};
 use counts::Counts;
 use standing::{Judged, Standing};
 
-pub use trainer::{Train, Trainer};
+pub use trainer::{Course, Train, Trainer, Underway};
 
 /// Outcomes between two looks at the model in force.
 const LOOK_EVERY: u64 = 50;

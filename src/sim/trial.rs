@@ -21,7 +21,7 @@ use super::scenario::Scenario;
 use super::world::World;
 use crate::domain::settings::Learning;
 use crate::domain::{Record, Settings, Time};
-use crate::engine::learn::Trainer;
+use crate::engine::learn::{Train, Trainer};
 use crate::engine::snapshot::{IncidentRow, LearningView};
 
 /// Who routes.
@@ -56,7 +56,7 @@ pub struct Trial {
     /// Whether to play the same seed under the other policies, and without each action.
     pub compared: bool,
     /// Trains models while it is played; none: routing goes by its own beliefs alone.
-    pub trainer: Option<Trainer>,
+    pub trainer: Option<Train>,
 }
 
 /// What can be seen of a trial while it runs.
@@ -137,8 +137,8 @@ impl Trial {
         if let Some(clock) = self.clock {
             driver = driver.timed_by(clock);
         }
-        if let Some(trainer) = self.trainer {
-            driver = driver.trained_by(trainer);
+        if let Some(train) = self.trainer {
+            driver = driver.trained_by(Trainer::new(train));
         }
         let others = std::thread::scope(|scope| {
             let others = bandit.map(|mut bandit| {

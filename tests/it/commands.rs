@@ -302,6 +302,15 @@ fn without_a_terminal_the_demo_writes_lines_and_signals_end_it_in_order() {
 }
 
 #[test]
+fn the_demo_says_what_of_a_configuration_a_simulated_world_does_not_use() {
+    let home = Home::new();
+    let file = home.write("mine.toml", "seed = 3\n[routing]\nexploration = 0.5\n[merchants.pro_1]\nname = \"Mine\"\n");
+    let (running, line) = home.start(&["demo", "--config", &file], &[], Stream::Err);
+    assert!(line.contains("does not use") && line.ends_with(": seed, merchants\n"), "{line}");
+    assert_eq!(running.end(Signal::TERM), Some(0));
+}
+
+#[test]
 fn the_demo_starts_by_itself_and_leaves_nothing_that_looks_set_up() {
     let home = Home::new();
     for _ in 0..2 {

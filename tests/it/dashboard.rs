@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use apos::domain::settings::Window;
+use apos::domain::settings::{Levels, Window};
 use apos::domain::{ActionClass, Autonomy, OperatorName, Order, Role};
 use apos::engine::Snapshot;
 use apos::engine::snapshot::{ActionRow, ActionStatus, AnomalyType, HistoryRow, ScalingView};
 use apos::tui::escape::Key;
 use apos::tui::theme::Theme;
-use apos::tui::ui::{Deed, Mode, PaceKey, Session, Ui};
+use apos::tui::ui::{Deed, Mode, Pace, PaceKey, Session, Ui};
 use apos::tui::view::view;
 use jiff::tz::TimeZone;
 use ratatui::buffer::{Buffer, Cell};
@@ -755,6 +755,41 @@ fn a_trainer_lets_a_fault_happen_from_a_menu() {
     let mut live = Desk::of(scenes::calm(), SIZES[0], Role::Admin, Mode::Live);
     live.press(char('f'));
     assert!(live.ui.dialog.is_none());
+}
+
+#[test]
+fn a_short_row_drops_whole_parts_of_the_banner_and_never_cuts_the_pace() {
+    let mixed = Levels { priority: Autonomy::Suggest, ..Levels::default() };
+    let banner = |scenario: &str, columns: u16, degraded: bool| {
+        let mode = Mode::Simulation { scenario: scenario.into(), seed: 1 };
+        let mut snapshot = scenes::calm();
+        snapshot.header.autonomy = if degraded { Some(mixed.clone()) } else { snapshot.header.autonomy };
+        let mut desk = Desk::of(snapshot, (columns, 24), Role::Admin, mode);
+        desk.ui.pace = Pace { speed: 20.0, paused: false };
+        desk.ui.degraded.extend(degraded.then(|| "log: connection refused".to_owned()));
+        desk.text().lines().next().unwrap().to_owned()
+    };
+    let check = |scenario: &str, columns, expected: &str| {
+        let drawn = banner(scenario, columns, false);
+        assert!(drawn.starts_with(expected) && drawn.ends_with(" autonomy approve · 03:14 +00:00"), "{drawn}");
+    };
+    check("outage", 80, " APOS  SIMULATION outage · seed 1 · ×20  ");
+    check("model-gone-wrong", 80, " APOS  SIMULATION model-gone-wrong · ×20  ");
+    check("acquirer-down-black-friday", 80, " APOS  SIMULATION acquirer-down-black-f… · ×20  autonomy");
+    check("acquirer-down-black-friday", 120, " APOS  SIMULATION acquirer-down-black-friday · seed 1 · ×20  ");
+    for (columns, degraded) in (80..=120).flat_map(|columns| [(columns, false), (columns, true)]) {
+        let drawn = banner("acquirer-down-black-friday", columns, degraded);
+        let mark = if degraded { " · ×20  DEGRADED  " } else { " · ×20  " };
+        let after = drawn.split_once(mark).unwrap_or_else(|| panic!("{columns}: {drawn}")).1;
+        assert!(drawn.starts_with(" APOS  SIMULATION ") && after.ends_with(" · 03:14 +00:00"), "{columns}: {drawn}");
+    }
+}
+
+#[test]
+fn a_wide_row_tells_an_incident_whole() {
+    let drawn = Desk::new(scenes::outage(), SIZES[1]).text();
+    let row = drawn.lines().find(|line| line.contains("■ critical")).unwrap();
+    assert!(row.contains("expected 91 %") && row.contains("/min") && !row.contains('…'), "{row}");
 }
 
 #[test]

@@ -26,7 +26,8 @@ impl Bdl {
     /// The engine, before it has learnt anything. A log that an engine of the same seed wrote has the draws that would be made
     /// here: they must be `others`, or what is chosen here hangs on what was chosen there.
     pub(super) fn new(engine: Engine<'_>, others: bool) -> Self {
-        let mut bdl = Self { state: State::new(), effects: Vec::new(), decided: None, trainer: engine.trainer };
+        let mut bdl =
+            Self { state: State::new(), effects: Vec::new(), decided: None, trainer: engine.trainer.map(Trainer::new) };
         let version = env!("CARGO_PKG_VERSION").to_owned();
         bdl.push(Time::ZERO, Body::EngineStarted { version, epoch: 1 });
         // Each payment of the past went somewhere: it does here too.

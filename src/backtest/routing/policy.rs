@@ -6,7 +6,7 @@ use super::bdl::Bdl;
 use super::case::{Case, Choice, Outcome};
 use super::rules::{Best, LastN, Priority, Thompson, Ucb, Uniform};
 use crate::domain::{Settings, Time};
-use crate::engine::learn::Trainer;
+use crate::engine::learn::Train;
 
 /// A policy's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
@@ -34,7 +34,7 @@ pub struct Engine<'a> {
     /// Its settings.
     pub settings: &'a Settings,
     /// What trains its models, at once when one is due; none: it routes by its own beliefs alone.
-    pub trainer: Option<Trainer>,
+    pub trainer: Option<Train>,
 }
 
 /// A policy, with what it has learnt.

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use super::settings::{in_wall_time, within};
 use crate::cli::pacer::Pacer;
 use crate::cli::screen::{self, Fall};
+use crate::cli::wiring;
 use crate::domain::{Command, Settings, Time};
 use crate::engine::Snapshot;
+use crate::engine::learn::Trainer;
 use crate::sim::mishap::Mishap;
 use crate::sim::{Driver, Scenario, World};
 use crate::tui::Wake;
@@ -20,6 +23,10 @@ const STEP: Duration = Duration::from_millis(100);
 
 /// While the world warms up the screen is shown each of so many simulated seconds: some five pictures a second.
 const WARM_UP_STEP: Duration = Duration::from_secs(30);
+
+/// A model is published so long after it fell due, in simulated time: at the usual paces it is made long before, and the
+/// world need not wait for it.
+const TRAINING_TAKES: Duration = Duration::from_secs(30);
 
 /// What is asked of the world.
 pub(super) enum Ask {
@@ -56,7 +63,7 @@ impl Stage {
         let start = world.scenario().start;
         let settings = in_wall_time(within(&world, self.settings.clone()), &self.settings, self.pace.speed);
         let mut player = Player {
-            driver: Driver::start(world, settings, &mut |_| {}),
+            driver: driver(world, settings),
             pacer: Pacer::new(self.pace, clock(), start),
             settings: self.settings,
             snapshot: self.snapshot,
@@ -80,6 +87,14 @@ impl Stage {
             }
         }
     }
+}
+
+/// The engine in its world. Its models are trained on a thread beside it, none before the world has warmed up: nobody should
+/// wait for the first picture.
+fn driver(world: World, settings: Settings) -> Driver {
+    let start = world.scenario().start;
+    let trainer = Trainer::new(wiring::train_beside).taking(TRAINING_TAKES).not_before(start);
+    Driver::start(world, settings, &mut |_| {}).trained_by(trainer)
 }
 
 /// The engine in its world, and where its snapshots go.
@@ -163,26 +178,30 @@ impl Player {
     }
 }
 
-/// The user's configuration in this world, whose merchants, connectors, experiments and seed are its own, and whose switch may
-/// be asked or not.
-pub(in crate::cli) fn within(world: &World, settings: Settings) -> Settings {
-    let own = world.settings();
-    Settings {
-        seed: own.seed,
-        fetching: own.fetching,
-        connectors: own.connectors,
-        merchants: own.merchants,
-        experiments: own.experiments,
-        ..settings
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::settings::Learning;
 
-/// Operator timers run in wall time: at ×10 a proposal must not lapse ten times as fast under somebody reading it.
-fn in_wall_time(active: Settings, configured: &Settings, speed: f64) -> Settings {
-    let stretched = |seconds: u64| Duration::from_secs(seconds).mul_f64(speed.max(1.0)).as_secs();
-    let mut settings = active;
-    settings.healing.expiry_s = stretched(configured.healing.expiry_s);
-    settings.healing.reject_quiet_s = stretched(configured.healing.reject_quiet_s);
-    settings.autonomy.veto_delay_s = stretched(configured.autonomy.veto_delay_s);
-    settings
+    /// Twenty simulated seconds of warm-up and a minute, in steps of so many.
+    fn played(step: Duration) -> Driver {
+        let scenario = Scenario { warm_up: Duration::from_secs(20), ..Scenario::named("calm").unwrap() };
+        let world = World::new(scenario, 7);
+        let learning = Learning { enabled: true, min_outcomes: 500, ..Learning::default() };
+        let settings = within(&world, Settings { learning, ..Settings::default() });
+        let end = world.scenario().start + Duration::from_mins(1);
+        let mut driver = driver(world, settings);
+        while driver.now() < end {
+            driver.run_until(end.min(driver.now() + step), &mut |_| {});
+        }
+        driver
+    }
+
+    #[test]
+    fn a_model_is_trained_beside_the_world_and_the_same_seed_is_the_same_world() {
+        let (once, again) = (played(Duration::from_mins(1)), played(Duration::from_millis(100)));
+        let view = once.snapshot().learning;
+        assert_eq!(view.challenger.map(|row| row.version), Some(1));
+        assert_eq!(once.state().fingerprint(), again.state().fingerprint());
+    }
 }

@@ -10,7 +10,7 @@ use super::{factor, number_within, share};
 use crate::domain::{Method, ProfileId, Time};
 
 /// Most experiments in one configuration: each has counts in State, and is looked at for every decision in its time.
-const EXPERIMENTS_MAX: usize = 16;
+pub const EXPERIMENTS_MAX: usize = 16;
 /// Most arms of one experiment; more would each wait long for their outcomes.
 const ARMS_MAX: usize = 6;
 /// Longest name of an experiment or an arm, in bytes: both are in every decision's note.

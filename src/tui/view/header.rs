@@ -17,11 +17,14 @@ use crate::domain::settings::Levels;
 use crate::domain::{ActionClass, Time};
 use crate::engine::snapshot::{ActionStatus, ConnectorRow, Header, Health};
 use crate::tui::format;
-use crate::tui::ui::{Mode, Pace};
-use crate::tui::widget::text::{put, put_right, width};
+use crate::tui::ui::{Mode, Pace, Ui};
+use crate::tui::widget::text::{fit, put, put_right, width};
 
 /// Rows of the summary.
 const ROWS: u16 = 3;
+
+/// Columns of a name that are worth showing: of fewer nothing is recognised.
+const NAME_LEAST: usize = 6;
 
 /// An attempt rate this far below its baseline is worth a colour: half of what any operator calls an incident.
 const NOTICEABLE: f64 = 0.03;
@@ -41,30 +44,65 @@ pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
 fn banner(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let Scene { snapshot, ui, theme } = scene;
     let x = put(frame, area, area.x, area.y, (" APOS ", theme.focus));
-    let (text, style) = match &ui.session.mode {
-        Mode::Live => (" LIVE ".to_owned(), theme.live),
-        Mode::Simulation { scenario, seed } => {
-            (format!(" SIMULATION {scenario} · seed {seed} · {} ", pace(ui.pace)), theme.simulation)
-        }
-        Mode::Past { source } => (format!(" PAST {source} · {} ", pace(ui.pace)), theme.past),
+    // What follows the mode has a blank before it.
+    let room = usize::from(area.right().saturating_sub(x)).saturating_sub(usize::from(trouble::columns(scene)) + 1);
+    let (levels, clock) = (snapshot.header.autonomy.as_ref(), clock(scene));
+    let mut right = format!("{}{clock}", levels.map_or_else(String::new, autonomy));
+    if width(&bare_mode(ui)) + width(&right) > room {
+        right = format!("{}{clock}", levels.map_or("", |_| "autonomy: l"));
+    }
+    let style = match ui.session.mode {
+        Mode::Live => theme.live,
+        Mode::Simulation { .. } => theme.simulation,
+        Mode::Past { .. } => theme.past,
     };
-    let x = put(frame, area, x, area.y, (&text, style));
-    let clock = if snapshot.at == Time::ZERO {
-        String::new()
-    } else {
-        let (now, zone) = (scene.now(), &ui.session.zone);
-        // Where time stands still it may be stepped on, a second at a time.
-        let exact = match ui.session.mode {
-            Mode::Past { .. } => true,
-            Mode::Simulation { .. } => ui.pace.paused,
-            Mode::Live => false,
-        };
-        let clock = if exact { format::second(now, zone) } else { format::minute(now, zone) };
-        format!(" · {clock} {} ", format::offset(now, zone))
-    };
-    let autonomy = snapshot.header.autonomy.as_ref().map_or_else(String::new, autonomy);
-    put_right(frame, area, area.y, (&format!("{autonomy}{clock}"), theme.text));
+    let x = put(frame, area, x, area.y, (&mode(ui, room.saturating_sub(width(&right))), style));
+    put_right(frame, area, area.y, (&right, theme.text));
     trouble::banner(frame, area, x, scene);
+}
+
+/// What the screen shows and how fast, in so many columns. Whole parts go where room is short: the seed, then the end of the
+/// name, then the name; never the word or the pace, which half of would be another.
+fn mode(ui: &Ui, room: usize) -> String {
+    let (word, name, seed) = match &ui.session.mode {
+        Mode::Live => return bare_mode(ui),
+        Mode::Simulation { scenario, seed } => ("SIMULATION", scenario, format!(" · seed {seed}")),
+        Mode::Past { source } => ("PAST", source, String::new()),
+    };
+    let pace = pace(ui.pace);
+    let all = format!(" {word} {name}{seed} · {pace} ");
+    if width(&all) <= room {
+        return all;
+    }
+    let bare = bare_mode(ui);
+    let left = room.saturating_sub(width(&bare) + 1);
+    if left < NAME_LEAST.min(width(name)) { bare } else { format!(" {word} {} · {pace} ", fit(name, left)) }
+}
+
+/// The mode without any name.
+fn bare_mode(ui: &Ui) -> String {
+    match ui.session.mode {
+        Mode::Live => " LIVE ".to_owned(),
+        Mode::Simulation { .. } => format!(" SIMULATION · {} ", pace(ui.pace)),
+        Mode::Past { .. } => format!(" PAST · {} ", pace(ui.pace)),
+    }
+}
+
+/// ` · 03:14 +00:00 `; nothing before anything has happened.
+fn clock(scene: &Scene<'_>) -> String {
+    let Scene { snapshot, ui, .. } = scene;
+    if snapshot.at == Time::ZERO {
+        return String::new();
+    }
+    let (now, zone) = (scene.now(), &ui.session.zone);
+    // Where time stands still it may be stepped on, a second at a time.
+    let exact = match ui.session.mode {
+        Mode::Past { .. } => true,
+        Mode::Simulation { .. } => ui.pace.paused,
+        Mode::Live => false,
+    };
+    let clock = if exact { format::second(now, zone) } else { format::minute(now, zone) };
+    format!(" · {clock} {} ", format::offset(now, zone))
 }
 
 /// `×10`, or that it stands still.

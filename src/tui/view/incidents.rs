@@ -15,10 +15,13 @@ use crate::tui::format;
 use crate::tui::theme::Theme;
 use crate::tui::ui::Panel;
 use crate::tui::widget::panel::{Title, titled};
-use crate::tui::widget::text::{figures, put, put_row, words};
+use crate::tui::widget::text::{figures, put, put_row, width, words};
 
 /// From this width on a row tells what the incident costs.
 const COST_FROM: u16 = 116;
+/// Columns of that: what five figures take, or the sentences would jump with each change; and at most.
+const COST_LEAST: u16 = 15;
+const COST_MOST: u16 = 26;
 
 pub(super) fn draw(frame: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let Scene { snapshot, ui, theme } = scene;
@@ -79,19 +82,33 @@ fn draw_row(frame: &mut Buffer, area: Rect, row: &IncidentRow, here: bool, scene
         None => (format::age(scene.since(row.detected_at)), 9),
         Some(at) => (format!("over {}", format::age(scene.since(at))), 11),
     };
-    let cost = if area.width >= COST_FROM { 26 } else { 0 };
-    // The total: three currencies beside each other do not fit.
-    let at_risk = row.at_risk_total.map_or_else(|| format::largest(&row.at_risk), format::money);
-    let at_risk = if row.at_risk.is_empty() { String::new() } else { format!("{at_risk}/min") };
+    let cost = cost_columns(area.width, scene);
     let mut cells = vec![
         words(word, 10, if here { theme.selection } else { style }),
         words(&row.sentence, area.width.saturating_sub(2 + 11 + columns + 2 + cost), text),
     ];
     if cost > 0 {
-        cells.push(figures(&at_risk, cost - 1, text));
+        cells.push(figures(at_risk(row), cost - 1, text));
     }
     cells.push(figures(&age, columns, theme.quiet));
     put_row(frame, area, area.x + 2, area.y, &cells);
+}
+
+/// Columns of what incidents cost, one blank before it: as many as the longest needs, so that the sentences have the rest.
+fn cost_columns(columns: u16, scene: &Scene<'_>) -> u16 {
+    if columns < COST_FROM {
+        return 0;
+    }
+    let widest = scene.snapshot.incidents.iter().map(|row| width(&at_risk(row))).max().unwrap_or(0);
+    u16::try_from(widest + 1).unwrap_or(u16::MAX).clamp(COST_LEAST, COST_MOST)
+}
+
+/// `EUR 1,204/min`, the total: three currencies beside each other do not fit. Nothing where nothing is.
+fn at_risk(row: &IncidentRow) -> String {
+    if row.at_risk.is_empty() {
+        return String::new();
+    }
+    format!("{}/min", row.at_risk_total.map_or_else(|| format::largest(&row.at_risk), format::money))
 }
 
 /// The symbol with the word.

@@ -11,6 +11,8 @@ use ratatui::layout::Rect;
 use super::Scene;
 use crate::tui::widget::text::{fit, put, width};
 
+/// The word in the banner.
+const DEGRADED: &str = " DEGRADED ";
 /// Columns of what is wrong that the remedy must leave: less would no longer say what it is.
 const WRONG_LEAST: usize = 60;
 
@@ -19,10 +21,15 @@ pub(super) fn rows(scene: &Scene<'_>) -> u16 {
     u16::from(!scene.ui.degraded.is_empty())
 }
 
+/// Columns of the word in the banner.
+pub(super) fn columns(scene: &Scene<'_>) -> u16 {
+    if rows(scene) > 0 { u16::try_from(width(DEGRADED)).unwrap_or(u16::MAX) } else { 0 }
+}
+
 /// The word in the banner.
 pub(super) fn banner(frame: &mut Buffer, area: Rect, x: u16, scene: &Scene<'_>) {
     if rows(scene) > 0 {
-        put(frame, area, x, area.y, (" DEGRADED ", scene.theme.alarm));
+        put(frame, area, x, area.y, (DEGRADED, scene.theme.alarm));
     }
 }
 

@@ -46,8 +46,9 @@ pub(crate) fn volumes(series: &[u32], columns: usize, at: Time) -> String {
     heights(&series, columns, at)
 }
 
+/// The block for a share of the full height.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the blocks there are")]
-fn block(share: f32) -> char {
+pub(super) fn block(share: f32) -> char {
     BLOCKS[(share.clamp(0.0, 1.0) * 6.99) as usize]
 }
 

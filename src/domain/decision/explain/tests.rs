@@ -46,7 +46,20 @@ fn little_evidence_is_told_as_little_and_one_outcome_as_one() {
         (1.6, "on evidence worth 2 outcomes)"),
     ] {
         assert!(told(evidence).contains(words), "{}", told(evidence));
+        let why = " Where evidence is worth less than one outcome, nothing was learnt yet, or what was learnt has faded or was \
+                   put in doubt by a sign of change. It is the best";
+        assert_eq!(told(evidence).contains(why), evidence < 1.0, "{}", told(evidence));
     }
+}
+
+#[test]
+fn why_evidence_is_little_is_told_once() {
+    let mut decision = explained(3);
+    decision.candidates[0].evidence = 0.0;
+    decision.candidates[2].evidence = 0.0;
+    decision.candidates[2].excluded = Some(Exclusion::BreakerOpen);
+    let text = Explanation::of(&decision).text();
+    assert_eq!(text.matches("Where evidence is worth less").count(), 1, "{text}");
 }
 
 #[test]

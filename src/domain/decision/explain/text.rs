@@ -5,6 +5,9 @@ use std::fmt::{self, Write};
 use super::{Approach, Considered, Costs, Explanation, ONLINE_MODEL, Pursued};
 use crate::domain::{Context, Credential, Currency};
 
+/// Evidence below this, in outcomes, is hardly any: an interval on it is as wide as before anything was learnt, or wider.
+const LITTLE: f64 = 1.0;
+
 /// How it was chosen, in words that go on from "goes to …: ".
 pub(super) const fn because(approach: Approach) -> &'static str {
     match approach {
@@ -38,6 +41,7 @@ impl Explanation<'_> {
         write!(text, ") goes to {chosen}: {because}.")?;
         self.considered(text)?;
         self.excluded(text)?;
+        self.little(text)?;
         if let Some(rule) = self.rule {
             write!(text, " The merchant's rule {rule} applied.")?;
         }
@@ -84,6 +88,15 @@ impl Explanation<'_> {
             text.push_str(if excluded.peek().is_some() { "; " } else { "." });
         }
         Ok(())
+    }
+
+    /// Why there may be hardly any evidence of an account that has been in use all day. Which of these it was is not recorded.
+    fn little(&self, text: &mut String) -> fmt::Result {
+        if self.candidates.iter().all(|one| one.evidence >= LITTLE) {
+            return Ok(());
+        }
+        text.write_str(" Where evidence is worth less than one outcome, nothing was learnt yet, or what was learnt has faded")?;
+        text.write_str(" or was put in doubt by a sign of change.")
     }
 
     fn expected(&self, text: &mut String, one: &Considered<'_>) -> fmt::Result {
@@ -147,7 +160,7 @@ const fn stands(credential: Credential) -> &'static str {
 
 /// How much evidence there is: outcomes fade as they age, so it is seldom a whole number of them.
 fn worth(evidence: f64) -> String {
-    if evidence < 1.0 {
+    if evidence < LITTLE {
         return "less than one outcome's worth of evidence".to_owned();
     }
     let outcomes = format!("{evidence:.0}");
