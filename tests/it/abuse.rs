@@ -20,14 +20,14 @@ use crate::support::app::{ADMIN, PEER_SECRET, PROFILE, TestApp};
 const CASES: u32 = 1_500;
 
 /// A route, and a body that it takes.
-struct Route {
-    method: &'static str,
-    path: String,
-    valid: Value,
+pub(crate) struct Route {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) valid: Value,
 }
 
 /// Every route of the server: those that take a body with one that they take, and the others as the server's table has them.
-fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     let mut routes = with_bodies();
     for (method, pattern) in apos::api::served() {
         if routes.iter().any(|route| route.method == method && fits(&pattern, &route.path)) {

@@ -13,8 +13,8 @@ use super::{Refused as DecideRefused, evaluate as evaluating, microseconds, rule
 use crate::adapters::json::{self, BadField};
 use crate::adapters::peer::evaluate::{self, Connector, Each, EvaluateRequest, Evaluated};
 use crate::adapters::peer::{DecideRequest, DecideResponse, Refusal};
+use crate::api::Api;
 use crate::api::reply::{self, Arrived};
-use crate::api::{Api, ApiError};
 use crate::domain::rule::Parameters;
 use crate::domain::{ConnectorAccount, Context, Decision, Rule};
 
@@ -64,7 +64,6 @@ impl Static {
 async fn answered(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, HttpResponse> {
     let began = api.handle.now();
     let (half, mut dynamic) = read(request, body, api).map_err(Refused::response)?;
-    api.handle.until_folded_start().await.map_err(|error| Refused::from(ApiError::from(error)).response())?;
     let view = api.handle.view();
     let rule = half.as_ref().map(|half| evaluating::active(&view, &half.asked.created_by, half.asked.algorithm_for));
     let judged = match (&half, &rule) {
