@@ -287,6 +287,44 @@ impl Target {
     }
 }
 
+/// A card's number in the place of each id: of a merchant, a payment, an account or its connector, in bodies and in paths.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_card_number_in_the_place_of_an_id_is_neither_kept_nor_repeated() -> Result<()> {
+    const CARD: &str = "4111111111111111";
+    let app = TestApp::start().await?;
+    let is_id = |text: &str| ["pro_", "pay_", "stripe", "adyen", "mca_"].iter().any(|begin| text.starts_with(begin));
+    let mut thrown = 0;
+    for Route { method, path, valid } in routes() {
+        let mut places = Vec::new();
+        parts(&valid, "", &mut places);
+        places.retain(|place| valid.pointer(place).and_then(Value::as_str).is_some_and(is_id));
+        let with_card = |place: &String| {
+            let mut body = valid.clone();
+            *body.pointer_mut(place).unwrap() = CARD.into();
+            (path.clone(), body)
+        };
+        let mut asked: Vec<(String, Value)> = places.iter().map(with_card).collect();
+        for id in ["pro_1", "pro_8", "pay_1", PROFILE] {
+            asked.extend(path.contains(id).then(|| (path.replace(id, CARD), valid.clone())));
+        }
+        for (path, body) in asked {
+            let request = app.request(method, &path)?.header("x-admin-secret", PEER_SECRET).bearer_auth(ADMIN);
+            let answer = if body.is_null() { request } else { request.json(&body) }.send().await?.text().await?;
+            assert!(!answer.contains(CARD), "{method} {path} {body}: {answer}");
+            thrown += 1;
+        }
+    }
+    assert!(thrown > 60, "only {thrown}");
+    app.until("all is recorded", || app.handle().status().decisions.in_flight == 0).await?;
+    app.until_folded().await?;
+    let kept = app.handle().log().read(1, 1_000).await?;
+    let kept: Vec<&Body> =
+        kept.iter().flat_map(|record| &record.bodies).filter(|body| format!("{body:?}").contains(CARD)).collect();
+    assert!(kept.is_empty(), "{kept:?}");
+    app.stop().await?;
+    Ok(())
+}
+
 #[test]
 fn whatever_is_thrown_is_answered_and_what_is_refused_changes_nothing() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
