@@ -249,9 +249,15 @@ fn bytes(thrown: &Thrown, valid: &Value) -> Vec<u8> {
 }
 
 /// Whether an entry may come in beside a refusal: it says that time passed; or it is an operator's command, which is
-/// recorded for the audit whatever becomes of it.
+/// recorded for the audit whatever becomes of it; or what a static half tells of a payment, which is kept for the question that
+/// follows though there be no rule to judge.
 fn is_expected(body: &Body) -> bool {
-    matches!(body, Body::Ticked | Body::Sampled(_) | Body::EngineStarted { .. } | Body::Configured(_) | Body::Commanded(_))
+    let is_told = matches!(body, Body::PaymentTold { .. });
+    is_told
+        || matches!(
+            body,
+            Body::Ticked | Body::Sampled(_) | Body::EngineStarted { .. } | Body::Configured(_) | Body::Commanded(_)
+        )
 }
 
 /// The server, and up to which record its log was looked at.
