@@ -144,12 +144,6 @@ impl Api {
         self.require(request, Role::Viewer).map(drop)
     }
 
-    /// Whether a call of the peer's may be made for which what the log held at the start must be known.
-    pub(super) fn may_call_as_peer(&self, request: &HttpRequest) -> Result<(), ApiError> {
-        self.is_peer(request)?;
-        Ok(self.handle.folded_start()?)
-    }
-
     /// Whether the caller may make the peer's calls.
     pub(super) fn is_peer(&self, request: &HttpRequest) -> Result<(), ApiError> {
         let by_secret = match &self.config.peer.0 {

@@ -124,7 +124,6 @@ struct Explained<'a> {
 pub(super) async fn decide(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     api.require(&request, Role::Operator)?;
     let asked: Asked = json::read(&api.body(body)?)?;
-    api.handle.until_folded_start().await?;
     let which = if asked.attempt.is_some() { Which::Told } else { Which::Latest };
     let decision = api.handle.decide_recorded(asked.request()?, which, Terms::default()).await?;
     Ok(reply::ok(&View::of(&decision)))

@@ -56,8 +56,9 @@ struct Kept {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<Position>,
-    /// Whether anything was heard of the payment before.
-    payment_known: bool,
+    /// Whether anything was heard of the payment before; missing while the log is folded after the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment_known: Option<bool>,
     /// What it says of the attempt's end, where that is known and the outcome itself is no repeat of an id.
     #[serde(skip_serializing_if = "Option::is_none")]
     known_end: Option<KnownEnd>,

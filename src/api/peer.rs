@@ -58,6 +58,11 @@ impl From<DecideError> for Refused {
     }
 }
 
+/// An error of this engine's, told in the peer's shape.
+pub(super) fn refused(error: ApiError) -> HttpResponse {
+    Refused::from(error).response()
+}
+
 impl Refused {
     fn response(self) -> HttpResponse {
         match self {
@@ -86,7 +91,6 @@ pub(super) async fn decide(request: HttpRequest, body: Arrived, api: web::Data<A
 async fn decided(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
     let began = api.handle.now();
     api.is_peer(request)?;
-    api.handle.until_folded_start().await?;
     let mut asked: DecideRequest = json::read(&api.body(body)?)?;
     let decision = choose(&mut asked, (Context::default(), &Parameters::NONE), api).await?;
     Ok(reply::ok(&DecideResponse::new(&asked, &decision, microseconds(api.handle.now().since(began)))))

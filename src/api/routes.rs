@@ -1,11 +1,16 @@
 //! The one table of routes: what is served, and what a path answers to other methods than its own.
 //!
 //! The switch makes four of the calls for every payment. They name their answers themselves; around all others a layer does.
+//!
+//! After a start the log is folded while the listener is up already. Whatever is answered out of the state waits for that here,
+//! three seconds at most, and is then 503 `not_ready`: less than the state would be taken for all of it.
 
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, Resource, Route};
+use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 
 use super::{
     Api, ApiError, actions, adoption, analytics, anomalies, connectors, decisions, experiments, healing, health, models,
@@ -17,10 +22,22 @@ struct Endpoint {
     method: Method,
     path: &'static str,
     handler: fn() -> Route,
+    start: Start,
+}
+
+/// What a call needs of what the log held at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// All of it.
+    Needed,
+    /// All of it, if it is folded in time: what is told here is taken in any case.
+    Wanted,
+    /// Nothing: it is answered at once.
+    Unasked,
 }
 
 const fn endpoint(method: Method, path: &'static str, handler: fn() -> Route) -> Endpoint {
-    Endpoint { method, path, handler }
+    Endpoint { method, path, handler, start: Start::Needed }
 }
 
 const fn get(path: &'static str, handler: fn() -> Route) -> Endpoint {
@@ -31,13 +48,27 @@ const fn post(path: &'static str, handler: fn() -> Route) -> Endpoint {
     endpoint(Method::POST, path, handler)
 }
 
-/// The peer's calls that are made for every payment.
+impl Endpoint {
+    const fn taken_anyway(mut self) -> Self {
+        self.start = Start::Wanted;
+        self
+    }
+
+    const fn at_once(mut self) -> Self {
+        self.start = Start::Unasked;
+        self
+    }
+}
+
+/// The peer's calls that are made for every payment: where does it go, and what became of it?
 static OF_PAYMENTS: &[Endpoint] = &[
     post("/decide-gateway", || web::to(peer::decide)),
-    post("/update-gateway-score", || web::to(peer::update_score)),
-    post("/routing/evaluate", || web::to(peer::evaluate::one)),
-    post("/routing/hybrid", || web::to(peer::hybrid::hybrid)),
+    post("/update-gateway-score", || web::to(peer::update_score)).taken_anyway(),
 ];
+
+/// Those of them that ask for the merchant's rule too.
+static OF_RULES: &[Endpoint] =
+    &[post("/routing/evaluate", || web::to(peer::evaluate::one)), post("/routing/hybrid", || web::to(peer::hybrid::hybrid))];
 
 /// The peer's other calls: merchants, rules, settings; and webhooks.
 static PEER: &[Endpoint] = &[
@@ -64,15 +95,15 @@ static PEER: &[Endpoint] = &[
     post("/config-sr-dimension", || web::to(peer::config::set_dimension)),
     get("/config-sr-dimension/{profile}", || web::to(peer::config::dimension)),
     post("/gateway-score/reset", || web::to(peer::score::reset)),
-    get("/health/diagnostics", || web::to(health::diagnostics)),
-    post("/webhooks/hyperswitch/{profile}", || web::to(webhooks::hyperswitch)),
+    get("/health/diagnostics", || web::to(health::diagnostics)).at_once(),
+    post("/webhooks/hyperswitch/{profile}", || web::to(webhooks::hyperswitch)).at_once(),
 ];
 
 /// Under `/v1` alone.
 static NATIVE: &[Endpoint] = &[
     post("/decisions", || web::to(decisions::decide)),
     get("/decisions/{payment}", || web::to(decisions::get)),
-    post("/outcomes", || web::to(outcomes::tell)),
+    post("/outcomes", || web::to(outcomes::tell)).taken_anyway(),
     get("/connectors", || web::to(connectors::get)),
     get("/models", || web::to(models::get)),
     get("/actions", || web::to(actions::list)),
@@ -81,15 +112,15 @@ static NATIVE: &[Endpoint] = &[
     endpoint(Method::PUT, "/autonomy", || web::to(actions::set_autonomy)),
     get("/adoption", || web::to(adoption::get)),
     endpoint(Method::PUT, "/adoption", || web::to(adoption::set)),
-    endpoint(Method::PUT, "/kill-switch", || web::to(adoption::set_kill_switch)),
+    endpoint(Method::PUT, "/kill-switch", || web::to(adoption::set_kill_switch)).at_once(),
     get("/experiments", || web::to(experiments::get)),
 ];
 
 /// The seed's routes, at the root and under `/v1`.
 static SEED: &[Endpoint] = &[
-    get("/health", || web::to(health::alive)),
-    get("/health/ready", || web::to(health::ready)),
-    get("/status", || web::to(status::get)),
+    get("/health", || web::to(health::alive)).at_once(),
+    get("/health/ready", || web::to(health::ready)).at_once(),
+    get("/status", || web::to(status::get)).at_once(),
     get("/analytics", || web::to(analytics::get)),
     get("/anomalies", || web::to(anomalies::get)),
     get("/healing", || web::to(healing::get)),
@@ -103,39 +134,69 @@ pub fn served() -> impl Iterator<Item = (Method, String)> {
     let at = |scope: &'static str, list: &'static [Endpoint]| {
         list.iter().map(move |endpoint| (endpoint.method.clone(), format!("{scope}{}", endpoint.path)))
     };
-    at("", OF_PAYMENTS).chain(at("", PEER)).chain(at("", SEED)).chain(at(V1, NATIVE)).chain(at(V1, SEED))
+    let peer = at("", OF_PAYMENTS).chain(at("", OF_RULES)).chain(at("", PEER));
+    peer.chain(at("", SEED)).chain(at(V1, NATIVE)).chain(at(V1, SEED))
 }
 
 /// Puts the table in place.
 pub(super) fn configure(config: &mut ServiceConfig) {
     let v1 = web::scope(V1)
         .wrap(from_fn(reply::checked))
-        .configure(|config| add(config, NATIVE))
-        .configure(|config| add(config, SEED));
+        .configure(|config| add(config, NATIVE, |error| error.response()))
+        .configure(|config| add(config, SEED, |error| error.response()));
     let others = web::scope("")
         .wrap(from_fn(reply::named))
-        .configure(|config| add(config, PEER))
-        .configure(|config| add(config, SEED))
+        .configure(|config| add(config, PEER, peer::rule::refused))
+        .configure(|config| add(config, SEED, |error| error.response()))
         .service(v1)
         .default_service(web::to(|| async { ApiError::NotFound("there is no such route".to_owned()).response() }));
-    add(config, OF_PAYMENTS);
+    add(config, OF_PAYMENTS, peer::refused);
+    add(config, OF_RULES, peer::rule::refused);
     config.service(others);
 }
 
-fn add(config: &mut ServiceConfig, list: &'static [Endpoint]) {
+/// How the calls of a table are refused.
+type Refuse = fn(ApiError) -> HttpResponse;
+
+fn add(config: &mut ServiceConfig, list: &'static [Endpoint], refuse: Refuse) {
     for of_one_path in list.chunk_by(|one, next| one.path == next.path) {
-        config.service(resource(of_one_path));
+        config.service(resource(of_one_path, refuse));
     }
 }
 
 /// A path with all its methods; to others it answers which it takes.
-fn resource(endpoints: &'static [Endpoint]) -> Resource {
+fn resource(endpoints: &'static [Endpoint], refuse: Refuse) -> Resource {
     let path = endpoints.first().map_or("", |endpoint| endpoint.path);
-    let takes = |resource: Resource, endpoint: &Endpoint| resource.route((endpoint.handler)().method(endpoint.method.clone()));
+    let takes = |resource: Resource, endpoint: &Endpoint| resource.route(route(endpoint, refuse));
     let other = move |request: HttpRequest, api: Data<Api>| async move {
         let allowed: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.method.as_str()).collect();
         let answer = ApiError::MethodNotAllowed(allowed.join(", ")).response();
         api.requests.name(&request, api.handle.now(), answer)
     };
     endpoints.iter().fold(web::resource(path), takes).default_service(web::to(other))
+}
+
+/// What answers a path and method, once what it needs is folded.
+fn route(endpoint: &Endpoint, refuse: Refuse) -> Route {
+    let (route, start) = ((endpoint.handler)().method(endpoint.method.clone()), endpoint.start);
+    if start == Start::Unasked {
+        return route;
+    }
+    route.wrap(from_fn(move |request, next| folded(request, next, start, refuse)))
+}
+
+async fn folded<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+    start: Start,
+    refuse: Refuse,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if let Some(api) = request.app_data::<Data<Api>>().cloned()
+        && let Err(not_ready) = api.handle.until_folded_start().await
+        && start == Start::Needed
+    {
+        let answer = api.requests.name(request.request(), api.handle.now(), refuse(not_ready.into()));
+        return Ok(request.into_response(answer));
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
 }

@@ -39,7 +39,7 @@ const fn is_unseen(c: char) -> bool {
 fn impersonal(what: &str, text: &str) -> Result<(), String> {
     match personal::named(text) {
         None => checked(what, text),
-        Some(data) => Err(format!("{what} is {data}: send the id that the payment itself has, never data of a person")),
+        Some(data) => Err(format!("{what} is or holds {data}: send the id itself, never data of a person")),
     }
 }
 
@@ -54,7 +54,7 @@ macro_rules! identifier {
             ///
             /// # Errors
             /// A sentence that says what is wrong: empty, longer than [`ID_MAX`], white space, control characters or
-            /// characters that are not seen; for a payment's also a card number or an e-mail address.
+            /// characters that are not seen; where others show it, also a card number or an e-mail address.
             pub fn parse(text: &str) -> Result<Self, String> {
                 $check($what, text).map(|()| Self(CompactString::from(text)))
             }
@@ -109,7 +109,7 @@ identifier!(
     /// A Hyperswitch business profile: what the peer's API calls `merchantId`, and what this product calls a merchant.
     ProfileId,
     "the merchant (profile) id",
-    checked
+    impersonal
 );
 identifier!(
     /// A payment, unique within its profile.
@@ -121,13 +121,13 @@ identifier!(
     /// A connector, the payment service provider's name: `stripe`.
     ConnectorName,
     "the connector name",
-    checked
+    impersonal
 );
 identifier!(
     /// A connector account, one merchant's configured instance of a connector: `stripe:mca_…`.
     ConnectorAccount,
     "the connector account",
-    checked
+    impersonal
 );
 identifier!(
     /// The sender's own identifier of an event: a webhook's `event_id`.
@@ -147,6 +147,14 @@ impl ConnectorAccount {
     #[must_use]
     pub fn connector(&self) -> &str {
         self.0.split_once(':').map_or(self.0.as_str(), |(name, _)| name)
+    }
+
+    /// The connector, as a name; none where the account begins with the colon.
+    #[must_use]
+    pub fn connector_name(&self) -> Option<ConnectorName> {
+        // Not parsed: what the log holds is folded as it is.
+        let name = self.connector();
+        (!name.is_empty()).then(|| ConnectorName(CompactString::from(name)))
     }
 
     /// The part after the colon (`mca_…`); empty where the account is a bare connector name.
@@ -228,6 +236,8 @@ mod tests {
     fn an_account_knows_its_connector() {
         let account = ConnectorAccount::parse("stripe:mca_1").unwrap();
         assert_eq!((account.connector(), account.reference()), ("stripe", "mca_1"));
+        assert_eq!(account.connector_name(), ConnectorName::parse("stripe").ok());
+        assert_eq!(ConnectorAccount::parse(":mca_1").unwrap().connector_name(), None);
         assert_eq!(ConnectorAccount::parse("adyen").unwrap().connector(), "adyen");
     }
 
@@ -243,14 +253,23 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_is_not_named_by_a_persons_data_but_a_log_that_holds_such_ids_is_read() {
-        for personal in ["4111111111111111", "ada@example.org"] {
-            let refused = PaymentId::parse(personal).unwrap_err();
+    fn nothing_is_named_by_a_persons_data_but_a_log_that_holds_such_ids_is_read() {
+        fn check<T: serde::de::DeserializeOwned + AsRef<str>>(parse: impl Fn(&str) -> Result<T, String>, personal: &str) {
+            let refused = parse(personal).map(|id| id.as_ref().to_owned()).unwrap_err();
             assert!(refused.contains("send the id") && !refused.contains(personal), "{refused}");
-            assert!(serde_json::from_str::<PaymentId>(&format!("\"{personal}\"")).is_err());
+            assert!(serde_json::from_str::<T>(&format!("\"{personal}\"")).is_err());
             let stored = postcard::to_allocvec(personal).unwrap();
-            assert_eq!(postcard::from_bytes::<PaymentId>(&stored).unwrap().as_str(), personal);
+            assert_eq!(postcard::from_bytes::<T>(&stored).unwrap().as_ref(), personal);
         }
+        for personal in ["4111111111111111", "ada@example.org"] {
+            check(PaymentId::parse, personal);
+            check(ProfileId::parse, personal);
+            check(ConnectorName::parse, personal);
+            check(ConnectorAccount::parse, personal);
+        }
+        check(ConnectorAccount::parse, "stripe:4111-1111-1111-1111");
+        let account: ConnectorAccount = postcard::from_bytes(&postcard::to_allocvec("4111111111111111:a").unwrap()).unwrap();
+        assert_eq!(account.connector_name().unwrap().as_str(), "4111111111111111", "it keeps its connector");
     }
 
     #[test]

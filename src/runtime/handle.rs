@@ -187,11 +187,13 @@ impl Handle {
         underway.or_else(|| self.view().standing(key).decision_of(attempt).cloned())
     }
 
-    /// Whether anything is known of a payment: a decision, though it be still on its way through the log, or an event.
+    /// Whether anything is known of a payment: a decision, though it be still on its way through the log, or an event. None
+    /// while the log is folded after the start.
     #[must_use]
-    pub fn knows(&self, profile: &ProfileId, payment: &PaymentId) -> bool {
+    pub fn knows(&self, profile: &ProfileId, payment: &PaymentId) -> Option<bool> {
+        self.folded_start().ok()?;
         let key = PaymentKey::of(profile, payment);
-        self.0.overlay.latest(key).is_some() || self.view().standing(key).is_known()
+        Some(self.0.overlay.latest(key).is_some() || self.view().standing(key).is_known())
     }
 
     /// Whether what the log held at the start is folded, so that rules, switches and earlier decisions are known; or the fold
@@ -415,6 +417,7 @@ impl Handle {
             kind: shared.log.kind(),
             last_record: shared.gauges.last_record.load(Ordering::Relaxed),
             folded: self.folded(),
+            folding_to: (!shared.gauges.ready.initialized()).then(|| shared.gauges.start.load(Ordering::Relaxed)),
             queue_depth: shared.appender.depth(),
             checkpoint: status::read(&shared.gauges.checkpoint),
         }

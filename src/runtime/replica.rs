@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -54,6 +55,9 @@ pub(super) struct Published {
     agenda: watch::Sender<Agenda>,
     outcomes: Arc<Outcomes>,
     folded: watch::Sender<Position>,
+    shown: watch::Sender<Position>,
+    /// A record that somebody waits to see in the snapshot; 0: none.
+    awaited: AtomicU64,
 }
 
 impl Default for Published {
@@ -66,6 +70,8 @@ impl Default for Published {
             agenda: watch::Sender::default(),
             outcomes: Arc::default(),
             folded: watch::Sender::default(),
+            shown: watch::Sender::default(),
+            awaited: AtomicU64::default(),
         }
     }
 }
@@ -118,6 +124,21 @@ impl Published {
         // As above.
         let _ = self.folded.subscribe().wait_for(|folded| folded.record >= number).await;
     }
+
+    /// Waits until the snapshot covers a whole record, and the view with it; it is made at once when that is folded.
+    pub(super) async fn shown_record(&self, number: u64) {
+        self.awaited.fetch_max(number, Ordering::Relaxed);
+        // As above.
+        let _ = self.shown.subscribe().wait_for(|shown| shown.record >= number).await;
+    }
+
+    /// Whether a snapshot at this position is waited for; it is asked once.
+    fn is_awaited(&self, position: Position) -> bool {
+        let awaited = self.awaited.load(Ordering::Relaxed);
+        let due = awaited > 0 && position.record >= awaited;
+        // One that is asked for meanwhile is made within a tenth of a second all the same.
+        due && self.awaited.compare_exchange(awaited, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
 }
 
 /// The engine's thread: State and what it publishes.
@@ -135,8 +156,8 @@ pub(super) struct Replica {
     /// Decisions folded since the view was published: no longer only this replica's.
     settled: Vec<Arc<Decision>>,
     acts_changed: bool,
-    /// A command was folded: its operator waits to see it on the screen.
-    commanded: bool,
+    /// A command or a configuration was folded: somebody waits to see what became of it.
+    is_watched: bool,
     since_checkpoint: u64,
     /// The last record taken.
     heard: u64,
@@ -168,7 +189,7 @@ impl Replica {
             acts: Acts::default(),
             settled: Vec::new(),
             acts_changed: true,
-            commanded: false,
+            is_watched: false,
             since_checkpoint: 0,
             heard: 0,
             snapshot_at: None,
@@ -314,11 +335,12 @@ impl Replica {
         match body {
             Body::Decided(decision) => self.settled.push(decision),
             Body::Commanded(_) => {
-                self.commanded = true;
+                self.is_watched = true;
                 if let Some(outcome) = self.state.last_outcome() {
                     self.published.outcomes.tell(outcome);
                 }
             }
+            Body::Configured(_) => self.is_watched = true,
             _ => {}
         }
     }
@@ -333,7 +355,7 @@ impl Replica {
         for decision in self.settled.drain(..) {
             self.overlay.settle(&decision);
         }
-        if std::mem::take(&mut self.commanded) {
+        if std::mem::take(&mut self.is_watched) | self.published.is_awaited(self.state.position()) {
             self.show(clock::instant());
         }
         self.published.folded.send_replace(self.state.position());
@@ -351,6 +373,7 @@ impl Replica {
         // Before the snapshot: who sees that a model is published does not find that it is still due.
         self.published.training.store(Arc::new(Training::of(&self.state)));
         self.published.snapshot.store(Arc::new(engine::snapshot(&self.state)));
+        self.published.shown.send_replace(self.state.position());
         self.snapshot_at = Some(now);
     }
 

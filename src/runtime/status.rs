@@ -53,6 +53,9 @@ pub struct LogStatus {
     pub last_record: u64,
     /// The last entry the view covers.
     pub folded: Position,
+    /// While the engine is not ready after the start: the last record that the log held then, up to which it folds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folding_to: Option<u64>,
     /// Appends that wait.
     pub queue_depth: usize,
     /// The newest checkpoint written by this process.
@@ -131,6 +134,8 @@ pub struct HyperswitchStatus {
 pub(super) struct Gauges {
     /// What the log held at the start is folded, and a configuration is in force.
     pub(super) ready: SetOnce<()>,
+    /// The last record that the log held at the start.
+    pub(super) start: AtomicU64,
     pub(super) last_record: AtomicU64,
     pub(super) answered: AtomicU64,
     pub(super) repeated: AtomicU64,

@@ -45,7 +45,7 @@ pub(super) async fn follow(
     }
 }
 
-/// Waits until all that the log held at the start is folded, and a configuration is in force; then the engine is ready.
+/// Waits until all that the log held at the start is folded and shown, and a configuration is in force; then the engine is ready.
 pub(super) async fn catch_up(
     log: Log,
     published: Arc<Published>,
@@ -63,9 +63,11 @@ pub(super) async fn catch_up(
             }
         }
     };
-    published.folded_record(last).await;
+    gauges.start.store(last, Ordering::Relaxed);
+    published.shown_record(last).await;
     // The sender lives in `published`: waiting cannot end with an error.
     let _ = published.agenda().wait_for(|agenda| agenda.settings.is_some()).await.map(drop);
+    published.shown_record(published.folded().record).await;
     if let Some(sample) = published.snapshot().scaling.sample {
         actuators.resume(sample.instances);
     }

@@ -22,6 +22,7 @@ mod routing;
 mod scenario_schema;
 mod shadow;
 mod spool;
+mod start;
 mod store;
 mod stream;
 mod support;

@@ -257,12 +257,14 @@ async fn a_hybrid_call_falls_back_as_it_was_told() -> Result<()> {
     assert_eq!(answer.body["evaluated_connectors"], json!([gateway(STRIPE)]));
     let alone = app.post_as_switch("/routing/hybrid", &json!({ "dynamic_routing_request": dynamic })).await?;
     assert_eq!((alone.status, &alone.body["error_info"]["code"]), (400, &json!("GATEWAY_NOT_FOUND")), "{alone:?}");
-    // Without a rule the static half alone is refused, and what it told is not kept.
+    // Without a rule the static half alone is refused, but what it told is kept for the question that follows.
     let told = json!({ "static_routing_request": { "created_by": "pro_1", "payment_id": "pay_1", "parameters": told() } });
     let refused = app.post_as_switch("/routing/hybrid", &told).await?;
     assert_eq!((refused.status, &refused.body["code"]), (400, &json!("TE_04")), "{refused:?}");
     let (profile, payment) = (ProfileId::parse("pro_1").unwrap(), PaymentId::parse("pay_1").unwrap());
-    assert!(app.handle().told(&profile, &payment).bin.is_none());
+    assert!(app.handle().told(&profile, &payment).bin.is_some());
+    assert_eq!(decide(&app, "pay_1", "SR_BASED_ROUTING").await?.status, 200);
+    assert_eq!(context(&app, "pay_1")["bin"], 424_242);
     let nothing = app.post_as_switch("/routing/hybrid", &json!({})).await?;
     assert!(nothing.status == 400 && nothing.body["message"].as_str().unwrap().contains("neither"), "{nothing:?}");
     app.stop().await?;

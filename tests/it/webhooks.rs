@@ -226,7 +226,7 @@ async fn personal_data_stays_outside() -> Result<()> {
         let answer = app.post_webhook(PROFILE, body, Some(&signature)).await?;
         let told = &answer.body["error"];
         assert_eq!((answer.status, told["field"].as_str()), (400, Some("content.object.payment_id")), "{answer:?}");
-        assert!(told["message"].as_str().is_some_and(|told| told.contains("send the id that the payment itself has")));
+        assert!(told["message"].as_str().is_some_and(|told| told.contains("send the id itself")));
         assert!(!told.to_string().contains(personal), "{told}");
     }
     app.until_events(5).await?;

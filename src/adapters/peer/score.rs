@@ -63,8 +63,9 @@ pub struct UpdateResponse<'a> {
 #[derive(Debug, Serialize)]
 pub struct Kept {
     /// Whether the payment was known before. An outcome of an unknown one is kept all the same, and counts for the
-    /// account it names.
-    pub payment_known: bool,
+    /// account it names. None while the log is folded after the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_known: Option<bool>,
     /// What it says of the attempt's end, where that is known: that it was so, or another; then it changes nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_end: Option<KnownEnd>,

@@ -41,7 +41,7 @@ fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<i32>, D::Error> {
 
 /// Every key that a rule may be about.
 pub(in crate::api) async fn routing_keys(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    match api.may_call_as_peer(&request) {
+    match api.is_peer(&request) {
         Ok(()) => reply::ok(&RoutingKeys::all()),
         Err(error) => Refused::from(error).response(),
     }
@@ -58,7 +58,7 @@ pub(in crate::api) async fn dimension(path: web::Path<String>, request: HttpRequ
 }
 
 async fn kept(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let asked: Dimension = json::read(&api.body(body)?)?;
     admitted(&api.handle.view(), &asked.merchant_id)?;
     let Fields { udfs, fields } = &asked.payment_info;
@@ -81,7 +81,7 @@ async fn kept(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpRes
 }
 
 fn found(path: &str, request: &HttpRequest, api: &Api) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let merchant_id = profile_of(path)?;
     let view = api.handle.view();
     let payment_info = match view.peer_rule(&merchant_id, KIND) {

@@ -16,8 +16,6 @@ use crate::engine::route::rules::lot;
 
 /// What the rule says of one payment.
 pub(in crate::api) async fn one(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> HttpResponse {
-    // What comes of it is looked at below.
-    let _ = api.handle.until_folded_start().await;
     let answer = evaluated(&request, body, &api).unwrap_or_else(Refused::response);
     api.requests.name(&request, api.handle.now(), answer)
 }
@@ -28,7 +26,7 @@ pub(in crate::api) async fn batch(request: HttpRequest, body: Arrived, api: web:
 }
 
 fn evaluated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let asked: EvaluateRequest = json::read(&api.body(body)?)?;
     let fallback = evaluate::fallback(asked.fallback_output.as_deref())?;
     let view = api.handle.view();
@@ -38,7 +36,7 @@ fn evaluated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResp
 }
 
 fn evaluated_each(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let asked: BatchRequest = json::read(&api.body(body)?)?;
     if asked.requests.is_empty() || asked.requests.len() > BATCH_MAX {
         let told = format!("it has {} questions; allowed are 1 to {BATCH_MAX}", asked.requests.len());

@@ -2,7 +2,8 @@
 //! of a profile that is cut over.
 //!
 //! The static half tells what `/decide-gateway` hides: BIN, network, country. It is the decision's context, and the rule
-//! judged on all of it narrows the decision. Sent alone, it is remembered for the question that follows.
+//! judged on all of it narrows the decision. Where nothing is decided it is remembered for the question that follows, whether
+//! or not there is a rule to judge.
 
 use std::sync::Arc;
 
@@ -13,10 +14,11 @@ use super::{Refused as DecideRefused, evaluate as evaluating, microseconds, rule
 use crate::adapters::json::{self, BadField};
 use crate::adapters::peer::evaluate::{self, Connector, Each, EvaluateRequest, Evaluated};
 use crate::adapters::peer::{DecideRequest, DecideResponse, Refusal};
+use crate::api::Api;
 use crate::api::reply::{self, Arrived};
-use crate::api::{Api, ApiError};
 use crate::domain::rule::Parameters;
 use crate::domain::{ConnectorAccount, Context, Decision, Rule};
+use crate::engine::route::RoutingView;
 
 #[derive(Deserialize)]
 struct Asked {
@@ -64,7 +66,6 @@ impl Static {
 async fn answered(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, HttpResponse> {
     let began = api.handle.now();
     let (half, mut dynamic) = read(request, body, api).map_err(Refused::response)?;
-    api.handle.until_folded_start().await.map_err(|error| Refused::from(ApiError::from(error)).response())?;
     let view = api.handle.view();
     let rule = half.as_ref().map(|half| evaluating::active(&view, &half.asked.created_by, half.asked.algorithm_for));
     let judged = match (&half, &rule) {
@@ -78,6 +79,9 @@ async fn answered(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Htt
         let told = about.map_or(const { &Parameters::NONE }, |half| &half.asked.parameters.0);
         decided = Some(super::choose(asked, (evaluate::context(told), told), api).await);
     }
+    if decided.as_ref().is_none_or(|decided| decided.as_ref().is_err_and(|refused| !refused.is_ours())) {
+        remember(half.as_ref(), &view, api);
+    }
     let fallback = half.as_ref().map(|half| half.fallback.as_slice()).unwrap_or_default();
     match (decided, judged, rule) {
         (Some(Ok(decision)), judged, _) => {
@@ -87,7 +91,6 @@ async fn answered(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Htt
         (Some(Err(refused)), _, _) if fallback.is_empty() || refused.is_ours() => Err(refused.response()),
         (Some(Err(_)), judged, _) => Ok(by_fallback(judged.as_ref(), fallback)),
         (None, Some(judged), _) => {
-            remember(half.as_ref(), api);
             let connectors = judged.order();
             let each = Each(&connectors);
             Ok(reply::ok(&Answer { static_routing: Some(&judged), dynamic_routing: None, evaluated_connectors: each }))
@@ -124,13 +127,13 @@ fn judge<'a>(half: &'a Static, rule: &'a Arc<Rule>) -> Evaluated<'a> {
     Evaluated::new(&rule.text.algorithm, about, &half.fallback, share)
 }
 
-/// Remembers what the static half tells of a payment that is not decided with it; where it is refused, nothing is.
-fn remember(half: Option<&Static>, api: &Api) {
+/// Remembers what the static half tells of a payment that is not decided with it; nothing of a merchant that is not admitted.
+fn remember(half: Option<&Static>, view: &RoutingView, api: &Api) {
     let Some(Static { asked: EvaluateRequest { created_by, payment_id: Some(payment), parameters, .. }, .. }) = half else {
         return;
     };
     let context = evaluate::context(&parameters.0);
-    if context != Context::default() {
+    if context != Context::default() && view.admits(created_by) {
         // It was checked when it was read.
         let amount = evaluate::amount(&parameters.0).ok().flatten();
         api.handle.tell(created_by, payment, (context, amount));

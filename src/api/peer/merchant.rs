@@ -53,7 +53,7 @@ pub(in crate::api) async fn delete(path: web::Path<String>, request: HttpRequest
 
 /// A merchant that is known keeps its routing: creating it again must not take its priority list away.
 async fn created(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let Asked { merchant_id } = json::read(&api.body(body)?)?;
     if api.handle.view().knows(&merchant_id) {
         return Err(Refused::Invalid("TE_03", "Merchant account already exists".to_owned()));
@@ -80,7 +80,7 @@ async fn deleted(path: &str, request: &HttpRequest, api: &Api) -> Result<HttpRes
 
 /// The merchant a path names, when it is known and the caller may ask.
 pub(super) fn known(path: &str, request: &HttpRequest, api: &Api) -> Result<ProfileId, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let profile = profile_of(path)?;
     let known = api.handle.view().knows(&profile);
     known.then_some(profile).ok_or(Refused::Missing("Merchant account not found"))

@@ -52,7 +52,7 @@ pub(in crate::api) async fn list_active(path: web::Path<String>, request: HttpRe
 }
 
 async fn created(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let asked: CreateRequest = json::read(&api.body(body)?)?;
     let (profile, purpose) = (asked.created_by.clone(), asked.algorithm_for.unwrap_or(Purpose::Payment));
     let text = Box::new(asked.text()?);
@@ -69,7 +69,7 @@ async fn created(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
 }
 
 async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let asked: UpdateRequest = json::read(&api.body(body)?)?;
     let profile = asked.created_by.clone();
     let id = idle(&api.handle.view(), &profile, &asked.routing_algorithm_id)?.id;
@@ -83,7 +83,7 @@ async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
 }
 
 async fn switched(request: &HttpRequest, body: Arrived, api: &Api, active: bool) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let ChosenRequest { created_by: profile, routing_algorithm_id } = json::read(&api.body(body)?)?;
     let view = api.handle.view();
     let id = known(&view, &profile, &routing_algorithm_id)?.id;
@@ -94,7 +94,7 @@ async fn switched(request: &HttpRequest, body: Arrived, api: &Api, active: bool)
 }
 
 async fn deleted(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let ChosenRequest { created_by: profile, routing_algorithm_id } = json::read(&api.body(body)?)?;
     let id = idle(&api.handle.view(), &profile, &routing_algorithm_id)?.id;
     let position = api.append(Body::RuleDeleted { profile: profile.clone(), id }).await?;
@@ -105,7 +105,7 @@ async fn deleted(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Http
 }
 
 async fn listed(path: &str, request: &HttpRequest, api: &Api, active: bool) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let profile = profile_of(path)?;
     let view = api.handle.view();
     let write = move || {

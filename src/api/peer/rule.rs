@@ -38,6 +38,11 @@ impl From<BadField> for Refused {
     }
 }
 
+/// An error of this engine's, told in the shape of the peer's rules.
+pub(in crate::api) fn refused(error: ApiError) -> HttpResponse {
+    Refused::from(error).response()
+}
+
 impl Refused {
     pub(super) fn response(self) -> HttpResponse {
         let refused = |status, code, message: &str| reply::json(status, &RuleError { code, message, data: None });
@@ -90,7 +95,7 @@ enum Write {
 }
 
 async fn written(request: &HttpRequest, body: Arrived, api: &Api, write: Write) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let RuleRequest { merchant_id, config } = json::read(&api.body(body)?)?;
     config.checked()?;
     let kind = config.kind();
@@ -108,7 +113,7 @@ async fn written(request: &HttpRequest, body: Arrived, api: &Api, write: Write) 
 }
 
 fn found(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let RuleQuery { merchant_id, algorithm } = json::read(&api.body(body)?)?;
     let view = api.handle.view();
     let rule = view.peer_rule(&merchant_id, algorithm.as_str()).ok_or(NONE)?;
@@ -117,7 +122,7 @@ fn found(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse
 }
 
 async fn deleted(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let RuleQuery { merchant_id, algorithm } = json::read(&api.body(body)?)?;
     if !exists(api, &merchant_id, algorithm) {
         return Err(NONE);

@@ -31,7 +31,7 @@ pub(in crate::api) async fn reset(request: HttpRequest, body: Arrived, api: web:
 }
 
 async fn done(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
-    api.may_call_as_peer(request)?;
+    api.is_peer(request)?;
     let Asked { merchant_id } = json::read(&api.body(body)?)?;
     let view = api.handle.view();
     if !view.knows(&merchant_id) {

@@ -239,7 +239,7 @@ impl RoutingView {
         if let Some(number) = self.account_names.get(account) {
             return Some(number);
         }
-        let name = ConnectorName::parse(account.connector()).ok()?;
+        let name = account.connector_name()?;
         let connector = self.connectors.intern(&name, MAX_CONNECTORS)?;
         if connector as usize == self.pending.len() {
             self.pending.push_back(0);

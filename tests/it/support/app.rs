@@ -113,15 +113,20 @@ impl TestApp {
     /// As wanted, with its data in this folder.
     pub(crate) async fn start_in(dir: tempfile::TempDir, config: RuntimeConfig, api: ApiConfig) -> Result<Self> {
         let settings = Settings::clone(&config.settings);
-        let runtime = Runtime::start(RuntimeConfig { data_dir: dir.path().to_owned(), ..config }).await?;
-        let server = apos::api::start(runtime.handle(), api)?;
-        let app = Self { dir, runtime, server, http: http_client()? };
+        let app = Self::listening_in(dir, config, api).await?;
         app.until("the engine is ready", || {
             let handle = app.handle();
             handle.status().ready && handle.status().leader && **handle.view().settings() == settings
         })
         .await?;
         Ok(app)
+    }
+
+    /// As [`TestApp::start_in`], but returns as soon as it listens: what its log holds may still have to be folded.
+    pub(crate) async fn listening_in(dir: tempfile::TempDir, config: RuntimeConfig, api: ApiConfig) -> Result<Self> {
+        let runtime = Runtime::start(RuntimeConfig { data_dir: dir.path().to_owned(), ..config }).await?;
+        let server = apos::api::start(runtime.handle(), api)?;
+        Ok(Self { dir, runtime, server, http: http_client()? })
     }
 
     /// The engine itself.
