@@ -249,6 +249,7 @@ async fn a_decision_that_cannot_be_asked_for_is_refused_by_its_field() -> Result
     check(&|asked| asked["payment"] = json!("ada@example.org"), "payment").await?;
     check(&|asked| asked["profile"] = json!("4111111111111111"), "profile").await?;
     check(&|asked| asked["eligible"][1] = json!("a:4111111111111111"), "eligible[1]").await?;
+    check(&|asked| asked["context"]["country"] = json!("ZZ"), "context.country").await?;
     check(&|asked| asked["context"]["issuer"] = json!("John 4111 1111 1111 1111"), "context.issuer").await?;
     let many: Vec<String> = (0..101).map(|number| format!("psp:{number}")).collect();
     check(&|asked| asked["eligible"] = json!(many), "eligible").await?;
