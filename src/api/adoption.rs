@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::actions::{accepted, checked_reason, give};
 use super::reply::{self, Arrived};
@@ -11,16 +11,56 @@ use crate::adapters::json::{self, BadField};
 use crate::domain::{Command, Order, Position, ProfileId, Role, Time};
 use crate::engine::snapshot::{AdoptionView, CommandOutcome};
 
-/// `PUT /v1/adoption`. With a merchant, it has exactly what is given here, and follows all in the rest; without one, what is
-/// not given stays as it is.
+/// `PUT /v1/adoption`. With a merchant, it has exactly what is given here, and follows all in the rest; in both, only where
+/// both are null, for that may be all of its traffic. Without one, what is not given stays as it is.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AdoptionBody {
     profile: Option<ProfileId>,
     /// Percent, 0 to 100.
-    dial: Option<u64>,
-    shadow: Option<bool>,
+    #[serde(default)]
+    dial: Said<u64>,
+    #[serde(default)]
+    shadow: Said<bool>,
 }
+
+/// What a field says: null is not the same as nothing said.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Said<T> {
+    #[default]
+    Nothing,
+    Null,
+    Value(T),
+}
+
+impl<T> Said<T> {
+    fn value(self) -> Option<T> {
+        if let Self::Value(value) = self { Some(value) } else { None }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Said<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(from)?.map_or(Self::Null, Self::Value))
+    }
+}
+
+impl AdoptionBody {
+    /// The order, if it is one.
+    fn order(self) -> Result<Order, BadField> {
+        let Self { profile, dial, shadow } = self;
+        let is_reset = profile.is_some() && dial == Said::Null && shadow == Said::Null;
+        let (dial, shadow) = (dial.value().map(percent).transpose()?, shadow.value());
+        if dial.is_none() && shadow.is_none() && !is_reset {
+            let merchants = if profile.is_some() { FOLLOWS } else { "" };
+            return Err(BadField::new("dial", format!("missing: give dial, shadow or both{merchants}")));
+        }
+        Ok(Order::SetAdoption { profile, dial, shadow })
+    }
+}
+
+/// How what a merchant has of its own is taken away.
+const FOLLOWS: &str = "; for the merchant to follow all again, say so: \"dial\": null, \"shadow\": null";
 
 /// What became of it.
 #[derive(Serialize)]
@@ -60,13 +100,9 @@ pub(super) async fn get(request: HttpRequest, api: web::Data<Api>) -> Result<Htt
 /// Sets the dial and the shadow, of all or of one merchant.
 pub(super) async fn set(request: HttpRequest, body: Arrived, api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     let operator = api.require(&request, Role::Admin)?;
-    let AdoptionBody { profile, dial, shadow } = json::read(&api.body(body)?)?;
-    let dial = dial.map(percent).transpose()?;
-    if profile.is_none() && dial.is_none() && shadow.is_none() {
-        return Err(BadField::new("dial", "missing: give dial, shadow or both").into());
-    }
-    let merchant_known = profile.as_ref().map(|profile| api.handle.view().knows(profile));
-    let outcome = accepted(&api, Command { operator, order: Order::SetAdoption { profile, dial, shadow } }).await?;
+    let body: AdoptionBody = json::read(&api.body(body)?)?;
+    let merchant_known = body.profile.as_ref().map(|profile| api.handle.view().knows(profile));
+    let outcome = accepted(&api, Command { operator, order: body.order()? }).await?;
     Ok(reply::ok(&Answer { outcome, merchant_known }))
 }
 

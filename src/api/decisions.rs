@@ -30,6 +30,7 @@ struct Asked {
     amount: AskedAmount,
     #[serde(default)]
     context: AskedContext,
+    /// 1 to 100 accounts; one that is named again counts once, where it stood first, as in the peer's calls.
     eligible: Vec<ConnectorAccount>,
 }
 
@@ -182,6 +183,9 @@ impl Asked {
         let AskedAmount { minor, currency } = self.amount;
         let amount = Money::of_payment(minor, currency).map_err(|problem| BadField::new("amount.minor", problem))?;
         let eligible = Request::distinct(self.eligible).map_err(|problem| BadField::new("eligible", problem))?;
+        if let Some(unknown) = country.filter(|country| !country.is_assigned()) {
+            return Err(BadField::new("context.country", format!("`{unknown}` is no country's code (ISO 3166-1 alpha-2)")));
+        }
         let bin = bin.map(|digits| Bin::parse(&digits)).transpose().map_err(|problem| BadField::new("context.bin", problem))?;
         Ok(Request {
             profile: self.profile,

@@ -123,7 +123,8 @@ pub(super) async fn update_score(request: HttpRequest, body: Arrived, api: web::
     api.requests.name(&request, api.handle.now(), answer)
 }
 
-/// Answers once the outcome is durable, whether or not the payment is known.
+/// Answers once the outcome is durable, whether or not payment and merchant are known. The peer refuses an unknown merchant's; what
+/// happened is kept here, whoever it is of, also where unknown merchants are not created.
 async fn updated(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, Refused> {
     api.is_peer(request)?;
     let told: UpdateRequest = json::read(&api.body(body)?)?;

@@ -72,6 +72,12 @@ impl Country {
         let index = COUNTRIES.binary_search_by(|(code, _)| (*code).cmp(self.code())).ok()?;
         Some(COUNTRIES[index].1)
     }
+
+    /// Whether cards are issued there: a code of ISO 3166-1, or Kosovo's, which that leaves to its users.
+    #[must_use]
+    pub fn is_assigned(self) -> bool {
+        self.name().is_some() || self.code() == "XK"
+    }
 }
 
 #[cfg(test)]

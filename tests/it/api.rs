@@ -107,6 +107,11 @@ async fn dial_shadow_and_kill_switch_are_set_and_shown() -> Result<()> {
         (json!({}), "dial"),
         (json!({ "shadow": "yes" }), "shadow"),
         (json!({ "profile": "" }), "profile"),
+        (json!({ "profile": "4111111111111111", "dial": 10 }), "profile"),
+        (json!({ "dial": null, "shadow": null }), "dial"),
+        (json!({ "profile": "pro_2" }), "dial"),
+        (json!({ "profile": "pro_2", "dial": null }), "dial"),
+        (json!({ "profile": "pro_2", "shadow": null }), "dial"),
     ] {
         let (status, answer) = put("/v1/adoption", ADMIN, body.clone()).await?;
         assert_eq!((status, &answer["error"]["field"]), (400, &json!(field)), "{body}: {answer}");
@@ -114,6 +119,11 @@ async fn dial_shadow_and_kill_switch_are_set_and_shown() -> Result<()> {
     assert_eq!(put("/v1/adoption", ADMIN, json!({ "dial": 10 })).await?.0, 200);
     let (status, answer) = put("/v1/adoption", ADMIN, json!({ "profile": "pro_2", "shadow": true })).await?;
     assert_eq!((status, &answer["merchant_known"]), (200, &json!(false)), "{answer}");
+    let (_, answer) = put("/v1/adoption", ADMIN, json!({ "profile": "pro_2" })).await?;
+    let told = answer["error"]["message"].as_str().unwrap();
+    assert!(told.contains("follow all again") && told.contains(r#""dial": null, "shadow": null"#), "{answer}");
+    let (status, answer) = put("/v1/adoption", ADMIN, json!({ "profile": "pro_3", "dial": null, "shadow": null })).await?;
+    assert!(status == 200 && answer.to_string().contains("pro_3 follows all merchants"), "{answer}");
     assert_eq!(put("/v1/kill-switch", VIEWER, json!({ "pulled": true })).await?.0, 403);
     assert_eq!(put("/v1/kill-switch", OPERATOR, json!({ "pulled": true, "reason": "x".repeat(201) })).await?.0, 400);
     for reason in ["fraud on 4111 1111 1111 1111", "asked by ada@example.org"] {
@@ -242,6 +252,7 @@ async fn a_decision_that_cannot_be_asked_for_is_refused_by_its_field() -> Result
     check(&|asked| asked["payment"] = json!("ada@example.org"), "payment").await?;
     check(&|asked| asked["profile"] = json!("4111111111111111"), "profile").await?;
     check(&|asked| asked["eligible"][1] = json!("a:4111111111111111"), "eligible[1]").await?;
+    check(&|asked| asked["context"]["country"] = json!("ZZ"), "context.country").await?;
     check(&|asked| asked["context"]["issuer"] = json!("John 4111 1111 1111 1111"), "context.issuer").await?;
     let many: Vec<String> = (0..101).map(|number| format!("psp:{number}")).collect();
     check(&|asked| asked["eligible"] = json!(many), "eligible").await?;

@@ -232,11 +232,23 @@ async fn what_the_static_half_tells_is_joined_to_the_decision() -> Result<()> {
     assert_eq!(decide(&app, "pay_after", "SR_BASED_ROUTING").await?.status, 200);
     assert_eq!(context(&app, "pay_after"), full, "told a moment before");
 
-    // What is told of another payment says nothing of this one.
+    // What is told of another merchant's payment says nothing of this one, and of another payment nothing is told.
     let dynamic = decide_request("pro_1", "pay_other", &[STRIPE, ADYEN]);
-    let other = json!({ "static_routing_request": half("pay_both"), "dynamic_routing_request": dynamic });
+    let mut other = json!({ "static_routing_request": half("pay_other"), "dynamic_routing_request": dynamic });
+    other["static_routing_request"]["created_by"] = json!("pro_2");
     assert_eq!(app.post_as_switch("/routing/hybrid", &other).await?.status, 200);
     assert_eq!(context(&app, "pay_other")["bin"], Value::Null);
+    other["static_routing_request"]["payment_id"] = json!("pay_both");
+    let mut no_bin = json!({ "static_routing_request": half("pay_both") });
+    no_bin["static_routing_request"]["parameters"]["card_bin"]["value"] = json!("42424x");
+    for (body, fields) in [
+        (&other, ["static_routing_request.payment_id: ", "dynamic_routing_request.paymentInfo.paymentId"]),
+        (&no_bin, ["static_routing_request.parameters.card_bin: ", "six to eight digits"]),
+    ] {
+        let refused = app.post_as_switch("/routing/hybrid", body).await?;
+        let message = refused.body["message"].as_str().unwrap_or_default();
+        assert!(refused.status == 400 && message.starts_with(fields[0]) && message.contains(fields[1]), "{refused:?}");
+    }
 
     // It is in the log, so that every replica knows it.
     app.post_as_switch("/routing/hybrid", &json!({ "static_routing_request": half("pay_later") })).await?;

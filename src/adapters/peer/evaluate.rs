@@ -171,17 +171,24 @@ const fn suits(kind: Kind, value: &Value) -> bool {
     }
 }
 
-/// What routing wants to know of a payment, out of what was told to judge a rule on.
-#[must_use]
-pub fn context(told: &Parameters) -> Context {
-    Context {
+/// What routing wants to know of a payment, out of what was told to judge a rule on. A word that is none of ours stays unknown.
+///
+/// # Errors
+/// The BIN, where it is none.
+pub fn context(told: &Parameters) -> Result<Context, BadField> {
+    let bin = |key: &str| {
+        let read = told.word(key).map(Bin::parse).transpose();
+        read.map_err(|problem| BadField::new(format!("parameters.{key}"), problem))
+    };
+    let (bin, longer) = (bin("card_bin")?, bin("extended_card_bin")?);
+    Ok(Context {
         method: told.word("payment_method").and_then(Method::parse),
         network: told.word("card_network").and_then(Network::spelt),
         country: told.word("issuer_country").and_then(Country::named),
-        bin: told.word("extended_card_bin").or_else(|| told.word("card_bin")).and_then(|digits| Bin::parse(digits).ok()),
+        bin: longer.or(bin),
         three_ds: told.word("authentication_type").and_then(super::three_ds),
         ..Context::default()
-    }
+    })
 }
 
 /// The amount that was told, where amount and currency were.

@@ -17,7 +17,7 @@ use crate::adapters::peer::{DecideRequest, DecideResponse, Refusal};
 use crate::api::Api;
 use crate::api::reply::{self, Arrived};
 use crate::domain::rule::Parameters;
-use crate::domain::{ConnectorAccount, Context, Decision, Rule};
+use crate::domain::{ConnectorAccount, Context, Decision, Money, Rule};
 use crate::engine::route::RoutingView;
 
 #[derive(Deserialize)]
@@ -53,14 +53,9 @@ pub(in crate::api) async fn hybrid(request: HttpRequest, body: Arrived, api: web
 struct Static {
     asked: EvaluateRequest,
     fallback: Vec<ConnectorAccount>,
-}
-
-impl Static {
-    /// Whether it tells of the payment that is to be decided.
-    fn is_about(&self, dynamic: &DecideRequest) -> bool {
-        let payment = self.asked.payment_id.as_ref();
-        self.asked.created_by == dynamic.merchant_id && payment.is_none_or(|id| *id == dynamic.payment_info.payment_id)
-    }
+    /// What it tells of the payment.
+    context: Context,
+    amount: Option<Money>,
 }
 
 async fn answered(request: &HttpRequest, body: Arrived, api: &Api) -> Result<HttpResponse, HttpResponse> {
@@ -74,10 +69,10 @@ async fn answered(request: &HttpRequest, body: Arrived, api: &Api) -> Result<Htt
     };
     let mut decided = None;
     if let Some(asked) = &mut dynamic {
-        // What is told of another payment says nothing of this one.
-        let about = half.as_ref().filter(|half| half.is_about(asked));
-        let told = about.map_or(const { &Parameters::NONE }, |half| &half.asked.parameters.0);
-        decided = Some(super::choose(asked, (evaluate::context(told), told), api).await);
+        // What is told of another merchant's payment says nothing of this one.
+        let about = half.as_ref().filter(|half| half.asked.created_by == asked.merchant_id);
+        let told = about.map(|half| (half.context, &half.asked.parameters.0));
+        decided = Some(super::choose(asked, told.unwrap_or((Context::default(), &Parameters::NONE)), api).await);
     }
     if decided.as_ref().is_none_or(|decided| decided.as_ref().is_err_and(|refused| !refused.is_ours())) {
         remember(half.as_ref(), &view, api);
@@ -110,11 +105,25 @@ fn read(request: &HttpRequest, body: Arrived, api: &Api) -> Result<(Option<Stati
     }
     let half = asked.static_routing_request.map(|asked| {
         let within = |bad: BadField| BadField::new(format!("static_routing_request.{}", bad.field), bad.problem);
-        evaluate::amount(&asked.parameters.0).map_err(within)?;
+        let context = evaluate::context(&asked.parameters.0).map_err(within)?;
+        let amount = evaluate::amount(&asked.parameters.0).map_err(within)?;
         let fallback = evaluate::fallback(asked.fallback_output.as_deref()).map_err(within)?;
-        Ok::<_, BadField>(Static { asked, fallback })
+        Ok::<_, BadField>(Static { asked, fallback, context, amount })
     });
-    Ok((half.transpose()?, asked.dynamic_routing_request))
+    let (half, dynamic) = (half.transpose()?, asked.dynamic_routing_request);
+    about_one_payment(half.as_ref(), dynamic.as_ref())?;
+    Ok((half, dynamic))
+}
+
+/// Both halves are about one payment, where both name one.
+fn about_one_payment(half: Option<&Static>, dynamic: Option<&DecideRequest>) -> Result<(), BadField> {
+    let told = half.and_then(|half| half.asked.payment_id.as_ref());
+    let asked = dynamic.map(|dynamic| &dynamic.payment_info.payment_id);
+    if told.zip(asked).is_some_and(|(told, asked)| told != asked) {
+        let problem = "it is not that of dynamic_routing_request.paymentInfo.paymentId: both halves are about one payment";
+        return Err(BadField::new("static_routing_request.payment_id", problem));
+    }
+    Ok(())
 }
 
 fn neither() -> Refused {
@@ -129,14 +138,12 @@ fn judge<'a>(half: &'a Static, rule: &'a Arc<Rule>) -> Evaluated<'a> {
 
 /// Remembers what the static half tells of a payment that is not decided with it; nothing of a merchant that is not admitted.
 fn remember(half: Option<&Static>, view: &RoutingView, api: &Api) {
-    let Some(Static { asked: EvaluateRequest { created_by, payment_id: Some(payment), parameters, .. }, .. }) = half else {
+    let Some(Static { asked: EvaluateRequest { created_by, payment_id: Some(payment), .. }, context, amount, .. }) = half
+    else {
         return;
     };
-    let context = evaluate::context(&parameters.0);
-    if context != Context::default() && view.admits(created_by) {
-        // It was checked when it was read.
-        let amount = evaluate::amount(&parameters.0).ok().flatten();
-        api.handle.tell(created_by, payment, (context, amount));
+    if *context != Context::default() && view.admits(created_by) {
+        api.handle.tell(created_by, payment, (*context, *amount));
     }
 }
 
