@@ -173,6 +173,20 @@ fn no_secret_is_printed() {
 }
 
 #[test]
+fn a_check_tells_keys_set_by_variables_apart_from_secrets() {
+    let variables = [
+        ("APOS_API_KEY__ADMIN", "0123456789abcdef0123456789abcdef"),
+        ("APOS_WEBHOOK_KEY__pro_1", "swordfish"),
+        ("APOS_HYPERSWITCH_KEY", "hunter2"),
+    ];
+    let secrets = "Secrets from variables: API keys: admin; webhook keys: pro_1; Hyperswitch's keys: all profiles.";
+    let told = Home::new().run(&["config", "check"], &variables).err;
+    assert!(told.contains("set in it by variables: none.") && told.contains(secrets), "{told}");
+    let told = Home::new().run(&["config", "check"], &[("APOS__API__WORKERS", "3")]).err;
+    assert!(told.contains("set in it by variables: APOS__API__WORKERS.") && told.contains("API keys: none;"), "{told}");
+}
+
+#[test]
 fn nothing_starts_by_itself_where_something_is_set_up() {
     let refused = |home: &Home, arguments: &[&str], variables: &[(&str, &str)], what: &str| {
         let ran = home.run(arguments, variables);
