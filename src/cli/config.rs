@@ -24,18 +24,26 @@ pub(super) fn run(command: ConfigCommand, flags: &Flags, environment: &Environme
     Ok(Ended::Fine)
 }
 
-/// Where the configuration came from, and which secrets there are, by name.
+/// Where the configuration came from, and which secrets the environment holds, by name.
 fn sources(setup: &Setup) -> String {
     let file = setup.loaded.file.as_ref().map_or("no file".to_owned(), |file| file.display().to_string());
     let roles: Vec<&str> = setup.secrets.api_keys.keys().map(|role| role.as_str()).collect();
     let profiles: Vec<&str> = setup.secrets.webhook_keys.keys().map(AsRef::as_ref).collect();
     format!(
-        "The configuration is fine: {file}; variables: {}.\nAPI keys: {}. Webhook keys: {}.\nThe switch's calls: {}.",
+        "The configuration is fine: {file}; set in it by variables: {}.\nSecrets from variables: API keys: {}; webhook keys: {}; \
+         Hyperswitch's keys: {}.\nThe switch's calls: {}.",
         listed(&setup.loaded.variables),
         listed(&roles),
         listed(&profiles),
+        listed(&hyperswitch_keys(&setup.secrets)),
         peer_access(&setup.secrets)
     )
+}
+
+/// Whose payments Hyperswitch can be asked for.
+fn hyperswitch_keys(secrets: &Secrets) -> Vec<&str> {
+    let shared = secrets.hyperswitch_key.is_some().then_some("all profiles");
+    shared.into_iter().chain(secrets.hyperswitch_keys.keys().map(AsRef::as_ref)).collect()
 }
 
 /// Who may make the switch's calls.

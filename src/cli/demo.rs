@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &DemoArguments, setup: &Setup) -> Result<Ended, Fai
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
     let (waker, woken) = mpsc::channel();
     let (asks, asked) = mpsc::channel();
-    tell_not_used(setup, &scenario, (form, &waker));
+    let not_used = settings::not_used(setup.config(), &scenario);
     let stage = Stage { scenario, mishaps, seed, pace, settings: setup.config().settings(), snapshot, waker, asked };
     let shown = Shown { snapshot: stage.snapshot.clone(), waker: stage.waker.clone(), wakes: woken, asks: asks.clone() };
     let world = std::thread::Builder::new()
@@ -74,6 +74,9 @@ pub(super) fn run(arguments: &DemoArguments, setup: &Setup) -> Result<Ended, Fai
         .spawn(move || stage.play())
         .context("the world's thread cannot be started")?;
     screen::forward_signals(shown.waker.clone()).context("signals cannot be listened to")?;
+    if let Some(text) = not_used {
+        tell(text, form, &shown.waker);
+    }
     let exit = match options {
         Some(options) => show(shown, options),
         None => write_lines(&shown, form),
@@ -84,9 +87,8 @@ pub(super) fn run(arguments: &DemoArguments, setup: &Setup) -> Result<Ended, Fai
     Ok(screen::ended(exit?))
 }
 
-/// Says what of the configuration does not count here, on the screen if there is one.
-fn tell_not_used(setup: &Setup, scenario: &Scenario, (form, waker): (Output, &Sender<Wake>)) {
-    let Some(text) = settings::not_used(setup.config(), scenario) else { return };
+/// Says a line to the person, on the screen if there is one.
+fn tell(text: String, form: Output, waker: &Sender<Wake>) {
     if form == Output::Tui {
         // The screen has not begun to listen: it is said as soon as it does.
         let _ = waker.send(Wake::Note(text));

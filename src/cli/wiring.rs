@@ -13,11 +13,12 @@ use crate::adapters::decline::DeclineTables;
 use crate::adapters::hyperswitch::{ApiKeys, Switch};
 use crate::api::{ApiConfig, Keys, PeerAccess, WebhookKey};
 use crate::config::{self, Config, Environment, LogKind, Secret, TablesKind};
+use crate::domain::Model;
 use crate::engine::learn::{Course, Underway};
 use crate::log::LogError;
 use crate::runtime::background::let_answers_go_first;
 use crate::runtime::{
-    self, Durability, FetchConfig, LogChoice, Pace, RetentionConfig, RuntimeConfig, StreamConfig, TablesChoice,
+    self, Durability, FetchConfig, LogChoice, Pace, RetentionConfig, RuntimeConfig, StreamConfig, TablesChoice, Untrained,
 };
 
 /// Makes models as the service does, each when it is asked for.
@@ -27,13 +28,8 @@ pub(super) fn train_at_once(course: Course) -> Underway {
 
 /// Makes models as the service does, each on a thread of its own, from when it is begun.
 pub(super) fn train_beside(course: Course) -> Underway {
-    let (version, made) = (course.version, Arc::new(OnceLock::new()));
-    let make = move || {
-        // A library's panic must not end the world that waits for the model: the next training may go well.
-        let train = || runtime::train(&course.lessons, &course.connectors, version).ok();
-        made.get_or_init(|| panic::catch_unwind(AssertUnwindSafe(train)).unwrap_or_default()).clone()
-    };
-    let underway = Underway::new(make);
+    let (version, made) = (course.version, OnceLock::new());
+    let underway = Underway::new(move || made.get_or_init(|| trained(&course)).clone());
     let early = underway.clone();
     let spawned = std::thread::Builder::new().name("trainer".to_owned()).spawn(move || {
         let_answers_go_first();
@@ -43,6 +39,20 @@ pub(super) fn train_beside(course: Course) -> Underway {
         tracing::warn!(component = "trainer", version, %error, "trains without a thread of its own");
     }
     underway
+}
+
+/// A model; none where there is nothing to train, or the library gave up, which the log file tells.
+fn trained(course: &Course) -> Option<Model> {
+    let Course { lessons, connectors, version } = course;
+    // A library's panic must not end the world that waits for the model: the next training may go well.
+    let model = panic::catch_unwind(AssertUnwindSafe(|| runtime::train(lessons, connectors, *version)));
+    match model.unwrap_or_else(|_| Err(Untrained::Trees("it panicked".to_owned()))) {
+        Ok(model) => Some(model),
+        Err(error) => {
+            tracing::warn!(component = "trainer", version, %error, "no model could be trained");
+            None
+        }
+    }
 }
 
 /// What the runtime is started with; the data folder is made.

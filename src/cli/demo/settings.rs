@@ -61,7 +61,7 @@ pub(super) fn not_used(config: &Config, scenario: &Scenario) -> Option<String> {
     let experiments = together(scenario.experiments.clone(), &config.experiments);
     let left_out = config.experiments.iter().filter(|(name, users)| experiments.get(*name) != Some(*users));
     keys.extend(left_out.map(|(name, _)| format!("experiments.{name}")));
-    (!keys.is_empty()).then(|| format!("a simulated world does not use these of the configuration: {}", keys.join(", ")))
+    (!keys.is_empty()).then(|| format!("not used by a simulated world: {}", keys.join(", ")))
 }
 
 #[cfg(test)]
