@@ -84,11 +84,11 @@ impl DeclineTables {
     }
 }
 
-/// Whether a code is one: short, visible ASCII, and no card number.
+/// Whether a code is one: short, visible ASCII, no card number and no address.
 pub(super) fn fit(code: &str) -> bool {
     let visible = !code.is_empty() && code.len() <= CODE_MAX && code.bytes().all(|byte| byte.is_ascii_graphic());
     let digits = |row: &str| row.bytes().filter(u8::is_ascii_digit).count();
-    visible && code.split(|c: char| c.is_ascii_alphabetic()).all(|row| digits(row) <= DIGITS_MAX)
+    visible && !code.contains('@') && code.split(|c: char| c.is_ascii_alphabetic()).all(|row| digits(row) <= DIGITS_MAX)
 }
 
 #[cfg(test)]

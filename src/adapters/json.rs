@@ -10,7 +10,7 @@ use std::fmt;
 use serde::Deserialize;
 use strict::Strict;
 
-use crate::domain::wording;
+use crate::domain::{personal, wording};
 
 /// Why a body was not understood. Safe to answer to its sender; not to be logged, since it may repeat a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,10 +22,18 @@ pub struct BadField {
 }
 
 impl BadField {
-    /// A refusal of one field.
+    /// A refusal of one field. What is a person's in it is not repeated.
     #[must_use]
     pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { field: field.into(), problem: problem.into() }
+        let (field, problem) = (field.into(), problem.into());
+        let impersonal = |text: String, instead: &dyn Fn(&str) -> String| match personal::within(&text) {
+            None => text,
+            Some(data) => instead(data),
+        };
+        Self {
+            field: impersonal(field, &|data| format!("(a field that holds {data})")),
+            problem: impersonal(problem, &|data| format!("it holds {data}, which has no place here")),
+        }
     }
 }
 

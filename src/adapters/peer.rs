@@ -15,14 +15,14 @@ pub mod score;
 
 use compact_str::CompactString;
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::json::BadField;
 use crate::domain::decision::{Pursued, single, told};
 use crate::domain::{
     Approach, Bin, Candidate, ConnectorAccount, Context, Country, Currency, Decision, Exclusion, Method, Money, Network,
-    PaymentId, ProfileId, Request, RuleId,
+    PaymentId, ProfileId, Request, RuleId, personal,
 };
 
 /// `POST /decide-gateway`.
@@ -69,10 +69,13 @@ pub struct PaymentInfo {
     /// The currency.
     pub currency: Currency,
     /// `ORDER_PAYMENT`.
+    #[serde(default, deserialize_with = "repeated")]
     pub payment_type: Option<CompactString>,
     /// Always "UPI" from Hyperswitch, whatever the payment is.
+    #[serde(default, deserialize_with = "repeated")]
     pub payment_method_type: Option<CompactString>,
     /// `card`; other clients of the peer send a network (`VISA`) here.
+    #[serde(default, deserialize_with = "repeated")]
     pub payment_method: Option<CompactString>,
     /// The BIN.
     pub card_isin: Option<CompactString>,
@@ -82,6 +85,15 @@ pub struct PaymentInfo {
     pub card_switch_provider: Option<CompactString>,
     /// The country, by its two letters, from other clients of the peer.
     pub country: Option<CompactString>,
+}
+
+/// A word that the answer repeats, as the peer's does: nothing of a person's.
+fn repeated<'de, D: Deserializer<'de>>(from: D) -> Result<Option<CompactString>, D::Error> {
+    let word = Option::<CompactString>::deserialize(from)?;
+    match word.as_deref().and_then(personal::within) {
+        None => Ok(word),
+        Some(data) => Err(serde::de::Error::custom(format!("it holds {data}, which has no place here"))),
+    }
 }
 
 impl PaymentInfo {

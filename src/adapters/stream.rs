@@ -261,7 +261,7 @@ fn text<'v>(field: &'static str, value: &'v Value) -> Result<Option<&'v str>, Ma
 }
 
 fn identifier<T>(field: &'static str, value: &Value, parse: fn(&str) -> Result<T, String>) -> Result<Option<T>, Malformed> {
-    let expected = "1 to 128 visible characters without white space";
+    let expected = "1 to 128 visible characters without white space, no card number and no e-mail address";
     text(field, value)?.map(|text| parse(text).map_err(|_| Malformed::Invalid { field, expected })).transpose()
 }
 

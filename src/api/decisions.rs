@@ -89,6 +89,7 @@ struct View<'a> {
     #[serde(serialize_with = "told::candidates")]
     candidates: &'a [Candidate],
     /// What else shaped it.
+    #[serde(serialize_with = "told::notes")]
     notes: &'a [Note],
 }
 

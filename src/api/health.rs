@@ -1,6 +1,7 @@
 //! `GET /health`, `GET /health/ready`: in the peer's words, with more beside them.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
@@ -64,5 +65,10 @@ pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
         (true, false) => (StatusCode::OK, "Up", "degraded"),
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "Down", "not ready"),
     };
-    reply::json(code, &Health { message, status: word, version: status.version, degraded: public(status.degraded) })
+    let mut answer =
+        reply::json(code, &Health { message, status: word, version: status.version, degraded: public(status.degraded) });
+    if !status.ready {
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    answer
 }

@@ -133,7 +133,7 @@ identifier!(
     /// The sender's own identifier of an event: a webhook's `event_id`.
     EventId,
     "the event id",
-    checked
+    impersonal
 );
 identifier!(
     /// Who gave a command: an operator's name, or `apos` for the engine itself.

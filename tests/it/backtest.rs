@@ -128,6 +128,28 @@ fn drawn(complete: &Case, (seed, first): (u64, usize), propensity: impl Fn(usize
     log
 }
 
+/// Traffic is no merit: of a log, the best fixed connector is the one that did best, however seldom it was tried.
+#[test]
+fn the_best_fixed_connector_of_a_log_is_the_one_that_did_best() {
+    let complete = slice("stationary", 6_000);
+    let best = judged(&complete, PolicyName::BestFixed).success_rate.unwrap();
+    for propensity in [true, false] {
+        let log = drawn(&complete, (1, usize::MAX), |_, share| propensity.then_some(share));
+        let mut skewed = log.clone();
+        // Nine of ten payments went to the first of the list.
+        for (n, outcomes) in skewed.outcomes.iter_mut().enumerate().filter(|(n, _)| n % 10 != 0) {
+            let first = complete.outcome(n, complete.payments[n].connectors[0]).unwrap().clone();
+            outcomes[0] = apos::backtest::routing::Outcome { propensity: propensity.then_some(0.9), p: None, ..first };
+        }
+        for log in [log, skewed] {
+            let mut policy = Policy::new(PolicyName::BestFixed, &log, Engine { settings: &Settings::default(), trainer: None });
+            let chosen = |n: usize| complete.outcome(n, policy.choose(&complete, n).connector).unwrap().value();
+            let rate = (0..6_000).map(chosen).sum::<f64>() / 6_000.0;
+            assert!((rate - best).abs() < 1e-9, "{rate} of {best}");
+        }
+    }
+}
+
 /// What the engine comes to that learns only where it chooses as a log did, as the log's judge lets it: exactly, since every
 /// choice's probability of success is known here.
 fn comes_to(complete: &Case, log: &Case) -> f64 {

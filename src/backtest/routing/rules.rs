@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::case::{Case, Choice, Outcome, Payment};
+use crate::backtest::doubly_robust::LEAST_PROPENSITY;
 use crate::domain::Method;
 use crate::domain::numbers::len_as_f64;
 use crate::sim::chance::{Family, Stream};
@@ -174,12 +175,33 @@ impl Uniform {
     }
 }
 
-/// The connector that is best for all payments together, in hindsight; where a payment cannot go there, its first.
+/// The connector that is best for all payments together, in hindsight; where a payment cannot go there, its first. Of a log,
+/// which knows each payment at one connector alone, it is the one with the best rate of its own payments, each weighted by
+/// how seldom it is sent there, where that is told.
 #[derive(Debug)]
 pub struct Best(u16);
 
 impl Best {
     pub(super) fn new(case: &Case) -> Self {
+        if case.is_complete() { Self::of_all(case) } else { Self::of_a_log(case) }
+    }
+
+    fn of_a_log(case: &Case) -> Self {
+        let mut rates = vec![(0.0, 0.0); case.connectors.len()];
+        let told = case.outcomes.iter().flatten().all(|outcome| outcome.propensity.is_some());
+        for outcome in case.outcomes.iter().flatten() {
+            let propensity = outcome.propensity.filter(|_| told).unwrap_or(1.0).max(LEAST_PROPENSITY);
+            if let Some((worth, weight)) = rates.get_mut(usize::from(outcome.connector)) {
+                *worth += outcome.value() / propensity;
+                *weight += 1.0 / propensity;
+            }
+        }
+        let all: Vec<u16> = (0_u16..).take(rates.len().max(1)).collect();
+        let rate = |connector: u16| rates.get(usize::from(connector)).map_or(0.0, |(worth, weight)| worth / weight.max(1.0));
+        Self(argmax(&all, rate))
+    }
+
+    fn of_all(case: &Case) -> Self {
         let mut totals = vec![0.0; case.connectors.len()];
         for (payment, outcomes) in case.payments.iter().zip(&case.outcomes) {
             let value = |connector| outcomes.iter().find(|o| o.connector == connector).map(Outcome::value);

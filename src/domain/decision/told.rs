@@ -1,8 +1,8 @@
-//! Candidates as callers are told of them: what a recorded one keeps apart for its replica's sake is one number to them.
+//! Candidates and notes as callers are told of them: what a recorded one keeps apart for its replica's sake is one number.
 
 use serde::{Serialize, Serializer};
 
-use super::{Candidate, Exclusion, single};
+use super::{Candidate, Exclusion, Note, single};
 use crate::domain::ConnectorAccount;
 
 #[derive(Serialize)]
@@ -27,6 +27,15 @@ impl<'c> Told<'c> {
         let (excluded, expected, spread, bonus, evidence) = (*excluded, *expected, *spread, *bonus, *evidence);
         Self { account, excluded, expected, spread, bonus, pending: candidate.in_flight(), evidence }
     }
+}
+
+/// Writes a decision's notes for an answer. Costs that had no part in the choice are told by its explanation.
+///
+/// # Errors
+/// The serialiser's.
+pub fn notes<S: Serializer>(all: &[Note], to: S) -> Result<S::Ok, S::Error> {
+    let weighed = |note: &&Note| !matches!(note, Note::Objective(weighed) if weighed.objective().is_success());
+    to.collect_seq(all.iter().filter(weighed))
 }
 
 /// Writes a decision's candidates for an answer.
