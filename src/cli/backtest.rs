@@ -12,7 +12,7 @@ use super::bar::Meter;
 use super::simulate::ReportForm;
 use super::{Ended, Failure, Setup, output, wiring};
 use crate::backtest::routing::suite::{DEVELOP, REPORT, SCENARIOS, Scenario};
-use crate::backtest::routing::{Case, Engine, PolicyName, Remarks, Report, judge, read, write};
+use crate::backtest::routing::{Case, Engine, Lacking, PolicyName, Remarks, Report, judge, read, write};
 use crate::engine::learn::Train;
 use crate::runtime::clock::instant;
 
@@ -301,9 +301,11 @@ fn text(report: &Report) -> String {
     let percent = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{:.2} %", value * 100.0));
     let number = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{value:.2}"));
     let fixed = report.best_fixed.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+    let matched = report.estimate.as_ref().filter(|estimate| estimate.lacking == Some(Lacking::Propensities));
+    let of = matched.map_or(String::new(), |estimate| format!(" of the {} payments sent as the log did", estimate.matched));
     let mut lines = vec![
         format!("payments                     {}", report.payments),
-        format!("success rate                 {}", percent(report.success_rate)),
+        format!("success rate                 {}{of}", percent(report.success_rate)),
     ];
     match &report.estimate {
         Some(estimate) => {
