@@ -1,6 +1,6 @@
 //! The engine: a pure function of the log.
 //!
-//! [`apply`] folds one entry into [`State`]; it has no clock, no IO and no entropy, and it cannot fail. What should
+//! [`apply()`] folds one entry into [`State`]; it has no clock, no IO and no entropy, and it cannot fail. What should
 //! happen in the world comes out as [`Effect`]s. The same log gives the same state, byte for byte, on every replica.
 
 mod analyse;

@@ -37,6 +37,15 @@ impl BadField {
     }
 }
 
+/// Refuses a text that would be kept and shown, where it holds what is a person's.
+///
+/// # Errors
+/// The field, with what it holds, which is not repeated.
+pub fn impersonal(field: &str, text: &str) -> Result<(), BadField> {
+    let held = |data| BadField::new(field, format!("it holds {data}: it would be kept and shown, so leave that out"));
+    personal::within(text).map_or(Ok(()), |data| Err(held(data)))
+}
+
 impl fmt::Display for BadField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let field = if self.field.is_empty() { "the body" } else { &self.field };

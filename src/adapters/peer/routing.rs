@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::algorithm::{self, AsWritten};
-use crate::adapters::json::BadField;
+use crate::adapters::json::{self, BadField};
 use crate::domain::rule::{DESCRIPTION_MAX, RuleText, TEXT_MAX};
-use crate::domain::{ProfileId, Purpose, Rule, RuleId, Time, personal};
+use crate::domain::{ProfileId, Purpose, Rule, RuleId, Time};
 
 /// `POST /routing/create`. Metadata beside it is not kept: the peer's lists do not show it either.
 #[derive(Debug, Deserialize)]
@@ -62,23 +62,20 @@ fn text(name: String, description: Option<String>, algorithm: &Json) -> Result<R
         let told = format!("it has {} bytes; at most {DESCRIPTION_MAX} are allowed", description.len());
         return Err(BadField::new("description", told));
     }
-    let holds = |data: &str| format!("it holds {data}: rules are kept and shown, so leave that out");
-    let told =
-        [("name", personal::within(&name)), ("description", personal::within(&description)), ("algorithm", held(algorithm))];
-    if let Some((field, data)) = told.into_iter().find_map(|(field, data)| Some((field, data?))) {
-        return Err(BadField::new(field, holds(data)));
-    }
+    json::impersonal("name", &name)?;
+    json::impersonal("description", &description)?;
+    impersonal(algorithm)?;
     let (algorithm, bytes) = algorithm::read(algorithm)?;
     Ok(RuleText { name, description, algorithm, bytes })
 }
 
-/// What of a person's the words of an algorithm hold.
-fn held(algorithm: &Json) -> Option<&'static str> {
+/// Refuses an algorithm with a word that holds what is a person's.
+fn impersonal(algorithm: &Json) -> Result<(), BadField> {
     match algorithm {
-        Json::String(word) => personal::within(word),
-        Json::Array(values) => values.iter().find_map(held),
-        Json::Object(fields) => fields.values().find_map(held),
-        Json::Null | Json::Bool(_) | Json::Number(_) => None,
+        Json::String(word) => json::impersonal("algorithm", word),
+        Json::Array(values) => values.iter().try_for_each(impersonal),
+        Json::Object(fields) => fields.values().try_for_each(impersonal),
+        Json::Null | Json::Bool(_) | Json::Number(_) => Ok(()),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::adapters::peer::rule::{Rule, RuleError, RuleKind, RuleQuery, RuleRequ
 use crate::api::reply::{self, Arrived};
 use crate::api::{Api, ApiError};
 use crate::domain::rule::RULE_BYTES_MAX;
-use crate::domain::{Body, ProfileId, personal};
+use crate::domain::{Body, ProfileId};
 use crate::engine::route::RoutingView;
 
 /// Why a call for a rule or a merchant was refused.
@@ -155,9 +155,7 @@ fn text(rule: &Rule) -> Result<String, Refused> {
         let told = format!("it has {} bytes; a rule has at most {RULE_BYTES_MAX}", text.len());
         return Err(BadField::new("config", told).into());
     }
-    if let Some(data) = personal::within(&text) {
-        return Err(BadField::new("config", format!("it holds {data}: rules are kept and shown, so leave that out")).into());
-    }
+    json::impersonal("config", &text)?;
     Ok(text)
 }
 

@@ -1,4 +1,4 @@
-//! Writes a case as the two files that [`super::read`] reads, so that others can check what was judged.
+//! Writes a case as the two files that [`read`](super::read()) reads, so that others can check what was judged.
 
 use std::io::{self, Write};
 
